@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernels: the code that computes an op on a device, and the registry they are found in.
+//
+// For authors of kernels (inside the library and outside).
+//
+//   template <typename T>
+//   absl::Status Relu(weft::KernelContext& ctx) {
+//     const Array& x = ctx.input(0);
+//     WEFT_ASSIGN_OR_RETURN(Array* y, ctx.ForwardOrAllocate({0}, 0, x.shape()));
+//     ...
+//     return absl::OkStatus();
+//   }
+//   void RegisterMyKernels(weft::KernelRegistry& kernels) {
+//     kernels.Add("Relu", kCpu, {{"T", kFloat32}}, Relu<float>);
+//     kernels.Add<MatMulKernel<float>>("MatMul", kCpu, {{"T", kFloat32}});      // a class: attributes are read once
+//   }
+//
+// One kernel object serves one node of a Session and may be run by many threads at once: Compute must not change the object without a
+// lock. A kernel runs on the thread of the run; it uses ctx.ParallelFor for more, and must not block unless it is asynchronous.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "weft/core/array.h"
+#include "weft/core/status_macros.h"
+#include "weft/graph/attr_value.h"
+#include "weft/runtime/resource.h"
+
+namespace weft {
+
+inline constexpr std::string_view kCpu = "CPU";
+inline constexpr std::string_view kGpu = "GPU";
+// A device for tests: computes on the host, in a memory space of its own.
+inline constexpr std::string_view kTestDevice = "TEST";
+
+class CancellationManager;
+class Stream;
+class Device;
+class KernelContext;
+class FunctionLibrary;
+class Rendezvous;
+
+// What a kernel's constructor is given.
+class KernelConstruction {
+ public:
+  virtual ~KernelConstruction() = default;
+  virtual const std::string& name() const = 0;
+  virtual const std::string& op() const = 0;
+  virtual std::string_view device_type() const = 0;
+  virtual int num_inputs() const = 0;
+  virtual int num_outputs() const = 0;
+  virtual DataType input_dtype(int i) const = 0;   // may be a reference
+  virtual DataType output_dtype(int i) const = 0;  // may be a reference
+  virtual const AttrValue* FindAttr(std::string_view name) const = 0;
+  // Resources that live as long as the Session's devices.
+  virtual ResourceManager& resources() const = 0;
+  // An identity of the node in its session, for resources that are private to it ("_0_MyQueue").
+  virtual std::string UniqueNodeName() const = 0;
+
+  // The attribute; Fail()s and returns T() if it is absent or of another kind.
+  template <typename T>
+  T Attr(std::string_view name) {
+    const AttrValue* v = FindAttr(name);
+    const T* typed = v ? v->Get<T>() : nullptr;
+    if (typed) return *typed;
+    Fail(absl::InvalidArgumentError(std::string("attribute '") + std::string(name) + "' of " + op() + " node '" + this->name() + "' is " +
+                                    (v ? "a " + v->KindName() + ", not what the kernel needs" : "missing")));
+    return T();
+  }
+  template <typename T>
+  T AttrOr(std::string_view name, T otherwise) const {
+    const AttrValue* v = FindAttr(name);
+    const T* typed = v ? v->Get<T>() : nullptr;
+    return typed ? *typed : otherwise;
+  }
+  // Makes the construction fail; the first one counts.
+  void Fail(absl::Status s) {
+    if (status_.ok()) status_ = std::move(s);
+  }
+  const absl::Status& status() const { return status_; }
+
+ private:
+  absl::Status status_;
+};
+
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  virtual absl::Status Compute(KernelContext& ctx) = 0;
+};
+
+// A kernel that may have to wait (queues, staging, receives): the executor gives it a continuation and no compute thread waits for it.
+class AsyncKernel : public Kernel {
+ public:
+  using Done = std::function<void(absl::Status)>;
+  virtual void ComputeAsync(KernelContext& ctx, Done done) = 0;
+  // Waits for ComputeAsync.
+  absl::Status Compute(KernelContext& ctx) final;
+};
+
+// One value as the executor holds it.
+struct Value {
+  Array array;
+  VariableState* ref = nullptr;  // of a reference output: what it refers to
+  bool dead = false;             // the branch was not taken
+};
+
+// What a planned output may use without allocating.
+struct OutputPlan {
+  Array prepared;            // an Array over the arena; invalid if there is none
+  int8_t forward_from = -1;  // the input whose buffer the plan lets this output take over; -1: none, -2: whichever is free
+};
+
+// What a kernel sees of one execution of its node. Made once per plan and reused: nothing here is looked up by name.
+class KernelContext {
+ public:
+  int num_inputs() const { return num_inputs_; }
+  int num_outputs() const { return num_outputs_; }
+  // The value of input i (references are read).
+  const Array& input(int i) const { return *inputs_[i]; }
+  // Inputs that may be missing or dead: Merge.
+  bool input_dead(int i) const { return input_values_[i]->dead; }
+  DataType output_dtype(int o) const { return output_dtypes_[o]; }
+
+  // The variable behind a reference input or a resource handle input, e.g.
+  //   WEFT_ASSIGN_OR_RETURN(VariableState* v, ctx.variable(0));
+  //   std::lock_guard lock(v->mu());
+  // NotFound / FailedPrecondition if the handle's variable doesn't exist.
+  absl::StatusOr<VariableState*> variable(int i);
+  // Output o refers to what input i refers to.
+  void ForwardRef(int i, int o) { output_values_[o].ref = input_values_[i]->ref; }
+  void set_output_ref(int o, VariableState* v) { output_values_[o].ref = v; }
+  bool input_is_ref(int i) const { return input_values_[i]->ref != nullptr; }
+
+  // The resource behind handle input i. NotFound if it is gone, InvalidArgument if it is of another class.
+  template <typename R>
+  absl::StatusOr<std::shared_ptr<R>> resource(int i) {
+    WEFT_ASSIGN_OR_RETURN(std::shared_ptr<Resource> any, AnyResource(i));
+    std::shared_ptr<R> r = std::dynamic_pointer_cast<R>(any);
+    if (!r) return WrongResource(i);
+    return r;
+  }
+
+  // A fresh output. Its contents are undefined (strings etc.: empty). ResourceExhausted if memory can't be had.
+  absl::StatusOr<Array*> AllocateOutput(int o, const Shape& shape) {
+    OutputPlan& plan = plans_[o];
+    if (plan.prepared.valid() && plan.prepared.shape() == shape) {
+      output_values_[o].array = plan.prepared;
+      return &output_values_[o].array;
+    }
+    return AllocateOutputSlow(o, shape);
+  }
+  // Output o takes over the buffer of one of the inputs if nobody else needs it and dtype size and number of elements agree; else as
+  // AllocateOutput. The kernel may read the input while writing the same element.
+  absl::StatusOr<Array*> ForwardOrAllocate(std::initializer_list<int> inputs, int o, const Shape& shape);
+  // Output o is this value (an input reshaped, a value made elsewhere). Shares the buffer.
+  void set_output(int o, Array value);
+  absl::StatusOr<Array> AllocateTemp(DataType dtype, const Shape& shape);
+  // A value that may be kept beyond the run: itself, or a copy if its memory is the plan's.
+  Array Persist(const Array& value) const;
+  // This output and all that depend on it are not computed.
+  void set_output_dead(int o) { output_values_[o].dead = true; }
+
+  // Calls work(begin, end) over [0, n) in pieces, on several threads if n * cost_ns is worth it. `cost_ns` is a rough cost of one item
+  // in nanoseconds. Pieces don't depend on the number of threads unless... they do: work must not depend on where pieces begin.
+  void ParallelFor(int64_t n, double cost_ns, absl::FunctionRef<void(int64_t, int64_t)> work);
+  int num_threads() const;
+
+  const std::string& node_name() const;
+  const std::string& op_type() const;
+  Device& device() const;
+  // Null on a CPU.
+  Stream* stream() const;
+  // Live as long as the Session's devices / as this run.
+  ResourceManager& resources() const;
+  ResourceManager& step_resources() const;
+  CancellationManager* cancellation() const;
+  int64_t step_id() const;
+
+  // Errors that name the node: "Relu 'layer/Relu': ...".
+  absl::Status Error(absl::StatusCode code, std::string_view message) const;
+  absl::Status InvalidArgument(std::string_view message) const { return Error(absl::StatusCode::kInvalidArgument, message); }
+
+ private:
+  friend class Executor;
+  friend struct StepContextBuilder;
+  absl::StatusOr<Array*> AllocateOutputSlow(int o, const Shape& shape);
+  absl::StatusOr<std::shared_ptr<Resource>> AnyResource(int i);
+  absl::Status WrongResource(int i) const;
+
+  int num_inputs_ = 0;
+  int num_outputs_ = 0;
+  const Array** inputs_ = nullptr;
+  Value** input_values_ = nullptr;
+  Value* output_values_ = nullptr;
+  OutputPlan* plans_ = nullptr;
+  const DataType* output_dtypes_ = nullptr;
+  const uint8_t* last_use_ = nullptr;   // per input: this node is the last reader of the value
+  uint64_t forwarded_ = 0;              // bit i: output took input i's buffer (noted for the memory plan)
+  const struct PlanNode* node_ = nullptr;
+  struct RunState* run_ = nullptr;      // what all nodes of a run share
+};
+
+using KernelFn = absl::Status (*)(KernelContext&);
+using KernelFactory = std::function<std::unique_ptr<Kernel>(KernelConstruction&)>;
+
+// Which nodes a kernel is for: attribute name -> allowed dtype.
+using KernelConstraints = std::vector<std::pair<std::string, DataType>>;
+
+struct KernelOptions {
+  // Names of arguments whose tensors live in host memory even on a device with memory of its own (shapes, axes, ...).
+  std::vector<std::string> host_arguments;
+  // Of several kernels that fit, the highest priority wins.
+  int priority = 0;
+  // The kernel differs for another value of this int32 "_kernel" label attr.
+  std::string label;
+};
+
+struct KernelEntry {
+  std::string op;
+  std::string device;
+  KernelConstraints constraints;
+  KernelFactory factory;
+  KernelOptions options;
+  std::source_location where;
+};
+
+// Thread-safe.
+class KernelRegistry {
+ public:
+  static KernelRegistry& Global();
+
+  void Add(std::string_view op, std::string_view device, KernelConstraints constraints, KernelFn fn, KernelOptions options = {},
+           std::source_location where = std::source_location::current());
+  template <typename K>
+  void Add(std::string_view op, std::string_view device, KernelConstraints constraints, KernelOptions options = {},
+           std::source_location where = std::source_location::current()) {
+    AddFactory(op, device, std::move(constraints), [](KernelConstruction& c) -> std::unique_ptr<Kernel> { return std::make_unique<K>(c); },
+               std::move(options), where);
+  }
+  void AddFactory(std::string_view op, std::string_view device, KernelConstraints constraints, KernelFactory factory,
+                  KernelOptions options = {}, std::source_location where = std::source_location::current());
+  // The entry for a node's attributes on a type of device; NotFound, listing what is registered, if there is none.
+  absl::StatusOr<const KernelEntry*> Find(std::string_view op, std::string_view device, const AttrMap& attrs) const;
+  bool HasAny(std::string_view op, std::string_view device) const;
+  std::vector<const KernelEntry*> List(std::string_view op) const;
+
+ private:
+  mutable std::shared_mutex mu_;
+  std::unordered_map<std::string, std::vector<std::unique_ptr<KernelEntry>>> entries_;
+};
+
+// The table of the library's CPU kernel families (defined in kernels/cpu/register.cc).
+void RegisterAllCpuKernels(KernelRegistry& kernels);
+
+// Calls f.template operator()<T>() for each T: registers a kernel for several dtypes.
+//   ForTypes<float, double>([&]<typename T>() { kernels.Add("Relu", kCpu, {{"T", dtype_of<T>}}, Relu<T>); });
+template <typename... T, typename F>
+void ForTypes(F&& f) {
+  (f.template operator()<T>(), ...);
+}
+
+}  // namespace weft

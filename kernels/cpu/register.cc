@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/cpu/register.h"
+
+namespace weft {
+
+void RegisterAllCpuKernels(KernelRegistry& kernels) {
+  RegisterMathUnaryKernels(kernels);
+  RegisterMathBinaryKernels(kernels);
+  RegisterCompareLogicalKernels(kernels);
+  RegisterReductionsKernels(kernels);
+  RegisterSegmentKernels(kernels);
+  RegisterMatmulKernels(kernels);
+  RegisterArrayShapeKernels(kernels);
+  RegisterArraySliceKernels(kernels);
+  RegisterArrayGatherKernels(kernels);
+  RegisterArrayLayoutKernels(kernels);
+  RegisterArrayMiscKernels(kernels);
+  RegisterQuantizeKernels(kernels);
+  RegisterRngKernels(kernels);
+  RegisterCandidateSamplingKernels(kernels);
+  RegisterStateKernels(kernels);
+  RegisterVariableKernels(kernels);
+  RegisterScatterKernels(kernels);
+  RegisterNnActivationKernels(kernels);
+  RegisterNnSoftmaxKernels(kernels);
+  RegisterNnMiscKernels(kernels);
+  RegisterNnConvKernels(kernels);
+  RegisterControlKernels(kernels);
+  RegisterLoggingKernels(kernels);
+  RegisterLinalgKernels(kernels);
+  RegisterTrainingKernels(kernels);
+}
+
+}  // namespace weft

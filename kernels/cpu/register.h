@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The CPU kernel families of the library, in one table.
+#pragma once
+
+#include "weft/runtime/kernel.h"
+
+namespace weft {
+
+void RegisterMathUnaryKernels(KernelRegistry& kernels);
+void RegisterMathBinaryKernels(KernelRegistry& kernels);
+void RegisterCompareLogicalKernels(KernelRegistry& kernels);
+void RegisterReductionsKernels(KernelRegistry& kernels);
+void RegisterSegmentKernels(KernelRegistry& kernels);
+void RegisterMatmulKernels(KernelRegistry& kernels);
+void RegisterArrayShapeKernels(KernelRegistry& kernels);
+void RegisterArraySliceKernels(KernelRegistry& kernels);
+void RegisterArrayGatherKernels(KernelRegistry& kernels);
+void RegisterArrayLayoutKernels(KernelRegistry& kernels);
+void RegisterArrayMiscKernels(KernelRegistry& kernels);
+void RegisterQuantizeKernels(KernelRegistry& kernels);
+void RegisterRngKernels(KernelRegistry& kernels);
+void RegisterCandidateSamplingKernels(KernelRegistry& kernels);
+void RegisterStateKernels(KernelRegistry& kernels);
+void RegisterVariableKernels(KernelRegistry& kernels);
+void RegisterScatterKernels(KernelRegistry& kernels);
+void RegisterNnActivationKernels(KernelRegistry& kernels);
+void RegisterNnSoftmaxKernels(KernelRegistry& kernels);
+void RegisterNnMiscKernels(KernelRegistry& kernels);
+void RegisterNnConvKernels(KernelRegistry& kernels);
+void RegisterControlKernels(KernelRegistry& kernels);
+void RegisterLoggingKernels(KernelRegistry& kernels);
+void RegisterLinalgKernels(KernelRegistry& kernels);
+void RegisterTrainingKernels(KernelRegistry& kernels);
+
+}  // namespace weft

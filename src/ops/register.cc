@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/ops/register.h"
+
+namespace weft {
+
+void RegisterAllOps(OpRegistry& ops) {
+  RegisterMathUnaryOps(ops);
+  RegisterMathBinaryOps(ops);
+  RegisterCompareLogicalOps(ops);
+  RegisterReductionsOps(ops);
+  RegisterSegmentOps(ops);
+  RegisterMatmulOps(ops);
+  RegisterArrayShapeOps(ops);
+  RegisterArraySliceOps(ops);
+  RegisterArrayGatherOps(ops);
+  RegisterArrayLayoutOps(ops);
+  RegisterArrayMiscOps(ops);
+  RegisterQuantizeOps(ops);
+  RegisterRngOps(ops);
+  RegisterCandidateSamplingOps(ops);
+  RegisterStateOps(ops);
+  RegisterVariableOps(ops);
+  RegisterScatterOps(ops);
+  RegisterNnActivationOps(ops);
+  RegisterNnSoftmaxOps(ops);
+  RegisterNnMiscOps(ops);
+  RegisterNnConvOps(ops);
+  RegisterControlOps(ops);
+  RegisterLoggingOps(ops);
+  RegisterLinalgOps(ops);
+  RegisterTrainingOps(ops);
+}
+
+}  // namespace weft

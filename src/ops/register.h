@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The op families of the library, in one table.
+#pragma once
+
+#include "weft/graph/op_def.h"
+
+namespace weft {
+
+void RegisterMathUnaryOps(OpRegistry& ops);
+void RegisterMathBinaryOps(OpRegistry& ops);
+void RegisterCompareLogicalOps(OpRegistry& ops);
+void RegisterReductionsOps(OpRegistry& ops);
+void RegisterSegmentOps(OpRegistry& ops);
+void RegisterMatmulOps(OpRegistry& ops);
+void RegisterArrayShapeOps(OpRegistry& ops);
+void RegisterArraySliceOps(OpRegistry& ops);
+void RegisterArrayGatherOps(OpRegistry& ops);
+void RegisterArrayLayoutOps(OpRegistry& ops);
+void RegisterArrayMiscOps(OpRegistry& ops);
+void RegisterQuantizeOps(OpRegistry& ops);
+void RegisterRngOps(OpRegistry& ops);
+void RegisterCandidateSamplingOps(OpRegistry& ops);
+void RegisterStateOps(OpRegistry& ops);
+void RegisterVariableOps(OpRegistry& ops);
+void RegisterScatterOps(OpRegistry& ops);
+void RegisterNnActivationOps(OpRegistry& ops);
+void RegisterNnSoftmaxOps(OpRegistry& ops);
+void RegisterNnMiscOps(OpRegistry& ops);
+void RegisterNnConvOps(OpRegistry& ops);
+void RegisterControlOps(OpRegistry& ops);
+void RegisterLoggingOps(OpRegistry& ops);
+void RegisterLinalgOps(OpRegistry& ops);
+void RegisterTrainingOps(OpRegistry& ops);
+
+}  // namespace weft

@@ -124,8 +124,9 @@ template <> struct DTypeOf<uint32_t> { static constexpr DataType value = kUint32
 template <> struct DTypeOf<uint64_t> { static constexpr DataType value = kUint64; };
 }  // namespace internal
 
-// The DataType of a C++ element type: dtype_of<float> == kFloat32.
+// The DataType of a C++ element type: dtype_of<float> == kFloat32. Constrained, so that it can choose overloads.
 template <typename T>
+  requires requires { internal::DTypeOf<T>::value; }
 inline constexpr DataType dtype_of = internal::DTypeOf<T>::value;
 
 }  // namespace weft

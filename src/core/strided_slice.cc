@@ -14,10 +14,10 @@ constexpr size_t kMaxEntries = 32;
 // One index expression after the ellipsis has been expanded: it stands for one
 // dimension of the input.
 struct Entry {
-  std::optional<int64_t> begin, end; // absent: not known
+  std::optional<int64_t> begin, end;  // absent: not known
   int64_t stride = 1;
-  bool from_first = false; // begin is masked: from the first element in the
-                           // stride's direction
+  bool from_first = false;  // begin is masked: from the first element in the
+                            // stride's direction
   bool to_last = false;
   bool shrink = false;
 };
@@ -30,12 +30,10 @@ Entry WholeDimension() {
   return e;
 }
 
-Entry EntryAt(const StridedSliceSpec &spec, size_t i) {
+Entry EntryAt(const StridedSliceSpec& spec, size_t i) {
   Entry e;
-  if (spec.begin)
-    e.begin = (*spec.begin)[i];
-  if (spec.end)
-    e.end = (*spec.end)[i];
+  if (spec.begin) e.begin = (*spec.begin)[i];
+  if (spec.end) e.end = (*spec.end)[i];
   e.stride = spec.strides[i];
   e.from_first = Bit(spec.masks.begin, i);
   e.to_last = Bit(spec.masks.end, i);
@@ -43,33 +41,31 @@ Entry EntryAt(const StridedSliceSpec &spec, size_t i) {
   return e;
 }
 
-absl::Status CheckSpec(const StridedSliceSpec &spec) {
+absl::Status CheckSpec(const StridedSliceSpec& spec) {
   const size_t n = spec.strides.size();
-  if ((spec.begin && spec.begin->size() != n) ||
-      (spec.end && spec.end->size() != n)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "Expected begin, end, and strides to be 1D equal size tensors, but got "
-        "sizes ",
-        spec.begin ? spec.begin->size() : n, ", ",
-        spec.end ? spec.end->size() : n, ", and ", n, " instead."));
+  if ((spec.begin && spec.begin->size() != n) || (spec.end && spec.end->size() != n)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("Expected begin, end, and strides to be 1D equal size tensors, but got "
+                     "sizes ",
+                     spec.begin ? spec.begin->size() : n, ", ", spec.end ? spec.end->size() : n,
+                     ", and ", n, " instead."));
   }
   if (n >= kMaxEntries) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "a slice spec has at most ", kMaxEntries - 1, " entries, got ", n));
+    return absl::InvalidArgumentError(
+        absl::StrCat("a slice spec has at most ", kMaxEntries - 1, " entries, got ", n));
   }
   const int64_t used = spec.masks.ellipsis & ((int64_t{1} << n) - 1);
   if ((used & (used - 1)) != 0)
-    return absl::InvalidArgumentError(
-        "Multiple ellipses in slice spec not allowed");
+    return absl::InvalidArgumentError("Multiple ellipses in slice spec not allowed");
   return absl::OkStatus();
 }
 
 // Fills *entries with one Entry per input dimension, and *gather with where
 // each size of the result comes from: a dimension, or kNewAxis.
 constexpr int kNewAxis = -1;
-absl::Status ExpandSpec(int rank, const StridedSliceSpec &spec,
-                        absl::InlinedVector<Entry, 6> *entries,
-                        absl::InlinedVector<int, 6> *gather) {
+absl::Status ExpandSpec(int rank, const StridedSliceSpec& spec,
+                        absl::InlinedVector<Entry, 6>* entries,
+                        absl::InlinedVector<int, 6>* gather) {
   const size_t n = spec.strides.size();
   int explicit_dims = 0;
   bool has_ellipsis = false;
@@ -94,18 +90,15 @@ absl::Status ExpandSpec(int rank, const StridedSliceSpec &spec,
     } else {
       const int dim = static_cast<int>(entries->size());
       if (dim == rank) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("Index out of range using input dim ", dim,
-                         "; input has only ", rank, " dims"));
+        return absl::InvalidArgumentError(absl::StrCat("Index out of range using input dim ", dim,
+                                                       "; input has only ", rank, " dims"));
       }
       entries->push_back(EntryAt(spec, i));
-      if (!entries->back().shrink)
-        gather->push_back(dim);
+      if (!entries->back().shrink) gather->push_back(dim);
     }
   }
   // Without an ellipsis there is one at the end.
-  if (!has_ellipsis)
-    add_whole_dims(rank - explicit_dims);
+  if (!has_ellipsis) add_whole_dims(rank - explicit_dims);
   return absl::OkStatus();
 }
 
@@ -119,80 +112,67 @@ int64_t Clamp(int64_t bound, int64_t dim, int64_t stride) {
 
 int64_t RangeSize(int64_t begin, int64_t end, int64_t stride) {
   const int64_t length = end - begin;
-  if (length == 0 || (length < 0) != (stride < 0))
-    return 0;
+  if (length == 0 || (length < 0) != (stride < 0)) return 0;
   return length / stride + (length % stride != 0 ? 1 : 0);
 }
 
-absl::StatusOr<StridedSlicePlan::Dim> PlanIndex(const Entry &e, int64_t dim,
-                                                int i) {
+absl::StatusOr<StridedSlicePlan::Dim> PlanIndex(const Entry& e, int64_t dim, int i) {
   if (dim >= 0 && e.stride <= 0)
-    return absl::InvalidArgumentError(
-        "only stride 1 allowed on non-range indexing.");
+    return absl::InvalidArgumentError("only stride 1 allowed on non-range indexing.");
   StridedSlicePlan::Dim out{.begin = 0, .stride = 1, .size = 1};
   // A masked begin is ignored, as in TensorFlow: x[i] has no mask.
-  if (dim < 0 || !e.begin)
-    return out;
+  if (dim < 0 || !e.begin) return out;
   out.begin = *e.begin < 0 ? *e.begin + dim : *e.begin;
   if (out.begin < 0 || out.begin >= dim) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "slice index ", *e.begin, " of dimension ", i, " out of bounds."));
+    return absl::InvalidArgumentError(
+        absl::StrCat("slice index ", *e.begin, " of dimension ", i, " out of bounds."));
   }
   return out;
 }
 
-StridedSlicePlan::Dim PlanRange(const Entry &e, int64_t dim) {
+StridedSlicePlan::Dim PlanRange(const Entry& e, int64_t dim) {
   StridedSlicePlan::Dim out{.begin = 0, .stride = e.stride, .size = -1};
-  if (dim < 0 || (!e.from_first && !e.begin) || (!e.to_last && !e.end))
-    return out;
+  if (dim < 0 || (!e.from_first && !e.begin) || (!e.to_last && !e.end)) return out;
   const int64_t first = e.stride > 0 ? 0 : dim - 1;
   const int64_t past_last = e.stride > 0 ? dim : -1;
   out.begin = e.from_first ? first : Clamp(*e.begin, dim, e.stride);
   const int64_t end = e.to_last ? past_last : Clamp(*e.end, dim, e.stride);
   out.size = RangeSize(out.begin, end, e.stride);
-  if (out.size <= 1)
-    out.stride = 1;
-  if (out.size == 0)
-    out.begin = 0;
+  if (out.size <= 1) out.stride = 1;
+  if (out.size == 0) out.begin = 0;
   return out;
 }
 
-} // namespace
+}  // namespace
 
-absl::StatusOr<StridedSlicePlan>
-PlanStridedSlice(std::span<const int64_t> input, const StridedSliceSpec &spec) {
-  if (absl::Status s = CheckSpec(spec); !s.ok())
-    return s;
+absl::StatusOr<StridedSlicePlan> PlanStridedSlice(std::span<const int64_t> input,
+                                                  const StridedSliceSpec& spec) {
+  if (absl::Status s = CheckSpec(spec); !s.ok()) return s;
   absl::InlinedVector<Entry, 6> entries;
   absl::InlinedVector<int, 6> gather;
   const int rank = static_cast<int>(input.size());
-  if (absl::Status s = ExpandSpec(rank, spec, &entries, &gather); !s.ok())
-    return s;
+  if (absl::Status s = ExpandSpec(rank, spec, &entries, &gather); !s.ok()) return s;
 
   StridedSlicePlan plan;
   for (int i = 0; i < rank; ++i) {
-    const Entry &e = entries[i];
+    const Entry& e = entries[i];
     if (e.stride == 0)
-      return absl::InvalidArgumentError(
-          absl::StrCat("strides[", i, "] must be non-zero"));
+      return absl::InvalidArgumentError(absl::StrCat("strides[", i, "] must be non-zero"));
     StridedSlicePlan::Dim dim;
     if (e.shrink) {
       absl::StatusOr<StridedSlicePlan::Dim> index = PlanIndex(e, input[i], i);
-      if (!index.ok())
-        return index.status();
+      if (!index.ok()) return index.status();
       dim = *index;
     } else {
       dim = PlanRange(e, input[i]);
     }
-    const bool whole = input[i] >= 0 && dim.begin == 0 && dim.stride == 1 &&
-                       dim.size == input[i];
+    const bool whole = input[i] >= 0 && dim.begin == 0 && dim.stride == 1 && dim.size == input[i];
     plan.is_identity &= whole;
     plan.is_row_range &= whole || (i == 0 && dim.stride == 1);
     plan.dims.push_back(dim);
   }
-  for (int source : gather)
-    plan.result.push_back(source == kNewAxis ? 1 : plan.dims[source].size);
+  for (int source : gather) plan.result.push_back(source == kNewAxis ? 1 : plan.dims[source].size);
   return plan;
 }
 
-} // namespace weft
+}  // namespace weft

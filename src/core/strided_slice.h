@@ -36,9 +36,9 @@ struct StridedSlicePlan {
   // One for each dimension of the input: elements begin, begin + stride, ...,
   // `size` of them.
   struct Dim {
-    int64_t begin = 0;  // valid if size is known
-    int64_t stride = 1; // 1 if size <= 1
-    int64_t size = -1;  // -1: unknown
+    int64_t begin = 0;   // valid if size is known
+    int64_t stride = 1;  // 1 if size <= 1
+    int64_t size = -1;   // -1: unknown
   };
   absl::InlinedVector<Dim, 6> dims;
   // The sizes of the result: new axes inserted, indexed axes dropped; -1:
@@ -53,7 +53,7 @@ struct StridedSlicePlan {
 
 // Sizes of `input` may be -1. InvalidArgument: a stride of 0, several ellipses,
 // more indices than dimensions, an index (not a range) outside its dimension.
-absl::StatusOr<StridedSlicePlan>
-PlanStridedSlice(std::span<const int64_t> input, const StridedSliceSpec &spec);
+absl::StatusOr<StridedSlicePlan> PlanStridedSlice(std::span<const int64_t> input,
+                                                  const StridedSliceSpec& spec);
 
-} // namespace weft
+}  // namespace weft

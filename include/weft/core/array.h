@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Array: a concrete n-dimensional value: dtype, shape and a reference-counted buffer.
 //
-// Copying an Array shares its buffer; Clone() copies the elements. What a Session returns and what is fed are Arrays.
+// Copying an Array shares its buffer; Clone() copies the elements. What a Session returns and what
+// is fed are Arrays.
 //   Array a = {{1.f, 2.f}, {3.f, 4.f}};          // float32 [2,2]
 //   Array b(kInt64, {3});                         // uninitialised
-//   Array c = Array::FromMemory(pixels, {100, 784});   // no copy; pixels must outlive c and its copies
-//   std::cout << a;                               // as numpy prints
+//   Array c = Array::FromMemory(pixels, {100, 784});   // no copy; pixels must outlive c and its
+//   copies std::cout << a;                               // as numpy prints
 //
-// Thread-safety: reading from several threads is safe; writing to elements needs the user's own synchronisation.
+// Thread-safety: reading from several threads is safe; writing to elements needs the user's own
+// synchronisation.
 #pragma once
 
 #include <cstdint>
@@ -31,21 +33,26 @@ class Array {
  public:
   Array() = default;  // dtype kInvalidType, no buffer
   // Plain elements are not initialised; strings, resources and variants are default-constructed.
-  // Throws ResourceExhaustedError if the memory can't be had. Kernels use KernelContext::AllocateOutput instead.
+  // Throws ResourceExhaustedError if the memory can't be had. Kernels use
+  // KernelContext::AllocateOutput instead.
   Array(DataType dtype, const Shape& shape, Allocator* allocator = nullptr);
 
-  // Scalars, and nested lists: vectors and matrices and 3-d ones; rows must be of one length (else InvalidArgumentError).
-  template <typename T, DataType kType = dtype_of<T>>
+  // Scalars, and nested lists: vectors and matrices and 3-d ones; rows must be of one length (else
+  // InvalidArgumentError).
+  template <typename T, DataType kType = internal::DTypeOf<T>::value>
   Array(T value) : Array(kType, Shape()) {  // NOLINT
     *mutable_data<T>() = std::move(value);
   }
   Array(const char* text) : Array(std::string(text)) {}  // NOLINT
-  template <typename T, DataType kType = dtype_of<T>>
-  Array(std::initializer_list<T> values) : Array(FromSpan<T>({values.begin(), values.size()}, {static_cast<int64_t>(values.size())})) {}
-  template <typename T, DataType kType = dtype_of<T>>
+  template <typename T, DataType kType = internal::DTypeOf<T>::value>
+  Array(std::initializer_list<T> values)
+      : Array(FromSpan<T>({values.begin(), values.size()}, {static_cast<int64_t>(values.size())})) {
+  }
+  template <typename T, DataType kType = internal::DTypeOf<T>::value>
   Array(std::initializer_list<std::initializer_list<T>> rows) : Array(FromRows<T>(rows)) {}
-  template <typename T, DataType kType = dtype_of<T>>
-  Array(std::initializer_list<std::initializer_list<std::initializer_list<T>>> blocks) : Array(FromBlocks<T>(blocks)) {}
+  template <typename T, DataType kType = internal::DTypeOf<T>::value>
+  Array(std::initializer_list<std::initializer_list<std::initializer_list<T>>> blocks)
+      : Array(FromBlocks<T>(blocks)) {}
 
   // Copies the values. Their number must be shape's (else InvalidArgumentError).
   template <typename T>
@@ -53,7 +60,9 @@ class Array {
     Array a(dtype_of<T>, shape);
     a.CheckCount(values.size());
     if constexpr (std::is_trivially_copyable_v<T>) {
-      if (!values.empty()) std::char_traits<char>::copy(a.bytes(), reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+      if (!values.empty())
+        std::char_traits<char>::copy(a.bytes(), reinterpret_cast<const char*>(values.data()),
+                                     values.size() * sizeof(T));
     } else {
       for (size_t i = 0; i < values.size(); ++i) a.mutable_data<T>()[i] = values[i];
     }
@@ -62,7 +71,8 @@ class Array {
   template <typename T>
   static Array FromVector(const std::vector<T>& values) {
     Array a(dtype_of<T>, Shape({static_cast<int64_t>(values.size())}));
-    for (size_t i = 0; i < values.size(); ++i) a.mutable_data<T>()[i] = values[i];  // element-wise for vector<bool>
+    for (size_t i = 0; i < values.size(); ++i)
+      a.mutable_data<T>()[i] = values[i];  // element-wise for vector<bool>
     return a;
   }
   template <typename T>
@@ -72,9 +82,11 @@ class Array {
   // Uses the memory as it is. `release` is called once when the last Array that shares it goes.
   template <typename T>
   static Array FromMemory(T* values, const Shape& shape, std::function<void()> release = {}) {
-    return FromRawMemory(dtype_of<std::remove_const_t<T>>, const_cast<std::remove_const_t<T>*>(values), shape, std::move(release));
+    return FromRawMemory(dtype_of<std::remove_const_t<T>>,
+                         const_cast<std::remove_const_t<T>*>(values), shape, std::move(release));
   }
-  static Array FromRawMemory(DataType dtype, void* values, const Shape& shape, std::function<void()> release = {});
+  static Array FromRawMemory(DataType dtype, void* values, const Shape& shape,
+                             std::function<void()> release = {});
   // All elements equal to the scalar `value` / zero.
   static Array Full(const Shape& shape, const Array& value);
   static Array Zeros(DataType dtype, const Shape& shape);
@@ -87,7 +99,8 @@ class Array {
   int64_t num_elements() const { return shape_.num_elements(); }
   size_t num_bytes() const { return static_cast<size_t>(num_elements()) * DTypeSize(dtype_); }
 
-  // Row-major elements. T must be the dtype's type (checked in debug builds; As<T>() below converts).
+  // Row-major elements. T must be the dtype's type (checked in debug builds; As<T>() below
+  // converts).
   template <typename T>
   const T* data() const {
     DebugCheckType(dtype_of<T>);
@@ -114,7 +127,8 @@ class Array {
     CheckScalar(dtype_of<T>);
     return *data<T>();
   }
-  // The i-th element (row-major) converted to double / int64; any numeric or bool dtype, no bounds check.
+  // The i-th element (row-major) converted to double / int64; any numeric or bool dtype, no bounds
+  // check.
   double AsDouble(int64_t i = 0) const;
   int64_t AsInt64(int64_t i = 0) const;
 
@@ -127,15 +141,18 @@ class Array {
   Array Clone() const;
 
   Buffer* buffer() const { return buffer_.get(); }
-  bool SharesBufferWith(const Array& o) const { return buffer_.get() == o.buffer_.get() && buffer_; }
+  bool SharesBufferWith(const Array& o) const {
+    return buffer_.get() == o.buffer_.get() && buffer_;
+  }
   // True if nobody else holds the buffer, so that a kernel may overwrite it.
   bool OwnsBufferAlone() const { return buffer_ && buffer_->RefCountIsOne(); }
 
   // For allocators and the executor: an Array over part of a buffer.
-  static Array FromBuffer(DataType dtype, const Shape& shape, BufferPtr buffer, size_t byte_offset = 0);
+  static Array FromBuffer(DataType dtype, const Shape& shape, BufferPtr buffer,
+                          size_t byte_offset = 0);
 
-  // As numpy prints it (numpy.array2string with default options: 8 digits precision, shortest that round-trips, summarised over 1000
-  // elements).
+  // As numpy prints it (numpy.array2string with default options: 8 digits precision, shortest that
+  // round-trips, summarised over 1000 elements).
   std::string ToString() const;
   // Shortest text with at most `max_elements` values in row-major order: "1 2 3...".
   std::string Summarize(int64_t max_elements) const;
@@ -155,7 +172,8 @@ class Array {
     return FromVector<T>(flat, Shape({static_cast<int64_t>(rows.size()), columns}));
   }
   template <typename T>
-  static Array FromBlocks(std::initializer_list<std::initializer_list<std::initializer_list<T>>> blocks) {
+  static Array FromBlocks(
+      std::initializer_list<std::initializer_list<std::initializer_list<T>>> blocks) {
     std::vector<T> flat;
     const int64_t rows = blocks.size() == 0 ? 0 : static_cast<int64_t>(blocks.begin()->size());
     const int64_t columns = rows == 0 ? 0 : static_cast<int64_t>(blocks.begin()->begin()->size());

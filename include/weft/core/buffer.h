@@ -39,7 +39,8 @@ class Buffer {
   void* data() const { return data_; }
   size_t size() const { return size_; }
   Allocator* allocator() const { return allocator_; }
-  // Memory of a plan's arena: it is reused after the run, so whoever keeps a value beyond the run must copy it.
+  // Memory of a plan's arena: it is reused after the run, so whoever keeps a value beyond the run
+  // must copy it.
   bool transient() const { return transient_; }
   void Ref() { refs_.fetch_add(1, std::memory_order_relaxed); }
   void Unref() {
@@ -91,8 +92,8 @@ class BufferPtr {
   Buffer* b_ = nullptr;
 };
 
-// A buffer of n elements from `allocator`; constructs and later destroys strings, resources and variants.
-// Empty BufferPtr if the memory can't be had.
+// A buffer of n elements from `allocator`; constructs and later destroys strings, resources and
+// variants. Empty BufferPtr if the memory can't be had.
 BufferPtr AllocateBuffer(Allocator* allocator, DataType dtype, int64_t n);
 
 }  // namespace weft

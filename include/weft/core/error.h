@@ -37,7 +37,10 @@ const char* CodeName(Code code);
 class Error : public std::runtime_error {
  public:
   Error(Code code, const std::string& message, std::string op_name = {}, std::string op_type = {})
-      : std::runtime_error(message), code_(code), op_name_(std::move(op_name)), op_type_(std::move(op_type)) {}
+      : std::runtime_error(message),
+        code_(code),
+        op_name_(std::move(op_name)),
+        op_type_(std::move(op_type)) {}
   Code code() const { return code_; }
   const std::string& op_name() const { return op_name_; }
   const std::string& op_type() const { return op_type_; }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // 16-bit floating point storage types: IEEE binary16 (half) and bfloat16.
 //
-// Arithmetic is done in float: both convert to float without loss and from float with rounding to nearest even, so
-// `half c(a * b)` rounds once, as TensorFlow's CPU kernels do.
+// Arithmetic is done in float: both convert to float without loss and from float with rounding to
+// nearest even, so `half c(a * b)` rounds once, as TensorFlow's CPU kernels do.
 #pragma once
 
 #include <bit>
+#include <concepts>
 #include <cstdint>
 #include <limits>
 #if defined(__F16C__)
@@ -23,7 +24,8 @@ inline float HalfBitsToFloat(uint16_t h) {
   const uint32_t exponent = (h >> 10) & 0x1fu;
   uint32_t mantissa = h & 0x3ffu;
   if (exponent == 0x1f) return std::bit_cast<float>(sign | 0x7f800000u | (mantissa << 13));
-  if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
+  if (exponent != 0)
+    return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
   // Subnormal or zero: the value is mantissa * 2^-24, exact in float.
   const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
   return std::bit_cast<float>(std::bit_cast<uint32_t>(magnitude) | sign);
@@ -37,7 +39,8 @@ inline uint16_t FloatToHalfBits(float f) {
   const uint32_t bits = std::bit_cast<uint32_t>(f);
   const uint16_t sign = static_cast<uint16_t>((bits >> 16) & 0x8000u);
   const uint32_t magnitude = bits & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u | ((magnitude >> 13) & 0x3ffu));
+  if (magnitude > 0x7f800000u)
+    return static_cast<uint16_t>(sign | 0x7e00u | ((magnitude >> 13) & 0x3ffu));
   if (magnitude >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);  // rounds to infinity
   if (magnitude < 0x38800000u) {
     // Subnormal result: adding 0.5 aligns the mantissa to 2^-24 with the FPU's own rounding.
@@ -61,11 +64,15 @@ struct half {
   uint16_t bits = 0;
 
   half() = default;
-  half(float f) : bits(internal::FloatToHalfBits(f)) {}                               // NOLINT
+  half(float f) : bits(internal::FloatToHalfBits(f)) {}  // NOLINT
   explicit half(double d) : half(static_cast<float>(d)) {}
   explicit half(int i) : half(static_cast<float>(i)) {}
   explicit half(int64_t i) : half(static_cast<float>(i)) {}
-  operator float() const { return internal::HalfBitsToFloat(bits); }                  // NOLINT
+  operator float() const { return internal::HalfBitsToFloat(bits); }  // NOLINT
+  template <std::same_as<half> H>
+  friend bool operator==(H a, H b) {  // a template: h == 1.f converts h only
+    return float(a) == float(b);
+  }
   static half FromBits(uint16_t b) {
     half h;
     h.bits = b;
@@ -81,11 +88,17 @@ struct bfloat16 {
   uint16_t bits = 0;
 
   bfloat16() = default;
-  bfloat16(float f) : bits(internal::FloatToBfloat16Bits(f)) {}                       // NOLINT
+  bfloat16(float f) : bits(internal::FloatToBfloat16Bits(f)) {}  // NOLINT
   explicit bfloat16(double d) : bfloat16(static_cast<float>(d)) {}
   explicit bfloat16(int i) : bfloat16(static_cast<float>(i)) {}
   explicit bfloat16(int64_t i) : bfloat16(static_cast<float>(i)) {}
-  operator float() const { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }  // NOLINT
+  operator float() const {
+    return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+  }  // NOLINT
+  template <std::same_as<bfloat16> H>
+  friend bool operator==(H a, H b) {
+    return float(a) == float(b);
+  }
   static bfloat16 FromBits(uint16_t b) {
     bfloat16 h;
     h.bits = b;

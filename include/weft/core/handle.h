@@ -14,8 +14,9 @@ namespace weft {
 class Resource;
 class ResourceSlot;
 
-// What VarHandleOp, iterators, tables and queues hand out: the name of a resource and a direct way to it, so that using it needs no
-// look-up by name. Two handles of the same slot are the same resource.
+// What VarHandleOp, iterators, tables and queues hand out: the name of a resource and a direct way
+// to it, so that using it needs no look-up by name. Two handles of the same slot are the same
+// resource.
 class ResourceHandle {
  public:
   std::string device;
@@ -24,7 +25,9 @@ class ResourceHandle {
   std::string type;  // e.g. "Variable"
   std::shared_ptr<ResourceSlot> slot;
 
-  friend bool operator==(const ResourceHandle& a, const ResourceHandle& b) { return a.slot == b.slot && a.name == b.name && a.container == b.container; }
+  friend bool operator==(const ResourceHandle& a, const ResourceHandle& b) {
+    return a.slot == b.slot && a.name == b.name && a.container == b.container;
+  }
 };
 
 // Any C++ value; `type_name` and `metadata` are what a TensorProto of it says.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shapes of tensors: Shape (all sizes known, of an Array) and PartialShape (some or all unknown, of a graph's Tensor).
+// Shapes of tensors: Shape (all sizes known, of an Array) and PartialShape (some or all unknown, of
+// a graph's Tensor).
 //
-// Both are value types; a Shape of rank <= 6 needs no allocation. A Shape always has sizes >= 0 and a product that fits in int64: use
-// Shape::Make for sizes that come from outside.
+// Both are value types; a Shape of rank <= 6 needs no allocation. A Shape always has sizes >= 0 and
+// a product that fits in int64: use Shape::Make for sizes that come from outside.
 #pragma once
 
 #include <array>
@@ -25,7 +26,9 @@ class Dims {
   Dims() = default;
   explicit Dims(std::span<const int64_t> d) { Assign(d); }
   Dims(const Dims& o) { Assign(o.view()); }
-  Dims(Dims&& o) noexcept : size_(o.size_), inline_(o.inline_), heap_(std::move(o.heap_)) { o.size_ = 0; }
+  Dims(Dims&& o) noexcept : size_(o.size_), inline_(o.inline_), heap_(std::move(o.heap_)) {
+    o.size_ = 0;
+  }
   Dims& operator=(const Dims& o) {
     if (this != &o) Assign(o.view());
     return *this;
@@ -54,13 +57,14 @@ class Dims {
 class Shape {
  public:
   Shape() = default;  // scalar
-  // Sizes must be >= 0 and their product must fit in int64 (checked: a violation is a programming error and aborts).
+  // Sizes must be >= 0 and their product must fit in int64 (checked: a violation is a programming
+  // error and aborts).
   Shape(std::initializer_list<int64_t> dims);
   explicit Shape(std::span<const int64_t> dims);
   explicit Shape(const std::vector<int64_t>& dims) : Shape(std::span<const int64_t>(dims)) {}
 
-  // For sizes from outside. False, with a reason in *error if given, when a size is negative, the rank is over kMaxRank or the
-  // number of elements overflows int64.
+  // For sizes from outside. False, with a reason in *error if given, when a size is negative, the
+  // rank is over kMaxRank or the number of elements overflows int64.
   static bool Make(std::span<const int64_t> dims, Shape* out, std::string* error = nullptr);
 
   int rank() const { return dims_.size(); }
@@ -102,7 +106,8 @@ class PartialShape {
   // -1 is an unknown size: PartialShape({-1, 784}). PartialShape({}) is a scalar.
   PartialShape(std::initializer_list<int64_t> dims);
   explicit PartialShape(std::span<const int64_t> dims);
-  explicit PartialShape(const std::vector<int64_t>& dims) : PartialShape(std::span<const int64_t>(dims)) {}
+  explicit PartialShape(const std::vector<int64_t>& dims)
+      : PartialShape(std::span<const int64_t>(dims)) {}
   PartialShape(const Shape& shape);  // NOLINT: every Shape is a PartialShape
 
   static PartialShape Unknown() { return PartialShape(); }
@@ -117,7 +122,9 @@ class PartialShape {
   // -1 if this size or the rank is unknown. i may be negative to count from the end.
   int64_t dim(int i) const;
   std::span<const int64_t> dims() const { return dims_; }
-  void set_dim(int i, int64_t size) { dims_[i < 0 ? i + static_cast<int>(dims_.size()) : i] = size; }
+  void set_dim(int i, int64_t size) {
+    dims_[i < 0 ? i + static_cast<int>(dims_.size()) : i] = size;
+  }
   void AddDim(int64_t size) { dims_.push_back(size); }
 
   bool IsFullyKnown() const;

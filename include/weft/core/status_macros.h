@@ -5,8 +5,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#define WEFT_RETURN_IF_ERROR(expression)                        \
-  do {                                                          \
+#define WEFT_RETURN_IF_ERROR(expression)                                                \
+  do {                                                                                  \
     if (absl::Status weft_status = (expression); !weft_status.ok()) return weft_status; \
   } while (false)
 

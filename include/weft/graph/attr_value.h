@@ -32,43 +32,47 @@ struct AttrPlaceholder {
   friend bool operator==(const AttrPlaceholder&, const AttrPlaceholder&) = default;
 };
 
-// An empty list whose element type is not known yet (a NodeDef doesn't tell); fits every list attribute.
+// An empty list whose element type is not known yet (a NodeDef doesn't tell); fits every list
+// attribute.
 struct EmptyList {
   friend bool operator==(const EmptyList&, const EmptyList&) = default;
 };
 
 class AttrValue {
  public:
-  using Variant = std::variant<std::monostate, std::string, int64_t, float, bool, DataType, PartialShape, Array, FuncRef, AttrPlaceholder,
-                               EmptyList, std::vector<std::string>, std::vector<int64_t>, std::vector<float>, std::vector<bool>,
-                               std::vector<DataType>, std::vector<PartialShape>, std::vector<Array>, std::vector<FuncRef>>;
+  using Variant = std::variant<std::monostate, std::string, int64_t, float, bool, DataType,
+                               PartialShape, Array, FuncRef, AttrPlaceholder, EmptyList,
+                               std::vector<std::string>, std::vector<int64_t>, std::vector<float>,
+                               std::vector<bool>, std::vector<DataType>, std::vector<PartialShape>,
+                               std::vector<Array>, std::vector<FuncRef>>;
   AttrValue() = default;
-  AttrValue(const char* s) : value_(std::string(s)) {}                        // NOLINT: conversions are the point
-  AttrValue(std::string_view s) : value_(std::string(s)) {}                   // NOLINT
-  AttrValue(std::string s) : value_(std::move(s)) {}                          // NOLINT
-  AttrValue(int i) : value_(static_cast<int64_t>(i)) {}                       // NOLINT
-  AttrValue(int64_t i) : value_(i) {}                                         // NOLINT
-  AttrValue(float f) : value_(f) {}                                           // NOLINT
-  AttrValue(double f) : value_(static_cast<float>(f)) {}                      // NOLINT
-  AttrValue(bool b) : value_(b) {}                                            // NOLINT
-  AttrValue(DataType t) : value_(t) {}                                        // NOLINT
-  AttrValue(PartialShape s) : value_(std::move(s)) {}                         // NOLINT
-  AttrValue(const Shape& s) : value_(PartialShape(s)) {}                      // NOLINT
-  AttrValue(Array a) : value_(std::move(a)) {}                                // NOLINT
-  AttrValue(FuncRef f) : value_(std::move(f)) {}                              // NOLINT
-  AttrValue(AttrPlaceholder p) : value_(std::move(p)) {}                      // NOLINT
-  AttrValue(EmptyList e) : value_(e) {}                                       // NOLINT
-  AttrValue(std::vector<std::string> v) : value_(std::move(v)) {}             // NOLINT
-  AttrValue(std::vector<int64_t> v) : value_(std::move(v)) {}                 // NOLINT
+  AttrValue(const char* s) : value_(std::string(s)) {}       // NOLINT: conversions are the point
+  AttrValue(std::string_view s) : value_(std::string(s)) {}  // NOLINT
+  AttrValue(std::string s) : value_(std::move(s)) {}         // NOLINT
+  AttrValue(int i) : value_(static_cast<int64_t>(i)) {}      // NOLINT
+  AttrValue(int64_t i) : value_(i) {}                        // NOLINT
+  AttrValue(float f) : value_(f) {}                          // NOLINT
+  AttrValue(double f) : value_(static_cast<float>(f)) {}     // NOLINT
+  AttrValue(bool b) : value_(b) {}                           // NOLINT
+  AttrValue(DataType t) : value_(t) {}                       // NOLINT
+  AttrValue(PartialShape s) : value_(std::move(s)) {}        // NOLINT
+  AttrValue(const Shape& s) : value_(PartialShape(s)) {}     // NOLINT
+  AttrValue(Array a) : value_(std::move(a)) {}               // NOLINT
+  AttrValue(FuncRef f) : value_(std::move(f)) {}             // NOLINT
+  AttrValue(AttrPlaceholder p) : value_(std::move(p)) {}     // NOLINT
+  AttrValue(EmptyList e) : value_(e) {}                      // NOLINT
+  AttrValue(std::vector<std::string> v) : value_(std::move(v)) {}                      // NOLINT
+  AttrValue(std::vector<int64_t> v) : value_(std::move(v)) {}                          // NOLINT
   AttrValue(std::vector<int> v) : value_(std::vector<int64_t>(v.begin(), v.end())) {}  // NOLINT
-  AttrValue(std::vector<float> v) : value_(std::move(v)) {}                   // NOLINT
-  AttrValue(std::vector<bool> v) : value_(std::move(v)) {}                    // NOLINT
-  AttrValue(std::vector<DataType> v) : value_(std::move(v)) {}                // NOLINT
-  AttrValue(std::vector<PartialShape> v) : value_(std::move(v)) {}            // NOLINT
-  AttrValue(std::vector<Array> v) : value_(std::move(v)) {}                   // NOLINT
-  AttrValue(std::vector<FuncRef> v) : value_(std::move(v)) {}                 // NOLINT
+  AttrValue(std::vector<float> v) : value_(std::move(v)) {}                            // NOLINT
+  AttrValue(std::vector<bool> v) : value_(std::move(v)) {}                             // NOLINT
+  AttrValue(std::vector<DataType> v) : value_(std::move(v)) {}                         // NOLINT
+  AttrValue(std::vector<PartialShape> v) : value_(std::move(v)) {}                     // NOLINT
+  AttrValue(std::vector<Array> v) : value_(std::move(v)) {}                            // NOLINT
+  AttrValue(std::vector<FuncRef> v) : value_(std::move(v)) {}                          // NOLINT
 
-  // nullptr if the value is of another kind. An EmptyList answers every vector kind with an empty vector.
+  // nullptr if the value is of another kind. An EmptyList answers every vector kind with an empty
+  // vector.
   template <typename T>
   const T* Get() const {
     if (const T* v = std::get_if<T>(&value_)) return v;
@@ -80,7 +84,8 @@ class AttrValue {
   }
   bool has_value() const { return value_.index() != 0; }
   const Variant& variant() const { return value_; }
-  // "string", "int", "float", "bool", "type", "shape", "tensor", "func", "placeholder", "list(int)", ... , "none".
+  // "string", "int", "float", "bool", "type", "shape", "tensor", "func", "placeholder",
+  // "list(int)", ... , "none".
   std::string KindName() const;
   // A short text for messages and listings.
   std::string ToString() const;

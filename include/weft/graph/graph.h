@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Graph: the static dataflow graph, and the scopes that new nodes are made in.
 //
-// A Graph is a handle to shared state; copies are the same graph. Nodes are only ever added; Operations and Tensors are
-// valid while a handle to their graph lives. All functions are thread-safe; scopes belong to the thread that opened them.
+// A Graph is a handle to shared state; copies are the same graph. Nodes are only ever added;
+// Operations and Tensors are valid while a handle to their graph lives. All functions are
+// thread-safe; scopes belong to the thread that opened them.
 //
 //   wf::Graph g;
-//   { wf::GraphScope scope(g); wf::NameScope layer("layer1"); auto w = wf::Constant({1.f}); }   // "layer1/Const"
+//   { wf::GraphScope scope(g); wf::NameScope layer("layer1"); auto w = wf::Constant({1.f}); }   //
+//   "layer1/Const"
 //
 // Python's `with` blocks are RAII objects, to be destroyed in reverse order of creation.
 #pragma once
@@ -65,13 +67,14 @@ struct GraphKeys {
   static constexpr const char* kWhileContext = "while_context";
 };
 
-// An element of a collection: a tensor, an op, text/bytes, a number, or an object of the library (a Variable, a Saver, ...) held as
-// shared_ptr<void> under the collection's name.
+// An element of a collection: a tensor, an op, text/bytes, a number, or an object of the library (a
+// Variable, a Saver, ...) held as shared_ptr<void> under the collection's name.
 struct CollectionItem {
   std::variant<Tensor, Operation, std::string, int64_t, float, std::shared_ptr<void>> value;
 };
 
-// The two seeds of a random op (tf.get_seed): both unset gives {0, 0}: a different sequence in each session.
+// The two seeds of a random op (tf.get_seed): both unset gives {0, 0}: a different sequence in each
+// session.
 struct SeedPair {
   int64_t seed = 0;
   int64_t seed2 = 0;
@@ -103,17 +106,20 @@ class Graph {
 
   void set_seed(int64_t seed);
   void clear_seed();
-  // By TF's rule, from the graph's seed and the op's. Op seeds default to the number of seedless random ops so far.
+  // By TF's rule, from the graph's seed and the op's. Op seeds default to the number of seedless
+  // random ops so far.
   SeedPair GetSeed(std::optional<int64_t> op_seed) const;
 
-  // The name an op of this name would get now, inside the current name scope; marks it as used unless told otherwise.
+  // The name an op of this name would get now, inside the current name scope; marks it as used
+  // unless told otherwise.
   std::string UniqueName(std::string_view name, bool mark_as_used = true) const;
   // "" or "layer1" (no slash at the end).
   std::string current_name_scope() const;
 
   void AddToCollection(std::string_view collection, CollectionItem item);
   // `scope`: only items whose name begins with it.
-  std::vector<CollectionItem> GetCollection(std::string_view collection, std::string_view scope = {}) const;
+  std::vector<CollectionItem> GetCollection(std::string_view collection,
+                                            std::string_view scope = {}) const;
   void ClearCollection(std::string_view collection);
   std::vector<std::string> CollectionNames() const;
 
@@ -139,7 +145,8 @@ class GraphScope {
   GraphScope& operator=(const GraphScope&) = delete;
 };
 
-// Prefix of the names of new nodes; made unique ("layer", "layer_1"). A name that ends with '/' is taken as it is (re-entered);
+// Prefix of the names of new nodes; made unique ("layer", "layer_1"). A name that ends with '/' is
+// taken as it is (re-entered);
 // "" is the root.
 class NameScope {
  public:
@@ -158,9 +165,12 @@ class NameScope {
 // New nodes run after these. ControlDependencies(nullptr) clears all outer ones.
 class ControlDependencies {
  public:
-  explicit ControlDependencies(const std::vector<Operation>& ops, const Graph& graph = Graph::Default());
-  explicit ControlDependencies(const std::vector<Tensor>& tensors, const Graph& graph = Graph::Default());
-  explicit ControlDependencies(std::initializer_list<Operation> ops) : ControlDependencies(std::vector<Operation>(ops)) {}
+  explicit ControlDependencies(const std::vector<Operation>& ops,
+                               const Graph& graph = Graph::Default());
+  explicit ControlDependencies(const std::vector<Tensor>& tensors,
+                               const Graph& graph = Graph::Default());
+  explicit ControlDependencies(std::initializer_list<Operation> ops)
+      : ControlDependencies(std::vector<Operation>(ops)) {}
   explicit ControlDependencies(std::nullptr_t, const Graph& graph = Graph::Default());
   ~ControlDependencies();
   ControlDependencies(const ControlDependencies&) = delete;
@@ -170,12 +180,14 @@ class ControlDependencies {
   std::shared_ptr<GraphImpl> graph_;
 };
 
-// Device of new nodes: "/gpu:0", "/job:worker/task:1", merged with outer scopes as in TensorFlow; "" clears all outer scopes.
-// Or a function from an op to its device, e.g. round robin for variables.
+// Device of new nodes: "/gpu:0", "/job:worker/task:1", merged with outer scopes as in TensorFlow;
+// "" clears all outer scopes. Or a function from an op to its device, e.g. round robin for
+// variables.
 class DeviceScope {
  public:
   explicit DeviceScope(std::string_view device, const Graph& graph = Graph::Default());
-  explicit DeviceScope(std::function<std::string(Operation)> device, const Graph& graph = Graph::Default());
+  explicit DeviceScope(std::function<std::string(Operation)> device,
+                       const Graph& graph = Graph::Default());
   ~DeviceScope();
   DeviceScope(const DeviceScope&) = delete;
   DeviceScope& operator=(const DeviceScope&) = delete;
@@ -198,10 +210,12 @@ class ColocateWith {
   std::vector<Operation> saved_colocation_;
 };
 
-// Gradients of ops of type `first` built inside use the rule registered under `second` (OpRegistry::AddGradient).
+// Gradients of ops of type `first` built inside use the rule registered under `second`
+// (OpRegistry::AddGradient).
 class GradientOverrideMap {
  public:
-  explicit GradientOverrideMap(std::map<std::string, std::string> overrides, const Graph& graph = Graph::Default());
+  explicit GradientOverrideMap(std::map<std::string, std::string> overrides,
+                               const Graph& graph = Graph::Default());
   ~GradientOverrideMap();
   GradientOverrideMap(const GradientOverrideMap&) = delete;
   GradientOverrideMap& operator=(const GradientOverrideMap&) = delete;
@@ -226,10 +240,11 @@ class ContainerScope {
 
 // Options of ImportGraphDef (tf.import_graph_def).
 struct ImportOptions {
-  std::string prefix = "import";                    // "" keeps the names; made unique otherwise
-  std::map<std::string, Tensor> input_map;          // "name:i" (or "name", or "^name") -> what stands for it
-  std::vector<std::string> return_elements;         // "op" or "op:0"
-  std::vector<Operation> control_dependencies;      // of the imported nodes without inputs
+  std::string prefix = "import";  // "" keeps the names; made unique otherwise
+  std::map<std::string, Tensor>
+      input_map;  // "name:i" (or "name", or "^name") -> what stands for it
+  std::vector<std::string> return_elements;     // "op" or "op:0"
+  std::vector<Operation> control_dependencies;  // of the imported nodes without inputs
   bool validate_colocation = true;
 };
 struct ImportResult {
@@ -237,7 +252,9 @@ struct ImportResult {
   std::vector<Tensor> tensors;
   std::vector<Operation> operations;
 };
-// Adds the nodes of `def` to `graph`: all or nothing. Throws InvalidArgumentError (and what TensorFlow throws) naming the node.
-ImportResult ImportGraphDef(const GraphDef& def, const ImportOptions& options = {}, const Graph& graph = Graph::Default());
+// Adds the nodes of `def` to `graph`: all or nothing. Throws InvalidArgumentError (and what
+// TensorFlow throws) naming the node.
+ImportResult ImportGraphDef(const GraphDef& def, const ImportOptions& options = {},
+                            const Graph& graph = Graph::Default());
 
 }  // namespace weft

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// GraphDef: a serialised graph, as a value. Reads and writes TensorFlow's binary, text (.pbtxt) and JSON forms.
+// GraphDef: a serialised graph, as a value. Reads and writes TensorFlow's binary, text (.pbtxt) and
+// JSON forms.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Input: what an op's argument may be: a Tensor, a Variable, an Array, a number, a string, nested initialiser lists.
+// Input: what an op's argument may be: a Tensor, a Variable, an Array, a number, a string, nested
+// initialiser lists.
 #pragma once
 
 #include <concepts>
@@ -13,26 +14,30 @@
 
 namespace weft {
 
-// Literals (numbers and lists of numbers) take the dtype that the op needs, as in Python: x * 2 with a float32 x gives a float32
-// constant. An Array keeps its dtype.
+// Literals (numbers and lists of numbers) take the dtype that the op needs, as in Python: x * 2
+// with a float32 x gives a float32 constant. An Array keeps its dtype.
 class Input {
  public:
-  Input(Tensor t) : tensor_(t) {}                                   // NOLINT: conversions are the point
-  Input(Array a) : array_(std::move(a)) {}                          // NOLINT
-  Input(const char* s) : array_(std::string(s)) {}                  // NOLINT
-  Input(std::string s) : array_(std::move(s)) {}                    // NOLINT
-  template <typename T, DataType kType = dtype_of<T>>
-  Input(T value) : array_(value), weak_(IsNumeric(kType)) {}        // NOLINT
-  template <typename T, DataType kType = dtype_of<T>>
+  Input(Tensor t) : tensor_(t) {}                   // NOLINT: conversions are the point
+  Input(Array a) : array_(std::move(a)) {}          // NOLINT
+  Input(const char* s) : array_(std::string(s)) {}  // NOLINT
+  Input(std::string s) : array_(std::move(s)) {}    // NOLINT
+  template <typename T, DataType kType = internal::DTypeOf<T>::value>
+  Input(T value) : array_(value), weak_(IsNumeric(kType)) {}  // NOLINT
+  template <typename T, DataType kType = internal::DTypeOf<T>::value>
   Input(std::initializer_list<T> v) : array_(v), weak_(IsNumeric(kType)) {}  // NOLINT
-  template <typename T, DataType kType = dtype_of<T>>
-  Input(std::initializer_list<std::initializer_list<T>> v) : array_(v), weak_(IsNumeric(kType)) {}  // NOLINT
-  template <typename T, DataType kType = dtype_of<T>>
-  Input(const std::vector<T>& v) : array_(Array::FromVector(v)), weak_(IsNumeric(kType)) {}  // NOLINT
+  template <typename T, DataType kType = internal::DTypeOf<T>::value>
+  Input(std::initializer_list<std::initializer_list<T>> v)
+      : array_(v), weak_(IsNumeric(kType)) {}  // NOLINT
+  template <typename T, DataType kType = internal::DTypeOf<T>::value>
+  Input(const std::vector<T>& v)
+      : array_(Array::FromVector(v)), weak_(IsNumeric(kType)) {}  // NOLINT
   // Anything with AsTensor(): Variables.
   template <typename V>
-    requires requires(const V& v) { { v.AsTensor() } -> std::convertible_to<Tensor>; }
-  Input(const V& v) : tensor_(v.AsTensor()) {}                      // NOLINT
+  requires requires(const V& v) {
+    { v.AsTensor() } -> std::convertible_to<Tensor>;
+  }
+  Input(const V& v) : tensor_(v.AsTensor()) {}  // NOLINT
 
   bool is_tensor() const { return tensor_.valid(); }
   Tensor tensor() const { return tensor_; }
@@ -50,12 +55,13 @@ class Input {
 struct NameOptions {
   std::string name;
   NameOptions() = default;
-  NameOptions(const char* n) : name(n) {}         // NOLINT
+  NameOptions(const char* n) : name(n) {}             // NOLINT
   NameOptions(std::string n) : name(std::move(n)) {}  // NOLINT
 };
 
-// Builds one node as Python's generated wrappers do: opens a name scope for it, makes constants of literals under it ("mul/y"), infers
-// attributes, and throws wf::Error. The functions of include/weft/ops are thin calls of it.
+// Builds one node as Python's generated wrappers do: opens a name scope for it, makes constants of
+// literals under it ("mul/y"), infers attributes, and throws wf::Error. The functions of
+// include/weft/ops are thin calls of it.
 //   return OpBuilder("MatMul", name).In(a).In(b).Attr("transpose_a", true).Output();
 class OpBuilder {
  public:
@@ -84,7 +90,8 @@ class OpBuilder {
   DataType preferred_ = kInvalidType;
 };
 
-// The Tensor of an Input: itself, or a new Const (dtype as given unless it is weak and `dtype` is valid).
+// The Tensor of an Input: itself, or a new Const (dtype as given unless it is weak and `dtype` is
+// valid).
 Tensor AsTensor(const Input& input, DataType dtype = kInvalidType, std::string_view name = "Const");
 
 }  // namespace weft

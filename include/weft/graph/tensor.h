@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operation and Tensor: handles to a node of a Graph and to one output of it.
 //
-// Both are as cheap to copy as a pointer and stay valid as long as their Graph lives. Reading them is thread-safe.
+// Both are as cheap to copy as a pointer and stay valid as long as their Graph lives. Reading them
+// is thread-safe.
 #pragma once
 
 #include <iosfwd>
@@ -74,7 +75,8 @@ class Tensor {
   void set_shape(const PartialShape& shape) const;
   // The ops that have this tensor as an input.
   std::vector<Operation> consumers() const;
-  // The value in `session`, or in the default Session (FailedPreconditionError that says so without one).
+  // The value in `session`, or in the default Session (FailedPreconditionError that says so without
+  // one).
   Array Eval() const;
   Array Eval(Session& session) const;
   // Tensor("add:0", shape=(2,), dtype=int32), and device=... if one was asked for.
@@ -90,7 +92,8 @@ class Tensor {
 
 std::ostream& operator<<(std::ostream& out, const Tensor& t);
 
-// A gradient of a gathered tensor: rows `values` at `indices` of a tensor of `dense_shape`; rows of equal index add up.
+// A gradient of a gathered tensor: rows `values` at `indices` of a tensor of `dense_shape`; rows of
+// equal index add up.
 struct IndexedSlices {
   Tensor values;
   Tensor indices;
@@ -107,5 +110,7 @@ struct std::hash<weft::Tensor> {
 };
 template <>
 struct std::hash<weft::Operation> {
-  size_t operator()(const weft::Operation& o) const noexcept { return std::hash<const void*>()(o.node()); }
+  size_t operator()(const weft::Operation& o) const noexcept {
+    return std::hash<const void*>()(o.node());
+  }
 };

@@ -12,11 +12,13 @@
 //   }
 //   void RegisterMyKernels(weft::KernelRegistry& kernels) {
 //     kernels.Add("Relu", kCpu, {{"T", kFloat32}}, Relu<float>);
-//     kernels.Add<MatMulKernel<float>>("MatMul", kCpu, {{"T", kFloat32}});      // a class: attributes are read once
+//     kernels.Add<MatMulKernel<float>>("MatMul", kCpu, {{"T", kFloat32}});      // a class:
+//     attributes are read once
 //   }
 //
-// One kernel object serves one node of a Session and may be run by many threads at once: Compute must not change the object without a
-// lock. A kernel runs on the thread of the run; it uses ctx.ParallelFor for more, and must not block unless it is asynchronous.
+// One kernel object serves one node of a Session and may be run by many threads at once: Compute
+// must not change the object without a lock. A kernel runs on the thread of the run; it uses
+// ctx.ParallelFor for more, and must not block unless it is asynchronous.
 #pragma once
 
 #include <cstdint>
@@ -77,8 +79,9 @@ class KernelConstruction {
     const AttrValue* v = FindAttr(name);
     const T* typed = v ? v->Get<T>() : nullptr;
     if (typed) return *typed;
-    Fail(absl::InvalidArgumentError(std::string("attribute '") + std::string(name) + "' of " + op() + " node '" + this->name() + "' is " +
-                                    (v ? "a " + v->KindName() + ", not what the kernel needs" : "missing")));
+    Fail(absl::InvalidArgumentError(
+        std::string("attribute '") + std::string(name) + "' of " + op() + " node '" + this->name() +
+        "' is " + (v ? "a " + v->KindName() + ", not what the kernel needs" : "missing")));
     return T();
   }
   template <typename T>
@@ -103,7 +106,8 @@ class Kernel {
   virtual absl::Status Compute(KernelContext& ctx) = 0;
 };
 
-// A kernel that may have to wait (queues, staging, receives): the executor gives it a continuation and no compute thread waits for it.
+// A kernel that may have to wait (queues, staging, receives): the executor gives it a continuation
+// and no compute thread waits for it.
 class AsyncKernel : public Kernel {
  public:
   using Done = std::function<void(absl::Status)>;
@@ -122,10 +126,12 @@ struct Value {
 // What a planned output may use without allocating.
 struct OutputPlan {
   Array prepared;            // an Array over the arena; invalid if there is none
-  int8_t forward_from = -1;  // the input whose buffer the plan lets this output take over; -1: none, -2: whichever is free
+  int8_t forward_from = -1;  // the input whose buffer the plan lets this output take over; -1:
+                             // none, -2: whichever is free
 };
 
-// What a kernel sees of one execution of its node. Made once per plan and reused: nothing here is looked up by name.
+// What a kernel sees of one execution of its node. Made once per plan and reused: nothing here is
+// looked up by name.
 class KernelContext {
  public:
   int num_inputs() const { return num_inputs_; }
@@ -146,7 +152,8 @@ class KernelContext {
   void set_output_ref(int o, VariableState* v) { output_values_[o].ref = v; }
   bool input_is_ref(int i) const { return input_values_[i]->ref != nullptr; }
 
-  // The resource behind handle input i. NotFound if it is gone, InvalidArgument if it is of another class.
+  // The resource behind handle input i. NotFound if it is gone, InvalidArgument if it is of another
+  // class.
   template <typename R>
   absl::StatusOr<std::shared_ptr<R>> resource(int i) {
     WEFT_ASSIGN_OR_RETURN(std::shared_ptr<Resource> any, AnyResource(i));
@@ -155,7 +162,8 @@ class KernelContext {
     return r;
   }
 
-  // A fresh output. Its contents are undefined (strings etc.: empty). ResourceExhausted if memory can't be had.
+  // A fresh output. Its contents are undefined (strings etc.: empty). ResourceExhausted if memory
+  // can't be had.
   absl::StatusOr<Array*> AllocateOutput(int o, const Shape& shape) {
     OutputPlan& plan = plans_[o];
     if (plan.prepared.valid() && plan.prepared.shape() == shape) {
@@ -164,9 +172,11 @@ class KernelContext {
     }
     return AllocateOutputSlow(o, shape);
   }
-  // Output o takes over the buffer of one of the inputs if nobody else needs it and dtype size and number of elements agree; else as
-  // AllocateOutput. The kernel may read the input while writing the same element.
-  absl::StatusOr<Array*> ForwardOrAllocate(std::initializer_list<int> inputs, int o, const Shape& shape);
+  // Output o takes over the buffer of one of the inputs if nobody else needs it and dtype size and
+  // number of elements agree; else as AllocateOutput. The kernel may read the input while writing
+  // the same element.
+  absl::StatusOr<Array*> ForwardOrAllocate(std::initializer_list<int> inputs, int o,
+                                           const Shape& shape);
   // Output o is this value (an input reshaped, a value made elsewhere). Shares the buffer.
   void set_output(int o, Array value);
   absl::StatusOr<Array> AllocateTemp(DataType dtype, const Shape& shape);
@@ -175,8 +185,9 @@ class KernelContext {
   // This output and all that depend on it are not computed.
   void set_output_dead(int o) { output_values_[o].dead = true; }
 
-  // Calls work(begin, end) over [0, n) in pieces, on several threads if n * cost_ns is worth it. `cost_ns` is a rough cost of one item
-  // in nanoseconds. Pieces don't depend on the number of threads unless... they do: work must not depend on where pieces begin.
+  // Calls work(begin, end) over [0, n) in pieces, on several threads if n * cost_ns is worth it.
+  // `cost_ns` is a rough cost of one item in nanoseconds. Pieces don't depend on the number of
+  // threads unless... they do: work must not depend on where pieces begin.
   void ParallelFor(int64_t n, double cost_ns, absl::FunctionRef<void(int64_t, int64_t)> work);
   int num_threads() const;
 
@@ -193,7 +204,9 @@ class KernelContext {
 
   // Errors that name the node: "Relu 'layer/Relu': ...".
   absl::Status Error(absl::StatusCode code, std::string_view message) const;
-  absl::Status InvalidArgument(std::string_view message) const { return Error(absl::StatusCode::kInvalidArgument, message); }
+  absl::Status InvalidArgument(std::string_view message) const {
+    return Error(absl::StatusCode::kInvalidArgument, message);
+  }
 
  private:
   friend class Executor;
@@ -209,10 +222,10 @@ class KernelContext {
   Value* output_values_ = nullptr;
   OutputPlan* plans_ = nullptr;
   const DataType* output_dtypes_ = nullptr;
-  const uint8_t* last_use_ = nullptr;   // per input: this node is the last reader of the value
-  uint64_t forwarded_ = 0;              // bit i: output took input i's buffer (noted for the memory plan)
+  const uint8_t* last_use_ = nullptr;  // per input: this node is the last reader of the value
+  uint64_t forwarded_ = 0;  // bit i: output took input i's buffer (noted for the memory plan)
   const struct PlanNode* node_ = nullptr;
-  struct RunState* run_ = nullptr;      // what all nodes of a run share
+  struct RunState* run_ = nullptr;  // what all nodes of a run share
 };
 
 using KernelFn = absl::Status (*)(KernelContext&);
@@ -222,7 +235,8 @@ using KernelFactory = std::function<std::unique_ptr<Kernel>(KernelConstruction&)
 using KernelConstraints = std::vector<std::pair<std::string, DataType>>;
 
 struct KernelOptions {
-  // Names of arguments whose tensors live in host memory even on a device with memory of its own (shapes, axes, ...).
+  // Names of arguments whose tensors live in host memory even on a device with memory of its own
+  // (shapes, axes, ...).
   std::vector<std::string> host_arguments;
   // Of several kernels that fit, the highest priority wins.
   int priority = 0;
@@ -244,18 +258,25 @@ class KernelRegistry {
  public:
   static KernelRegistry& Global();
 
-  void Add(std::string_view op, std::string_view device, KernelConstraints constraints, KernelFn fn, KernelOptions options = {},
+  void Add(std::string_view op, std::string_view device, KernelConstraints constraints, KernelFn fn,
+           KernelOptions options = {},
            std::source_location where = std::source_location::current());
   template <typename K>
-  void Add(std::string_view op, std::string_view device, KernelConstraints constraints, KernelOptions options = {},
+  void Add(std::string_view op, std::string_view device, KernelConstraints constraints,
+           KernelOptions options = {},
            std::source_location where = std::source_location::current()) {
-    AddFactory(op, device, std::move(constraints), [](KernelConstruction& c) -> std::unique_ptr<Kernel> { return std::make_unique<K>(c); },
-               std::move(options), where);
+    AddFactory(
+        op, device, std::move(constraints),
+        [](KernelConstruction& c) -> std::unique_ptr<Kernel> { return std::make_unique<K>(c); },
+        std::move(options), where);
   }
-  void AddFactory(std::string_view op, std::string_view device, KernelConstraints constraints, KernelFactory factory,
-                  KernelOptions options = {}, std::source_location where = std::source_location::current());
-  // The entry for a node's attributes on a type of device; NotFound, listing what is registered, if there is none.
-  absl::StatusOr<const KernelEntry*> Find(std::string_view op, std::string_view device, const AttrMap& attrs) const;
+  void AddFactory(std::string_view op, std::string_view device, KernelConstraints constraints,
+                  KernelFactory factory, KernelOptions options = {},
+                  std::source_location where = std::source_location::current());
+  // The entry for a node's attributes on a type of device; NotFound, listing what is registered, if
+  // there is none.
+  absl::StatusOr<const KernelEntry*> Find(std::string_view op, std::string_view device,
+                                          const AttrMap& attrs) const;
   bool HasAny(std::string_view op, std::string_view device) const;
   std::vector<const KernelEntry*> List(std::string_view op) const;
 
@@ -268,7 +289,8 @@ class KernelRegistry {
 void RegisterAllCpuKernels(KernelRegistry& kernels);
 
 // Calls f.template operator()<T>() for each T: registers a kernel for several dtypes.
-//   ForTypes<float, double>([&]<typename T>() { kernels.Add("Relu", kCpu, {{"T", dtype_of<T>}}, Relu<T>); });
+//   ForTypes<float, double>([&]<typename T>() { kernels.Add("Relu", kCpu, {{"T", dtype_of<T>}},
+//   Relu<T>); });
 template <typename... T, typename F>
 void ForTypes(F&& f) {
   (f.template operator()<T>(), ...);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Resources: state that outlives a run (variables, queues, tables, iterators), found by container, type and name.
+// Resources: state that outlives a run (variables, queues, tables, iterators), found by container,
+// type and name.
 #pragma once
 
 #include <memory>
@@ -24,7 +25,8 @@ class Resource {
   virtual std::string DebugString() const { return "resource"; }
 };
 
-// Where one resource lives; handles point here, so that destroying and making the resource anew needs no new handles.
+// Where one resource lives; handles point here, so that destroying and making the resource anew
+// needs no new handles.
 class ResourceSlot {
  public:
   std::shared_ptr<Resource> Get() const {
@@ -51,9 +53,11 @@ class ResourceSlot {
 // Thread-safe.
 class ResourceManager {
  public:
-  explicit ResourceManager(std::string default_container = "localhost") : default_container_(std::move(default_container)) {}
+  explicit ResourceManager(std::string default_container = "localhost")
+      : default_container_(std::move(default_container)) {}
   // The slot of this name, made empty if new. An empty container is the default one.
-  std::shared_ptr<ResourceSlot> Slot(std::string_view container, std::string_view type, std::string_view name);
+  std::shared_ptr<ResourceSlot> Slot(std::string_view container, std::string_view type,
+                                     std::string_view name);
   // Empties all slots of a container.
   void ClearContainer(std::string_view container);
   void Clear();
@@ -65,9 +69,10 @@ class ResourceManager {
   std::unordered_map<std::string, std::shared_ptr<ResourceSlot>> slots_;
 };
 
-// The value of a variable, of both forms: VariableV2 hands out a reference to it, VarHandleOp a handle.
-// Readers share the buffer (Read); writers hold mu and call Mutable, which copies first if a reader still holds it: so a running
-// step never sees a value change under its hands, and an update is in place when nobody looks.
+// The value of a variable, of both forms: VariableV2 hands out a reference to it, VarHandleOp a
+// handle. Readers share the buffer (Read); writers hold mu and call Mutable, which copies first if
+// a reader still holds it: so a running step never sees a value change under its hands, and an
+// update is in place when nobody looks.
 class VariableState : public Resource {
  public:
   explicit VariableState(DataType dtype) : dtype_(dtype) {}

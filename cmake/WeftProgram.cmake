@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# weft_program(NAME SOURCES file... [NEEDS package::target...])
+#
+# A program that uses libweft, built as bin/NAME.
+function(weft_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 PROGRAM "" "" "SOURCES;NEEDS")
+  add_executable(${name} ${PROGRAM_SOURCES})
+  target_link_libraries(${name} PRIVATE weft weft_options ${PROGRAM_NEEDS})
+endfunction()
+
+# weft_test(NAME SOURCES file... [NEEDS target...])
+#
+# A GoogleTest program, bin/NAME, whose cases ctest runs one by one in the project's root folder. It links libweft only if
+# NEEDS names it.
+function(weft_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 TEST "" "" "SOURCES;NEEDS")
+  add_executable(${name} ${TEST_SOURCES})
+  target_link_libraries(${name} PRIVATE weft_options ${TEST_NEEDS} GTest::gtest_main GTest::gmock)
+  # Listed when ctest starts, not when linked: a program that can't start breaks its own tests, not the build.
+  gtest_discover_tests(${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} DISCOVERY_MODE PRE_TEST
+                       DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT 600)
+endfunction()

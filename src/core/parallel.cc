@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/core/parallel.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <thread>
+
+#if defined(__SANITIZE_THREAD__)
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <vector>
+#else
+#include <omp.h>
+#endif
+
+namespace weft {
+namespace {
+
+// Handing a piece to another thread of the team costs a few microseconds.
+constexpr double kMinPieceNs = 8000;
+
+thread_local int intra_op_threads = 0;
+thread_local bool in_parallel_region = false;
+
+}  // namespace
+
+int NumCores() {
+  static const int cores = [] {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  }();
+  return cores;
+}
+
+int IntraOpThreads() { return intra_op_threads > 0 ? intra_op_threads : NumCores(); }
+
+IntraOpScope::IntraOpScope(int threads) : outer_(intra_op_threads) {
+  intra_op_threads = threads;
+#if !defined(__SANITIZE_THREAD__)
+  // Per-thread setting of OpenMP: what oneDNN and OpenBLAS ask for.
+  if (outer_ != threads) omp_set_num_threads(IntraOpThreads());
+#endif
+}
+
+IntraOpScope::~IntraOpScope() {
+#if !defined(__SANITIZE_THREAD__)
+  if (outer_ != intra_op_threads) {
+    intra_op_threads = outer_;
+    omp_set_num_threads(IntraOpThreads());
+  }
+#endif
+  intra_op_threads = outer_;
+}
+
+#if defined(__SANITIZE_THREAD__)
+namespace {
+
+// A pool whose hand-overs ThreadSanitizer can follow; speed is of no concern here.
+class Pool {
+ public:
+  static Pool& Get() {
+    static Pool* const pool = new Pool();
+    return *pool;
+  }
+  void Run(int pieces, const std::function<void(int)>& piece) {
+    std::mutex mu;
+    std::condition_variable done;
+    int left = pieces - 1;
+    for (int p = 1; p < pieces; ++p) {
+      std::lock_guard lock(mu_);
+      tasks_.push_back([&, p] {
+        piece(p);
+        std::lock_guard done_lock(mu);
+        if (--left == 0) done.notify_one();
+      });
+      wake_.notify_one();
+    }
+    piece(0);
+    std::unique_lock lock(mu);
+    done.wait(lock, [&] { return left == 0; });
+  }
+
+ private:
+  Pool() {
+    for (int t = 0; t < NumCores(); ++t) std::thread([this] { Work(); }).detach();
+  }
+  void Work() {
+    in_parallel_region = true;
+    for (;;) {
+      std::function<void()> task;
+      {
+        std::unique_lock lock(mu_);
+        wake_.wait(lock, [&] { return !tasks_.empty(); });
+        task = std::move(tasks_.back());
+        tasks_.pop_back();
+      }
+      task();
+    }
+  }
+  std::mutex mu_;
+  std::condition_variable wake_;
+  std::vector<std::function<void()>> tasks_;
+};
+
+}  // namespace
+#endif
+
+void ParallelFor(int64_t n, double cost_ns, absl::FunctionRef<void(int64_t, int64_t)> work) {
+  if (n <= 0) return;
+  const double total = static_cast<double>(n) * cost_ns;
+  const int64_t threads =
+      std::min<int64_t>({IntraOpThreads(), n, static_cast<int64_t>(total / kMinPieceNs)});
+  if (threads <= 1 || in_parallel_region) return work(0, n);
+  // Pieces begin at multiples of 16 items so that threads don't share cache lines of an output.
+  const int64_t piece = n >= 16 * threads ? ((n + threads - 1) / threads + 15) / 16 * 16
+                                          : (n + threads - 1) / threads;
+#if defined(__SANITIZE_THREAD__)
+  Pool::Get().Run(static_cast<int>(threads), [&](int t) {
+    const int64_t begin = t * piece;
+    if (begin < n) work(begin, std::min(n, begin + piece));
+  });
+#else
+#pragma omp parallel num_threads(static_cast <int>(threads))
+  {
+    const bool outer = in_parallel_region;
+    in_parallel_region = true;
+    for (int64_t begin = omp_get_thread_num() * piece; begin < n;
+         begin += piece * omp_get_num_threads()) {
+      work(begin, std::min(n, begin + piece));
+    }
+    in_parallel_region = outer;
+  }
+#endif
+}
+
+}  // namespace weft

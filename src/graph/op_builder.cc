@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <optional>
+
+#include "src/core/status.h"
+#include "src/core/strings.h"
+#include "src/graph/graph_impl.h"
+#include "weft/graph/input.h"
+
+namespace weft {
+namespace {
+
+// Converts a literal to the dtype an op wants; integers to floating types and between widths, if
+// the value fits.
+Array ConvertLiteral(const Array& literal, DataType dtype, std::string_view op,
+                     std::string_view arg) {
+  if (literal.dtype() == dtype) return literal;
+  const bool fraction = IsFloating(literal.dtype());
+  if (IsComplex(literal.dtype()) || (fraction && !IsFloating(dtype) && !IsComplex(dtype)) ||
+      !(IsNumeric(dtype) || IsQuantized(dtype))) {
+    ThrowError(Code::kInvalidArgument,
+               StrCat("Input '", arg, "' of '", op, "' Op: a literal of dtype ",
+                      DTypeName(literal.dtype()), " can't be taken as ", DTypeName(dtype)));
+  }
+  Array out(dtype, literal.shape());
+  auto fill = [&]<typename T>() {
+    for (int64_t i = 0; i < out.num_elements(); ++i) {
+      if constexpr (std::is_integral_v<T>) {
+        const int64_t v = literal.AsInt64(i);
+        if (static_cast<int64_t>(static_cast<T>(v)) != v) {
+          ThrowError(Code::kInvalidArgument,
+                     StrCat("Input '", arg, "' of '", op, "' Op: the literal ", v,
+                            " does not fit in ", DTypeName(dtype)));
+        }
+        out.mutable_data<T>()[i] = static_cast<T>(v);
+      } else if constexpr (std::is_same_v<T, half> || std::is_same_v<T, bfloat16>) {
+        out.mutable_data<T>()[i] = T(static_cast<float>(literal.AsDouble(i)));
+      } else {
+        out.mutable_data<T>()[i] = T(literal.AsDouble(i));
+      }
+    }
+  };
+  switch (dtype) {
+    case kFloat32:
+      fill.operator()<float>();
+      break;
+    case kFloat64:
+      fill.operator()<double>();
+      break;
+    case kFloat16:
+      fill.operator()<half>();
+      break;
+    case kBfloat16:
+      fill.operator()<bfloat16>();
+      break;
+    case kInt8:
+      fill.operator()<int8_t>();
+      break;
+    case kInt16:
+      fill.operator()<int16_t>();
+      break;
+    case kInt32:
+      fill.operator()<int32_t>();
+      break;
+    case kInt64:
+      fill.operator()<int64_t>();
+      break;
+    case kUint8:
+      fill.operator()<uint8_t>();
+      break;
+    case kUint16:
+      fill.operator()<uint16_t>();
+      break;
+    case kUint32:
+      fill.operator()<uint32_t>();
+      break;
+    case kUint64:
+      fill.operator()<uint64_t>();
+      break;
+    case kComplex64:
+      for (int64_t i = 0; i < out.num_elements(); ++i)
+        out.mutable_data<complex64>()[i] = complex64(static_cast<float>(literal.AsDouble(i)));
+      break;
+    case kComplex128:
+      for (int64_t i = 0; i < out.num_elements(); ++i)
+        out.mutable_data<complex128>()[i] = complex128(literal.AsDouble(i));
+      break;
+    default:
+      ThrowError(Code::kInvalidArgument,
+                 StrCat("Input '", arg, "' of '", op, "' Op: a literal can't be taken as ",
+                        DTypeName(dtype)));
+  }
+  return out;
+}
+
+Tensor AddConst(const Array& value, std::string_view name, GraphImpl& graph) {
+  NodeSpec spec;
+  spec.op = "Const";
+  spec.name = std::string(name);
+  spec.attrs = {{"value", value}, {"dtype", value.dtype()}};
+  return Tensor(ValueOrThrow(graph.AddNodeInScope(std::move(spec))), 0);
+}
+
+}  // namespace
+
+Tensor AsTensor(const Input& input, DataType dtype, std::string_view name) {
+  if (input.is_tensor()) return input.tensor();
+  if (!input.array().valid())
+    ThrowError(Code::kInvalidArgument,
+               StrCat("an empty Tensor or Array was given for '", name, "'"));
+  const Array value = input.weak() && dtype != kInvalidType
+                          ? ConvertLiteral(input.array(), dtype, "Const", name)
+                          : input.array();
+  return AddConst(value, name, Graph::Default().impl());
+}
+
+OpBuilder::OpBuilder(std::string type, const NameOptions& name, std::string default_name)
+    : type_(std::move(type)),
+      name_(!name.name.empty()     ? name.name
+            : default_name.empty() ? type_
+                                   : std::move(default_name)) {}
+
+OpBuilder& OpBuilder::In(const Input& input) {
+  arguments_.push_back({{input}, false});
+  return *this;
+}
+OpBuilder& OpBuilder::InList(const std::vector<Input>& inputs) {
+  arguments_.push_back({inputs, true});
+  return *this;
+}
+OpBuilder& OpBuilder::Attr(std::string_view name, AttrValue value) {
+  attrs_.insert_or_assign(std::string(name), std::move(value));
+  return *this;
+}
+OpBuilder& OpBuilder::ControlInput(Operation op) {
+  control_inputs_.push_back(op);
+  return *this;
+}
+OpBuilder& OpBuilder::PreferDtype(DataType dtype) {
+  preferred_ = dtype;
+  return *this;
+}
+
+Operation OpBuilder::Build() {
+  const Graph graph = [&] {
+    for (const Argument& a : arguments_) {
+      for (const Input& in : a.values) {
+        if (in.is_tensor()) return in.tensor().graph();
+      }
+    }
+    for (Operation op : control_inputs_) return op.graph();
+    return Graph::Default();
+  }();
+  const OpDef* def = graph.impl().registry().Find(type_);
+  if (!def) ThrowError(Code::kNotFound, StrCat("Op type not registered '", type_, "'"));
+  if (arguments_.size() != def->inputs().size()) {
+    ThrowError(Code::kInvalidArgument, StrCat(type_, " takes ", def->inputs().size(), " inputs; ",
+                                              arguments_.size(), " were given"));
+  }
+
+  // The dtype of each type attribute: given, or of the first input that is no literal.
+  std::map<std::string, DataType> types;
+  for (const auto& [name, value] : attrs_) {
+    if (const DataType* t = value.Get<DataType>()) types[name] = *t;
+  }
+  for (size_t a = 0; a < arguments_.size(); ++a) {
+    const ArgDef& arg = def->inputs()[a];
+    if (arg.type_attr.empty()) continue;
+    for (const Input& in : arguments_[a].values) {
+      if (in.is_tensor())
+        types.try_emplace(arg.type_attr, RemoveRef(in.tensor().dtype()));
+      else if (!in.weak() && in.array().valid())
+        types.try_emplace(arg.type_attr, in.array().dtype());
+    }
+  }
+
+  GraphScope use(graph);
+  NameScope scope(name_, graph);
+  NodeSpec spec;
+  spec.op = type_;
+  spec.name = scope.name();
+  for (size_t a = 0; a < arguments_.size(); ++a) {
+    const ArgDef& arg = def->inputs()[a];
+    const Argument& given = arguments_[a];
+    if (!arg.number_attr.empty())
+      attrs_.insert_or_assign(arg.number_attr, static_cast<int64_t>(given.values.size()));
+    for (size_t i = 0; i < given.values.size(); ++i) {
+      const Input& in = given.values[i];
+      if (in.is_tensor()) {
+        spec.inputs.push_back(in.tensor());
+        continue;
+      }
+      if (!in.array().valid())
+        ThrowError(Code::kInvalidArgument,
+                   StrCat("Input '", arg.name, "' of '", type_, "' Op is empty"));
+      Array value = in.array();
+      if (in.weak()) {
+        DataType wanted = arg.type;
+        if (!arg.type_attr.empty()) {
+          const AttrDef* attr = def->FindAttr(arg.type_attr);
+          auto it = types.find(arg.type_attr);
+          if (it != types.end())
+            wanted = it->second;
+          else if (preferred_ != kInvalidType)
+            wanted = preferred_;
+          else if (attr->default_value && attr->default_value->Get<DataType>() &&
+                   !IsFloating(value.dtype()))
+            wanted = *attr->default_value->Get<DataType>();
+          else
+            wanted = value.dtype();
+          types.try_emplace(arg.type_attr, wanted);
+        }
+        if (wanted != kInvalidType) value = ConvertLiteral(value, wanted, type_, arg.name);
+      }
+      const std::string const_name = given.is_list ? StrCat(arg.name, "_", i) : arg.name;
+      spec.inputs.push_back(AddConst(value, const_name, graph.impl()));
+    }
+  }
+  for (Operation op : control_inputs_) spec.control_inputs.push_back(op.node());
+  spec.attrs = attrs_;
+  return Operation(ValueOrThrow(graph.impl().AddNodeInScope(std::move(spec))));
+}
+
+}  // namespace weft

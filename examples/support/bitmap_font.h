@@ -13,7 +13,8 @@ inline constexpr int kGlyphHeight = 7;
 // Rows from the top; the leftmost dot is bit 4.
 using Glyph = std::array<uint8_t, kGlyphHeight>;
 
-// Digits, letters (small ones look like capitals), blank and . , : - + % ( ) / = > < # ' !; a hollow box for all else.
+// Digits, letters (small ones look like capitals), blank and . , : - + % ( ) / = > < # ' !; a
+// hollow box for all else.
 const Glyph& GlyphOf(char c);
 
 }  // namespace weft::examples

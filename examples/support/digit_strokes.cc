@@ -10,7 +10,7 @@ constexpr KnotKind S = KnotKind::kStart;
 constexpr KnotKind o = KnotKind::kSmooth;
 constexpr KnotKind C = KnotKind::kCorner;
 
-constexpr Knot kZeroOval[] = {{55, 2, S},   {25, 12, o}, {5, 45, o},  {15, 85, o}, {45, 100, o},
+constexpr Knot kZeroOval[] = {{55, 2, S},  {25, 12, o}, {5, 45, o},  {15, 85, o}, {45, 100, o},
                               {80, 82, o}, {95, 45, o}, {80, 12, o}, {52, 2, o}};
 constexpr Knot kZeroNarrow[] = {{70, 8, S},  {40, 3, o},  {12, 35, o}, {10, 75, o}, {38, 98, o},
                                 {72, 80, o}, {85, 40, o}, {72, 12, o}, {45, 8, o}};
@@ -22,32 +22,39 @@ constexpr Knot kOneBent[] = {{56, 0, S}, {46, 45, o}, {52, 100, o}};
 constexpr Knot kOneSerif[] = {{28, 24, S}, {54, 0, C}, {54, 100, o}};
 constexpr Knot kOneSerifBase[] = {{25, 25, S}, {52, 0, C}, {52, 100, o}, {22, 100, S}, {82, 99, o}};
 
-constexpr Knot kTwoPlain[] = {{10, 25, S}, {30, 3, o}, {65, 2, o}, {85, 25, o}, {65, 55, o}, {8, 98, C}, {90, 98, o}};
-constexpr Knot kTwoLoop[] = {{12, 22, S}, {35, 2, o},  {72, 5, o},  {82, 32, o}, {55, 68, o},
+constexpr Knot kTwoPlain[] = {{10, 25, S}, {30, 3, o}, {65, 2, o}, {85, 25, o},
+                              {65, 55, o}, {8, 98, C}, {90, 98, o}};
+constexpr Knot kTwoLoop[] = {{12, 22, S}, {35, 2, o}, {72, 5, o},  {82, 32, o}, {55, 68, o},
                              {22, 95, o}, {6, 88, o}, {22, 74, o}, {50, 86, o}, {92, 96, o}};
-constexpr Knot kTwoFlat[] = {{12, 10, S}, {50, 0, o}, {85, 15, o}, {70, 48, o}, {10, 95, C}, {50, 90, o}, {92, 98, o}};
-constexpr Knot kTwoSwan[] = {{15, 30, S}, {40, 0, o},  {78, 12, o}, {70, 50, o}, {30, 85, o},
+constexpr Knot kTwoFlat[] = {{12, 10, S}, {50, 0, o},  {85, 15, o}, {70, 48, o},
+                             {10, 95, C}, {50, 90, o}, {92, 98, o}};
+constexpr Knot kTwoSwan[] = {{15, 30, S}, {40, 0, o},  {78, 12, o},  {70, 50, o}, {30, 85, o},
                              {12, 98, C}, {40, 90, o}, {70, 100, o}, {95, 88, o}};
 
 constexpr Knot kThreeRound[] = {{12, 12, S}, {45, 0, o},  {80, 18, o},  {65, 42, o}, {38, 48, C},
                                 {75, 56, o}, {88, 80, o}, {50, 100, o}, {8, 88, o}};
-constexpr Knot kThreeFlat[] = {{12, 3, S},  {82, 3, C},  {42, 40, C}, {80, 52, o}, {85, 80, o}, {45, 100, o}, {8, 86, o}};
-constexpr Knot kThreeCurl[] = {{15, 10, S}, {50, 0, o},  {82, 18, o}, {62, 43, o}, {40, 52, o},
+constexpr Knot kThreeFlat[] = {{12, 3, S},  {82, 3, C},   {42, 40, C}, {80, 52, o},
+                               {85, 80, o}, {45, 100, o}, {8, 86, o}};
+constexpr Knot kThreeCurl[] = {{15, 10, S}, {50, 0, o},  {82, 18, o}, {62, 43, o},  {40, 52, o},
                                {46, 42, o}, {80, 60, o}, {82, 88, o}, {40, 100, o}, {8, 85, o}};
 
 constexpr Knot kFourOpen[] = {{20, 2, S}, {10, 55, C}, {90, 52, o}, {75, 0, S}, {68, 100, o}};
 constexpr Knot kFourClosed[] = {{72, 100, S}, {70, 0, C}, {5, 68, C}, {95, 66, o}};
-constexpr Knot kFourCup[] = {{15, 5, S}, {12, 40, o}, {35, 55, o}, {78, 42, o}, {82, 0, S}, {75, 50, o}, {70, 100, o}};
+constexpr Knot kFourCup[] = {{15, 5, S}, {12, 40, o}, {35, 55, o}, {78, 42, o},
+                             {82, 0, S}, {75, 50, o}, {70, 100, o}};
 constexpr Knot kFourCross[] = {{62, 2, S}, {8, 66, C}, {95, 62, o}, {62, 34, S}, {60, 100, o}};
 
-constexpr Knot kFiveOneStroke[] = {{80, 2, S},  {22, 2, C},  {15, 42, C}, {55, 38, o}, {88, 65, o}, {60, 98, o}, {8, 90, o}};
+constexpr Knot kFiveOneStroke[] = {{80, 2, S},  {22, 2, C},  {15, 42, C}, {55, 38, o},
+                                   {88, 65, o}, {60, 98, o}, {8, 90, o}};
 constexpr Knot kFiveTwoStrokes[] = {{25, 4, S},   {18, 45, C}, {60, 40, o}, {85, 70, o},
-                                    {50, 100, o}, {5, 88, o}, {25, 4, S},  {90, 0, o}};
-constexpr Knot kFiveSnake[] = {{88, 5, S},  {40, 3, o},  {18, 28, o}, {55, 48, o}, {80, 72, o}, {50, 98, o}, {8, 92, o}};
+                                    {50, 100, o}, {5, 88, o},  {25, 4, S},  {90, 0, o}};
+constexpr Knot kFiveSnake[] = {{88, 5, S},  {40, 3, o},  {18, 28, o}, {55, 48, o},
+                               {80, 72, o}, {50, 98, o}, {8, 92, o}};
 
 constexpr Knot kSixRound[] = {{70, 0, S},  {30, 25, o}, {8, 65, o},  {30, 98, o},
                               {75, 90, o}, {80, 62, o}, {45, 52, o}, {12, 75, o}};
-constexpr Knot kSixStem[] = {{45, 0, S}, {15, 50, o}, {15, 85, o}, {50, 100, o}, {82, 80, o}, {65, 58, o}, {25, 68, o}};
+constexpr Knot kSixStem[] = {{45, 0, S},  {15, 50, o}, {15, 85, o}, {50, 100, o},
+                             {82, 80, o}, {65, 58, o}, {25, 68, o}};
 constexpr Knot kSixCurl[] = {{85, 8, S},   {50, 0, o},  {15, 40, o}, {10, 80, o},
                              {45, 100, o}, {78, 82, o}, {60, 58, o}, {18, 70, o}};
 
@@ -60,7 +67,7 @@ constexpr Knot kEightSnake[] = {{75, 12, S},  {45, 0, o},  {15, 20, o}, {45, 46,
                                 {50, 100, o}, {15, 78, o}, {50, 48, o}, {82, 20, o}, {70, 6, o}};
 constexpr Knot kEightRings[] = {{50, 0, S},  {20, 22, o}, {50, 46, o},  {80, 22, o}, {50, 0, o},
                                 {50, 46, S}, {12, 74, o}, {50, 100, o}, {88, 74, o}, {50, 46, o}};
-constexpr Knot kEightOpen[] = {{88, 8, S},  {40, 0, o},  {18, 24, o}, {68, 62, o}, {74, 88, o},
+constexpr Knot kEightOpen[] = {{88, 8, S},   {40, 0, o},  {18, 24, o}, {68, 62, o}, {74, 88, o},
                                {38, 100, o}, {18, 76, o}, {58, 42, o}, {86, 14, o}};
 
 constexpr Knot kNineStraight[] = {{78, 22, S}, {50, 2, o},  {15, 20, o}, {25, 48, o},
@@ -77,12 +84,13 @@ constexpr Prototype kThrees[] = {{kThreeRound, 5}, {kThreeFlat, 2}, {kThreeCurl,
 constexpr Prototype kFours[] = {{kFourOpen, 4}, {kFourClosed, 2}, {kFourCup, 3}, {kFourCross, 2}};
 constexpr Prototype kFives[] = {{kFiveOneStroke, 4}, {kFiveTwoStrokes, 4}, {kFiveSnake, 2}};
 constexpr Prototype kSixes[] = {{kSixRound, 4}, {kSixStem, 3}, {kSixCurl, 2}};
-constexpr Prototype kSevens[] = {{kSevenPlain, 4}, {kSevenBar, 3}, {kSevenSerif, 2}, {kSevenRound, 2}};
+constexpr Prototype kSevens[] = {
+    {kSevenPlain, 4}, {kSevenBar, 3}, {kSevenSerif, 2}, {kSevenRound, 2}};
 constexpr Prototype kEights[] = {{kEightSnake, 4}, {kEightRings, 3}, {kEightOpen, 2}};
 constexpr Prototype kNines[] = {{kNineStraight, 4}, {kNineHook, 3}, {kNineSlant, 2}};
 
-constexpr std::array<std::span<const Prototype>, 10> kDigits = {kZeros, kOnes,  kTwos,   kThrees, kFours,
-                                                                kFives, kSixes, kSevens, kEights, kNines};
+constexpr std::array<std::span<const Prototype>, 10> kDigits = {
+    kZeros, kOnes, kTwos, kThrees, kFours, kFives, kSixes, kSevens, kEights, kNines};
 
 }  // namespace
 

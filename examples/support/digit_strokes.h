@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the ten digits are written: pen strokes, several ways for each digit, from which draw_digits.h draws its pictures.
+// How the ten digits are written: pen strokes, several ways for each digit, from which
+// draw_digits.h draws its pictures.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@ struct Knot {
   KnotKind kind;
 };
 
-// One way to write a digit. A prototype starts with a kStart knot, and each stroke has at least two knots.
+// One way to write a digit. A prototype starts with a kStart knot, and each stroke has at least two
+// knots.
 struct Prototype {
   std::span<const Knot> knots;
   int weight;  // how often it is chosen, relative to the others of the digit

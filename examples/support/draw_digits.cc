@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The same bytes everywhere: floats are only added, multiplied, divided and rooted, which IEEE 754 fixes to the last bit
-// (the build file keeps the compiler from joining a product and a sum into one rounding), and all random numbers come from
-// one integer hash. So no sine, no exponential, no <random> distribution here.
+// The same bytes everywhere: floats are only added, multiplied, divided and rooted, which IEEE 754
+// fixes to the last bit (the build file keeps the compiler from joining a product and a sum into
+// one rounding), and all random numbers come from one integer hash. So no sine, no exponential, no
+// <random> distribution here.
 #include "examples/support/draw_digits.h"
 
 #include <algorithm>
@@ -35,7 +36,8 @@ Point operator+(Point a, Point b) { return {a.x + b.x, a.y + b.y}; }
 Point operator-(Point a, Point b) { return {a.x - b.x, a.y - b.y}; }
 Point operator*(float s, Point a) { return {s * a.x, s * a.y}; }
 
-// SplitMix64: a counter through a mixing function, so a stream can start at any (seed, index) at no cost.
+// SplitMix64: a counter through a mixing function, so a stream can start at any (seed, index) at no
+// cost.
 class Random {
  public:
   Random(uint64_t seed, uint64_t index) : state_(Mix(Mix(seed) ^ index)) {}
@@ -48,7 +50,8 @@ class Random {
   // Mean 0, variance 1, within +-3.5: the sum of four uniform numbers.
   float Normal() {
     float sum = 0;
-    for (int i = 0; i < 4; ++i) sum += Uniform();  // one after the other: a fixed order of roundings
+    for (int i = 0; i < 4; ++i)
+      sum += Uniform();  // one after the other: a fixed order of roundings
     return (sum - 2.0f) * 1.7320508f;
   }
 
@@ -71,7 +74,8 @@ struct Segment {
   float to_radius = 0;
 };
 
-// A smooth displacement of the plane: random vectors on a 4 x 4 grid over [0,1]^2, blended in between.
+// A smooth displacement of the plane: random vectors on a 4 x 4 grid over [0,1]^2, blended in
+// between.
 class Wobble {
  public:
   Wobble(Random& random, float strength) {
@@ -138,18 +142,22 @@ std::span<const Knot> ChoosePrototype(Random& random, int digit) {
 Point Spline(Point a, Point b, Point c, Point d, float t) {
   const Point tangent_b = 0.5f * (c - a), tangent_c = 0.5f * (d - b);
   const float t2 = t * t, t3 = t2 * t;
-  return (2 * t3 - 3 * t2 + 1) * b + (t3 - 2 * t2 + t) * tangent_b + (3 * t2 - 2 * t3) * c + (t3 - t2) * tangent_c;
+  return (2 * t3 - 3 * t2 + 1) * b + (t3 - 2 * t2 + t) * tangent_b + (3 * t2 - 2 * t3) * c +
+         (t3 - t2) * tangent_c;
 }
 
 // The strokes as line segments in the unit square, with jittered knots.
 std::vector<Segment> TraceStrokes(Random& random, std::span<const Knot> knots, float jitter) {
   std::vector<Point> points;
   for (const Knot& k : knots) {
-    points.push_back({k.x * 0.01f + jitter * random.Normal(), k.y * 0.01f + jitter * random.Normal()});
+    points.push_back(
+        {k.x * 0.01f + jitter * random.Normal(), k.y * 0.01f + jitter * random.Normal()});
   }
-  // The spline takes its tangents from the neighbours, but not across a corner or the end of a stroke.
+  // The spline takes its tangents from the neighbours, but not across a corner or the end of a
+  // stroke.
   const auto smooth = [&](size_t i) {
-    return knots[i].kind == KnotKind::kSmooth && i + 1 < knots.size() && knots[i + 1].kind != KnotKind::kStart;
+    return knots[i].kind == KnotKind::kSmooth && i + 1 < knots.size() &&
+           knots[i + 1].kind != KnotKind::kStart;
   };
   std::vector<Segment> segments;
   for (size_t i = 0; i + 1 < knots.size(); ++i) {
@@ -189,7 +197,8 @@ float Length(const Segment& s) {
   return std::sqrt(d.x * d.x + d.y * d.y);
 }
 
-// Scales the digit so that its longer side fills the box and puts its centre of mass near the middle; sets the radii.
+// Scales the digit so that its longer side fills the box and puts its centre of mass near the
+// middle; sets the radii.
 void Place(Random& random, const Hand& hand, std::vector<Segment>& segments) {
   Point low = segments[0].from, high = low, mass = {0, 0};
   float total = 1e-6f;
@@ -218,12 +227,16 @@ void Place(Random& random, const Hand& hand, std::vector<Segment>& segments) {
 
 using Canvas = std::array<float, kPixels>;  // ink, 0 .. 1
 
-// Raises the ink to what a round pen leaves on its way along `s`; the edge fades over `softness` pixels, so the picture is
-// free of steps.
+// Raises the ink to what a round pen leaves on its way along `s`; the edge fades over `softness`
+// pixels, so the picture is free of steps.
 void DrawSegment(const Segment& s, float softness, Canvas& canvas) {
   const float reach = std::max(s.from_radius, s.to_radius) + 0.5f * softness;
-  const auto first = [&](float a, float b) { return std::clamp(static_cast<int>(std::min(a, b) - reach), 0, kSide - 1); };
-  const auto last = [&](float a, float b) { return std::clamp(static_cast<int>(std::max(a, b) + reach), 0, kSide - 1); };
+  const auto first = [&](float a, float b) {
+    return std::clamp(static_cast<int>(std::min(a, b) - reach), 0, kSide - 1);
+  };
+  const auto last = [&](float a, float b) {
+    return std::clamp(static_cast<int>(std::max(a, b) + reach), 0, kSide - 1);
+  };
   const Point along = s.to - s.from;
   const float length2 = along.x * along.x + along.y * along.y;
   const float inverse = length2 > 0 ? 1 / length2 : 0;
@@ -277,7 +290,8 @@ void Develop(Random& random, const Hand& hand, const Canvas& canvas, uint8_t* pi
 
 void DrawDigit(Random& random, int digit, uint8_t* pixels) {
   const Hand hand(random);
-  std::vector<Segment> segments = TraceStrokes(random, ChoosePrototype(random, digit), hand.knot_jitter);
+  std::vector<Segment> segments =
+      TraceStrokes(random, ChoosePrototype(random, digit), hand.knot_jitter);
   Distort(random, hand, segments);
   Place(random, hand, segments);
   SkipInk(random, segments);
@@ -289,7 +303,8 @@ void DrawDigit(Random& random, int digit, uint8_t* pixels) {
 
 using NamedArray = std::pair<std::string_view, IdxArray>;
 
-std::array<NamedArray, 2> DrawSplit(int64_t count, uint64_t seed, std::string_view images, std::string_view labels) {
+std::array<NamedArray, 2> DrawSplit(int64_t count, uint64_t seed, std::string_view images,
+                                    std::string_view labels) {
   Digits digits = DrawDigits(count, seed);
   return {NamedArray(images, {{count, kDigitSide, kDigitSide}, std::move(digits.pixels)}),
           NamedArray(labels, {{count}, std::move(digits.classes)})};
@@ -305,8 +320,10 @@ void WriteSplit(const std::filesystem::path& dir, const std::array<NamedArray, 2
     }
     const IdxArray there = ReadIdx(path);
     if (there.dims == array.dims && there.data == array.data) continue;
-    throw FileError(path, "holds other data than the default digits, while some of MNIST's four files are missing here: "
-                             "supply them, or choose an empty folder for default digits");
+    throw FileError(path,
+                    "holds other data than the default digits, while some of MNIST's four files "
+                    "are missing here: "
+                    "supply them, or choose an empty folder for default digits");
   }
 }
 
@@ -331,7 +348,7 @@ Digits DrawDigits(int64_t count, uint64_t seed, int num_threads) {
   return digits;
 }
 
-bool WriteDefaultDigits(const std::filesystem::path& dir, uint64_t seed) {
+bool WriteDefaultDigits(const std::filesystem::path& dir, const DefaultDigits& what) {
   const auto there = [&](std::string_view name) { return std::filesystem::exists(dir / name); };
   if (std::all_of(kMnistFiles.begin(), kMnistFiles.end(), there)) return false;
   std::error_code error;
@@ -339,9 +356,9 @@ bool WriteDefaultDigits(const std::filesystem::path& dir, uint64_t seed) {
   if (error) throw FileError(dir, "cannot be made: " + error.message());
   // Packing a file is one thread's work, so the splits are made side by side.
   std::future<void> train = std::async(std::launch::async, [&] {
-    WriteSplit(dir, DrawSplit(60000, 2 * seed, kTrainImages, kTrainLabels));
+    WriteSplit(dir, DrawSplit(what.num_train, 2 * what.seed, kTrainImages, kTrainLabels));
   });
-  WriteSplit(dir, DrawSplit(10000, 2 * seed + 1, kTestImages, kTestLabels));
+  WriteSplit(dir, DrawSplit(what.num_test, 2 * what.seed + 1, kTestImages, kTestLabels));
   train.get();
   return true;
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The MNIST digits as tensorflow.examples.tutorials.mnist.input_data gives them: the same splits, the same order of the
-// examples for the same seed.
+// The MNIST digits as tensorflow.examples.tutorials.mnist.input_data gives them: the same splits,
+// the same order of the examples for the same seed.
 //
 //   DataSets mnist = ReadDataSets("MNIST_data", {.one_hot = true});
 //   Batch batch = mnist.train.NextBatch(100);
 //   batch.images.floats()  // 100 x 784, row-major, in [0, 1]
 //   batch.labels.floats()  // 100 x 10
 //
-// As there, the data sets of one ReadDataSets draw their shuffles from one random stream; so they, and copies of them, are
-// for one thread at a time.
+// As there, the data sets of one ReadDataSets draw their shuffles from one random stream; so they,
+// and copies of them, are for one thread at a time.
 #pragma once
 
 #include <array>
@@ -50,22 +50,25 @@ struct Batch {
 };
 
 struct DataSetOptions {
-  bool one_hot = false;                     // labels: float [n, 10] rows of 0 and 1, otherwise uint8 [n] classes
-  PixelType dtype = PixelType::kFloat32;    // pixels: float in [0, 1] (p * (1/255)), or uint8 as they are in the file
-  bool reshape = true;                      // images: [n, rows * columns], otherwise [n, rows, columns, 1]
-  int64_t validation_size = 5000;           // the first examples of the training files; the rest are for training
-  std::optional<uint32_t> seed = {};        // of the shuffles; unset: another order in each run
+  bool one_hot = false;  // labels: float [n, 10] rows of 0 and 1, otherwise uint8 [n] classes
+  PixelType dtype = PixelType::kFloat32;  // pixels: float in [0, 1] (p * (1/255)), or uint8 as they
+                                          // are in the file
+  bool reshape = true;  // images: [n, rows * columns], otherwise [n, rows, columns, 1]
+  int64_t validation_size =
+      5000;  // the first examples of the training files; the rest are for training
+  std::optional<uint32_t> seed = {};  // of the shuffles; unset: another order in each run
 };
 
 class DataSet {
  public:
-  // `pixels` hold classes.size() pictures of rows * columns. Throws std::invalid_argument where they don't.
+  // `pixels` hold classes.size() pictures of rows * columns. Throws std::invalid_argument where
+  // they don't.
   DataSet(std::vector<uint8_t> pixels, int64_t rows, int64_t columns, std::vector<uint8_t> classes,
           const DataSetOptions& options, std::shared_ptr<RandomState> random);
 
-  // The next `batch_size` examples (1 .. num_examples). With `shuffle` the examples are put into a new order before the
-  // first epoch, and each time an epoch ends; a batch that reaches over the end of an epoch has the rest of the old order
-  // first, then the beginning of the new one.
+  // The next `batch_size` examples (1 .. num_examples). With `shuffle` the examples are put into a
+  // new order before the first epoch, and each time an epoch ends; a batch that reaches over the
+  // end of an epoch has the rest of the old order first, then the beginning of the new one.
   Batch NextBatch(int64_t batch_size, bool shuffle = true);
 
   int64_t num_examples() const { return static_cast<int64_t>(order_.size()); }
@@ -83,9 +86,10 @@ class DataSet {
   Values Images(size_t begin, size_t end) const;
   Values Labels(size_t begin, size_t end) const;
 
-  std::vector<uint8_t> pixels_;   // as in the file; a batch is gathered from them, so that an epoch moves no picture
+  std::vector<uint8_t>
+      pixels_;  // as in the file; a batch is gathered from them, so that an epoch moves no picture
   std::vector<uint8_t> classes_;
-  std::vector<uint32_t> order_;   // order_[i]: which example comes i-th
+  std::vector<uint32_t> order_;  // order_[i]: which example comes i-th
   int64_t rows_;
   int64_t columns_;
   DataSetOptions options_;
@@ -100,9 +104,9 @@ struct DataSets {
   DataSet test;
 };
 
-// Reads the four files of kMnistFiles, or the same without ".gz", in `dir`. Throws FileError (idx.h) that names the files
-// looked for where one is missing, or the file and place where one is damaged; std::invalid_argument for a validation_size
-// outside the training files.
+// Reads the four files of kMnistFiles, or the same without ".gz", in `dir`. Throws FileError
+// (idx.h) that names the files looked for where one is missing, or the file and place where one is
+// damaged; std::invalid_argument for a validation_size outside the training files.
 DataSets ReadDataSets(const std::filesystem::path& dir, const DataSetOptions& options = {});
 
 }  // namespace weft::examples

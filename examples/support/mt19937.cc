@@ -23,8 +23,8 @@ std::vector<double> RandomState::Rand(int64_t count) {
 
 int64_t RandomState::RandInt(int64_t low, int64_t high) {
   if (low >= high) {
-    throw std::invalid_argument("RandInt: low is " + std::to_string(low) + ", high is " + std::to_string(high) +
-                                "; low must be below high");
+    throw std::invalid_argument("RandInt: low is " + std::to_string(low) + ", high is " +
+                                std::to_string(high) + "; low must be below high");
   }
   // Unsigned, so that the full range of int64 does not overflow.
   const uint64_t last = static_cast<uint64_t>(high) - static_cast<uint64_t>(low) - 1;

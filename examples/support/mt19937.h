@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The random stream of numpy.random.RandomState, number for number.
 //
-// Python programs of the TensorFlow 1 era draw their data and shuffle their examples with it, so a port that wants the same
-// batches needs the same stream.
+// Python programs of the TensorFlow 1 era draw their data and shuffle their examples with it, so a
+// port that wants the same batches needs the same stream.
 //   RandomState random(1);
 //   std::vector<double> x = random.Rand(128 * 2);  // numpy.random.RandomState(1).rand(128, 2)
 //
@@ -19,8 +19,8 @@ namespace weft::examples {
 
 class RandomState {
  public:
-  // RandomState(seed). numpy takes seeds of 0 .. 2^32-1 and fills the 624 words of MT19937 by Knuth's recurrence
-  // (init_genrand); std::mt19937 is specified to do the same.
+  // RandomState(seed). numpy takes seeds of 0 .. 2^32-1 and fills the 624 words of MT19937 by
+  // Knuth's recurrence (init_genrand); std::mt19937 is specified to do the same.
   explicit RandomState(uint32_t seed) : engine_(seed) {}
 
   // random_sample(): uniform on [0, 1) with 53 random bits.
@@ -45,8 +45,8 @@ class RandomState {
   uint32_t Next32() { return static_cast<uint32_t>(engine_()); }
 
  private:
-  // Uniform on [0, max]: draws as many bits as max has until the value is not above max. 32 bits are drawn where max fits
-  // into them, otherwise 64, the upper half first.
+  // Uniform on [0, max]: draws as many bits as max has until the value is not above max. 32 bits
+  // are drawn where max fits into them, otherwise 64, the upper half first.
   uint64_t Interval(uint64_t max);
 
   std::mt19937 engine_;

@@ -41,11 +41,13 @@ constexpr int kTileHeight = kMatrix / kWorstRows;
 void Check(const Answers& a) {
   const size_t n = a.classes.size();
   if (a.images.size() != n * kPixels || a.probabilities.size() != n * kClasses) {
-    throw std::invalid_argument("Answers: " + std::to_string(n) + " classes need " + std::to_string(n * kPixels) +
-                                " pixels and " + std::to_string(n * kClasses) + " probabilities; there are " +
-                                std::to_string(a.images.size()) + " and " + std::to_string(a.probabilities.size()));
+    throw std::invalid_argument(
+        "Answers: " + std::to_string(n) + " classes need " + std::to_string(n * kPixels) +
+        " pixels and " + std::to_string(n * kClasses) + " probabilities; there are " +
+        std::to_string(a.images.size()) + " and " + std::to_string(a.probabilities.size()));
   }
-  const auto bad = std::find_if(a.classes.begin(), a.classes.end(), [](uint8_t c) { return c >= kClasses; });
+  const auto bad =
+      std::find_if(a.classes.begin(), a.classes.end(), [](uint8_t c) { return c >= kClasses; });
   if (bad != a.classes.end()) {
     throw std::invalid_argument("Answers: class " + std::to_string(*bad) + " of digit " +
                                 std::to_string(bad - a.classes.begin()) + " is above 9");
@@ -63,7 +65,9 @@ float ProbabilityOf(const Answers& a, int64_t i, int digit) {
 }
 
 Rgb Blend(Rgb from, Rgb to, float share) {
-  const auto mix = [share](uint8_t a, uint8_t b) { return static_cast<uint8_t>(a + share * (b - a) + 0.5f); };
+  const auto mix = [share](uint8_t a, uint8_t b) {
+    return static_cast<uint8_t>(a + share * (b - a) + 0.5f);
+  };
   return {mix(from.red, to.red), mix(from.green, to.green), mix(from.blue, to.blue)};
 }
 
@@ -80,14 +84,16 @@ std::string Percent(double share, int decimals) {
 void DrawCell(RgbImage& image, int truth, int guess, int64_t count, int64_t row_total) {
   const int x = kMargin + kRowLabels + guess * kCell, y = kTop + truth * kCell;
   const float share = row_total > 0 ? static_cast<float>(count) / static_cast<float>(row_total) : 0;
-  // The right ones are nearly all of a row, the wrong ones a few in a thousand: the fourth root spreads the small shares.
+  // The right ones are nearly all of a row, the wrong ones a few in a thousand: the fourth root
+  // spreads the small shares.
   const float depth = truth == guess ? share * share : std::sqrt(std::sqrt(share));
   const Rgb color = count == 0 ? kEmpty : Blend(kEmpty, truth == guess ? kRight : kWrong, depth);
   image.FillRect(x, y, kCell - kGap, kCell - kGap, color);
   const std::string text = std::to_string(count);
   const int scale = TextWidth(text, 2) <= kCell - kGap ? 2 : 1;
   const Rgb ink = count == 0 ? Blend(kEmpty, kFaint, 0.4f) : depth > 0.6f ? kWhite : kText;
-  DrawCentred(image, x + (kCell - kGap) / 2, y + (kCell - kGap - TextHeight(scale)) / 2, text, scale, ink);
+  DrawCentred(image, x + (kCell - kGap) / 2, y + (kCell - kGap - TextHeight(scale)) / 2, text,
+              scale, ink);
 }
 
 void DrawMatrix(RgbImage& image, const ConfusionMatrix& counts) {
@@ -96,13 +102,15 @@ void DrawMatrix(RgbImage& image, const ConfusionMatrix& counts) {
   for (int i = 0; i < kClasses; ++i) {
     const char digit[] = {static_cast<char>('0' + i), '\0'};
     DrawCentred(image, left + i * kCell + (kCell - kGap) / 2, kTop - 24, digit, 2, kText);
-    DrawCentred(image, kMargin + 10, kTop + i * kCell + (kCell - kGap - TextHeight(2)) / 2, digit, 2, kText);
+    DrawCentred(image, kMargin + 10, kTop + i * kCell + (kCell - kGap - TextHeight(2)) / 2, digit,
+                2, kText);
     const int64_t total = std::accumulate(counts[i].begin(), counts[i].end(), int64_t{0});
     for (int j = 0; j < kClasses; ++j) DrawCell(image, i, j, counts[i][j], total);
   }
 }
 
-// The digit and below it "4 > 9 87%": true class, predicted class, probability of the predicted one.
+// The digit and below it "4 > 9 87%": true class, predicted class, probability of the predicted
+// one.
 void DrawTile(RgbImage& image, int x, int y, const Answers& a, int64_t index) {
   const int truth = a.classes[index], guess = Predicted(a, index);
   const int side = kSide * kZoom;
@@ -118,12 +126,16 @@ void DrawTile(RgbImage& image, int x, int y, const Answers& a, int64_t index) {
 }
 
 void DrawWorst(RgbImage& image, const Answers& a) {
-  image.DrawText(kWorstLeft, kTop - 44, "THE DIGITS WHOSE TRUE CLASS GOT THE LEAST PROBABILITY", 1, kFaint);
-  image.DrawText(kWorstLeft, kTop - 30, "TRUE > PREDICTED, PROBABILITY OF THE PREDICTED", 1, kFaint);
+  image.DrawText(kWorstLeft, kTop - 44, "THE DIGITS WHOSE TRUE CLASS GOT THE LEAST PROBABILITY", 1,
+                 kFaint);
+  image.DrawText(kWorstLeft, kTop - 30, "TRUE > PREDICTED, PROBABILITY OF THE PREDICTED", 1,
+                 kFaint);
   const std::vector<int64_t> worst = WorstAnswers(a, kWorstColumns * kWorstRows);
   for (size_t i = 0; i < worst.size(); ++i) {
-    const int column = static_cast<int>(i) % kWorstColumns, row = static_cast<int>(i) / kWorstColumns;
-    DrawTile(image, kWorstLeft + 2 + column * kTileWidth, kTop + 2 + row * kTileHeight, a, worst[i]);
+    const int column = static_cast<int>(i) % kWorstColumns,
+              row = static_cast<int>(i) / kWorstColumns;
+    DrawTile(image, kWorstLeft + 2 + column * kTileWidth, kTop + 2 + row * kTileHeight, a,
+             worst[i]);
   }
 }
 
@@ -132,7 +144,8 @@ void DrawWorst(RgbImage& image, const Answers& a) {
 ConfusionMatrix CountConfusions(const Answers& answers) {
   Check(answers);
   ConfusionMatrix counts = {};
-  for (size_t i = 0; i < answers.classes.size(); ++i) ++counts[answers.classes[i]][Predicted(answers, i)];
+  for (size_t i = 0; i < answers.classes.size(); ++i)
+    ++counts[answers.classes[i]][Predicted(answers, i)];
   return counts;
 }
 
@@ -156,9 +169,12 @@ RgbImage DrawReport(const Answers& answers, std::string_view title) {
   for (int i = 0; i < kClasses; ++i) right += counts[i][i];
   const int64_t total = static_cast<int64_t>(answers.classes.size());
 
-  RgbImage image(kWorstLeft + kWorstColumns * kTileWidth - 20 + 4 + kMargin, kTop + kMatrix + kMargin, kPaper);
-  std::string heading = std::string(title) + ": " + std::to_string(right) + " of " + std::to_string(total) + " right";
-  if (total > 0) heading += " (" + Percent(static_cast<double>(right) / static_cast<double>(total), 2) + ")";
+  RgbImage image(kWorstLeft + kWorstColumns * kTileWidth - 20 + 4 + kMargin,
+                 kTop + kMatrix + kMargin, kPaper);
+  std::string heading =
+      std::string(title) + ": " + std::to_string(right) + " of " + std::to_string(total) + " right";
+  if (total > 0)
+    heading += " (" + Percent(static_cast<double>(right) / static_cast<double>(total), 2) + ")";
   image.DrawText(kMargin + kRowLabels, kMargin, heading, 2, kText);
   DrawMatrix(image, counts);
   DrawWorst(image, answers);

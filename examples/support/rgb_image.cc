@@ -9,8 +9,11 @@
 namespace weft::examples {
 
 RgbImage::RgbImage(int width, int height, Rgb background)
-    : width_(width), height_(height), pixels_(size_t{3} * std::max(width, 0) * std::max(height, 0)) {
-  if (width < 1 || height < 1) throw std::invalid_argument("RgbImage: width and height must be above 0");
+    : width_(width),
+      height_(height),
+      pixels_(size_t{3} * std::max(width, 0) * std::max(height, 0)) {
+  if (width < 1 || height < 1)
+    throw std::invalid_argument("RgbImage: width and height must be above 0");
   FillRect(0, 0, width, height, background);
 }
 
@@ -31,7 +34,8 @@ void RgbImage::FillRect(int x, int y, int width, int height, Rgb color) {
   }
 }
 
-void RgbImage::DrawGrey(int x, int y, std::span<const float> grey, int rows, int columns, int scale) {
+void RgbImage::DrawGrey(int x, int y, std::span<const float> grey, int rows, int columns,
+                        int scale) {
   for (int row = 0; row < rows; ++row) {
     for (int column = 0; column < columns; ++column) {
       // The order of the arguments makes NaN black.

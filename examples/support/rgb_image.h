@@ -31,10 +31,12 @@ class RgbImage {
 
   void FillRect(int x, int y, int width, int height, Rgb color);
 
-  // `grey`: a picture of rows x columns values from 0 (black) to 1 (white), each painted as a square of `scale` pixels.
+  // `grey`: a picture of rows x columns values from 0 (black) to 1 (white), each painted as a
+  // square of `scale` pixels.
   void DrawGrey(int x, int y, std::span<const float> grey, int rows, int columns, int scale);
 
-  // Text whose upper left corner is (x, y): letters of 5 x 7 squares of `scale` pixels, one square apart.
+  // Text whose upper left corner is (x, y): letters of 5 x 7 squares of `scale` pixels, one square
+  // apart.
   void DrawText(int x, int y, std::string_view text, int scale, Rgb color);
 
  private:

@@ -220,7 +220,7 @@ absl::Status GraphImpl::SetInput(Node* node, int index, Tensor input) {
   }
   node->inputs[static_cast<size_t>(index)] = input;
   input.node()->consumers.push_back(node);
-  Touch();
+  Mutated();
   return absl::OkStatus();
 }
 
@@ -231,19 +231,19 @@ void GraphImpl::AddControlInput(Node* node, Node* control) {
     return;
   node->control_inputs.push_back(control);
   control->control_consumers.push_back(node);
-  Touch();
+  Mutated();
 }
 
 void GraphImpl::SetAttr(Node* node, std::string name, AttrValue value) {
   std::lock_guard lock(mu_);
   node->attrs[std::move(name)] = std::move(value);
-  Touch();
+  Mutated();
 }
 
 void GraphImpl::SetDevice(Node* node, std::string device) {
   std::lock_guard lock(mu_);
   node->device = std::move(device);
-  Touch();
+  Mutated();
 }
 
 absl::Status GraphImpl::SetShape(const Tensor& t, const PartialShape& shape) {
@@ -275,7 +275,7 @@ void GraphImpl::Truncate(int first_id) {
   for (size_t i = static_cast<size_t>(first_id); i < nodes_.size(); ++i)
     by_name_.erase(nodes_[i]->name);
   nodes_.resize(static_cast<size_t>(first_id));
-  Touch();
+  Mutated();
 }
 
 Node* GraphImpl::FindNode(std::string_view name) const {

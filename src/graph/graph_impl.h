@@ -80,6 +80,8 @@ class GraphImpl : public std::enable_shared_from_this<GraphImpl> {
   const std::vector<std::unique_ptr<Node>>& nodes() const { return nodes_; }
   int num_nodes() const { return static_cast<int>(nodes_.size()); }
   int64_t version() const { return version_.load(std::memory_order_acquire); }
+  // Changes when a node that is there already changes; adding nodes doesn't count.
+  int64_t mutations() const { return mutations_.load(std::memory_order_acquire); }
   void Touch() { version_.fetch_add(1, std::memory_order_acq_rel); }
 
   // "a/b" and the name -> "a/b/name_1" (TensorFlow's rule, case-insensitive).
@@ -118,7 +120,11 @@ class GraphImpl : public std::enable_shared_from_this<GraphImpl> {
   std::unordered_map<std::string, Node*> by_name_;
   std::unordered_map<std::string, int> names_in_use_;  // lower case
   std::map<std::thread::id, ScopeState> scopes_;
-  std::atomic<int64_t> version_{0};
+  void Mutated() {
+    mutations_.fetch_add(1, std::memory_order_acq_rel);
+    Touch();
+  }
+  std::atomic<int64_t> version_{0}, mutations_{0};
   std::atomic<bool> finalized_{false};
 };
 

@@ -125,9 +125,11 @@ struct Value {
 
 // What a planned output may use without allocating.
 struct OutputPlan {
-  Array prepared;            // an Array over the arena; invalid if there is none
-  int8_t forward_from = -1;  // the input whose buffer the plan lets this output take over; -1:
-                             // none, -2: whichever is free
+  Array prepared;  // an Array over the arena; invalid if there is none
+  const void* fresh_data =
+      nullptr;  // prepared's memory if AllocateOutput may hand it out (it shares with no input)
+  int8_t forward_from = -1;  // the input whose buffer the plan lets this output share; -1: none,
+                             // -2: it shares some input's
 };
 
 // What a kernel sees of one execution of its node. Made once per plan and reused: nothing here is
@@ -165,11 +167,11 @@ class KernelContext {
   // A fresh output. Its contents are undefined (strings etc.: empty). ResourceExhausted if memory
   // can't be had.
   absl::StatusOr<Array*> AllocateOutput(int o, const Shape& shape) {
-    OutputPlan& plan = plans_[o];
-    if (plan.prepared.valid() && plan.prepared.shape() == shape) {
-      output_values_[o].array = plan.prepared;
-      return &output_values_[o].array;
-    }
+    const OutputPlan& plan = plans_[o];
+    Array& current = output_values_[o].array;
+    // In a planned run the output is still bound to its place in the arena from the run before.
+    if (plan.fresh_data && current.raw_data() == plan.fresh_data && current.shape() == shape)
+      return &current;
     return AllocateOutputSlow(o, shape);
   }
   // Output o takes over the buffer of one of the inputs if nobody else needs it and dtype size and
@@ -209,8 +211,8 @@ class KernelContext {
   }
 
  private:
-  friend class Executor;
-  friend struct StepContextBuilder;
+  friend class SessionImpl;
+  friend struct ExecState;
   absl::StatusOr<Array*> AllocateOutputSlow(int o, const Shape& shape);
   absl::StatusOr<std::shared_ptr<Resource>> AnyResource(int i);
   absl::Status WrongResource(int i) const;
@@ -224,6 +226,7 @@ class KernelContext {
   const DataType* output_dtypes_ = nullptr;
   const uint8_t* last_use_ = nullptr;  // per input: this node is the last reader of the value
   uint64_t forwarded_ = 0;  // bit i: output took input i's buffer (noted for the memory plan)
+  std::vector<std::shared_ptr<Resource>> held_;  // by input: what variable(i) found by a handle
   const struct PlanNode* node_ = nullptr;
   struct RunState* run_ = nullptr;  // what all nodes of a run share
 };

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <condition_variable>
+
+#include "src/core/parallel.h"
+#include "src/core/status.h"
+#include "src/core/strings.h"
+#include "src/runtime/exec_state.h"
+#include "src/runtime/session_impl.h"
+#include "weft/runtime/kernel.h"
+
+namespace weft {
+
+absl::Status AsyncKernel::Compute(KernelContext& ctx) {
+  std::mutex mu;
+  std::condition_variable done;
+  bool finished = false;
+  absl::Status result;
+  ComputeAsync(ctx, [&](absl::Status s) {
+    std::lock_guard lock(mu);
+    result = std::move(s);
+    finished = true;
+    done.notify_one();
+  });
+  std::unique_lock lock(mu);
+  done.wait(lock, [&] { return finished; });
+  return result;
+}
+
+absl::StatusOr<Array*> KernelContext::AllocateOutputSlow(int o, const Shape& shape) {
+  Value& value = output_values_[o];
+  const OutputPlan& plan = plans_[o];
+  if (plan.fresh_data && plan.prepared.shape() == shape) {
+    value.array = plan.prepared;
+    return &value.array;
+  }
+  const DataType dtype = RemoveRef(output_dtypes_[o]);
+  BufferPtr buffer = AllocateBuffer(device().allocator(), dtype, shape.num_elements());
+  if (!buffer) {
+    return Error(absl::StatusCode::kResourceExhausted,
+                 StrCat("OOM when allocating output ", o, " with shape ", shape.ToString(),
+                        " and dtype ", DTypeOpName(dtype), " on ", device().name()));
+  }
+  value.array = Array::FromBuffer(dtype, shape, std::move(buffer));
+  if (run_->recording) (*run_->fresh)[static_cast<size_t>(node_->first_slot + o)] = 1;
+  return &value.array;
+}
+
+absl::StatusOr<Array*> KernelContext::ForwardOrAllocate(std::initializer_list<int> inputs, int o,
+                                                        const Shape& shape) {
+  const OutputPlan& plan = plans_[o];
+  if (plan.prepared.valid()) {
+    bool allowed = plan.forward_from == -1;
+    for (int i : inputs) allowed |= i == plan.forward_from;
+    if (!allowed || !(plan.prepared.shape() == shape)) return AllocateOutputSlow(o, shape);
+    Array& current = output_values_[o].array;
+    if (current.raw_data() != plan.prepared.raw_data() || !(current.shape() == shape))
+      current = plan.prepared;
+    return &current;
+  }
+  const DataType dtype = RemoveRef(output_dtypes_[o]);
+  if (IsPlain(dtype)) {
+    for (int i : inputs) {
+      const Array& in = *inputs_[i];
+      if (!last_use_[i] || in.num_elements() != shape.num_elements() ||
+          DTypeSize(in.dtype()) != DTypeSize(dtype) || !in.OwnsBufferAlone())
+        continue;
+      // Memory that is the user's, or another device's, or the arena's (another plan of it) stays
+      // as it is.
+      if (in.buffer()->allocator() != device().allocator() || in.buffer()->transient()) continue;
+      Array taken = in.Reshaped(shape);
+      output_values_[o].array = dtype == in.dtype() ? std::move(taken) : taken.BitcastTo(dtype);
+      if (run_->recording) {
+        const size_t slot = static_cast<size_t>(node_->first_slot + o);
+        run_->state->taken_over[slot] = 1;
+        run_->state->taken_input[slot] = static_cast<int8_t>(std::min(i, 127));
+      }
+      return &output_values_[o].array;
+    }
+  }
+  return AllocateOutputSlow(o, shape);
+}
+
+void KernelContext::set_output(int o, Array value) {
+  if (value.buffer() && value.buffer()->transient() && plans_[o].forward_from == -1) {
+    // The plan did not see this sharing when it laid out the arena, so the value's memory may be
+    // used again too early.
+    value = value.Clone();
+  }
+  if (run_->recording) (*run_->fresh)[static_cast<size_t>(node_->first_slot + o)] = 0;
+  output_values_[o].array = std::move(value);
+}
+
+absl::StatusOr<Array> KernelContext::AllocateTemp(DataType dtype, const Shape& shape) {
+  BufferPtr buffer = AllocateBuffer(device().allocator(), dtype, shape.num_elements());
+  if (!buffer) {
+    return Error(absl::StatusCode::kResourceExhausted,
+                 StrCat("OOM when allocating temporary memory with shape ", shape.ToString(),
+                        " and dtype ", DTypeOpName(dtype)));
+  }
+  return Array::FromBuffer(dtype, shape, std::move(buffer));
+}
+
+Array KernelContext::Persist(const Array& value) const {
+  if (!value.buffer()) return value;
+  // Memory that the caller of Run owns may change under it after the run.
+  if (value.buffer()->transient() || value.buffer()->allocator() == nullptr) return value.Clone();
+  if (run_->recording) {
+    for (int i = 0; i < num_inputs_; ++i) {
+      if (inputs_[i]->SharesBufferWith(value))
+        run_->state->persisted[static_cast<size_t>(input_values_[i] - run_->state->values.data())] =
+            1;
+    }
+  }
+  return value;
+}
+
+absl::StatusOr<VariableState*> KernelContext::variable(int i) {
+  if (VariableState* v = input_values_[i]->ref) return v;
+  const Array& handle = *inputs_[i];
+  if (handle.dtype() != kResource || handle.num_elements() < 1) {
+    return InvalidArgument(
+        StrCat("input ", i, " is neither a reference nor the handle of a variable"));
+  }
+  const ResourceHandle& h = *handle.data<ResourceHandle>();
+  std::shared_ptr<Resource> any = h.slot ? h.slot->Get() : nullptr;
+  if (!any) {
+    return Error(
+        absl::StatusCode::kFailedPrecondition,
+        StrCat("Error while reading resource variable ", h.name, " from Container: ", h.container,
+               ". This could mean that the variable was uninitialized. Not found: Resource ",
+               h.container, "/", h.name, " does not exist."));
+  }
+  auto* v = dynamic_cast<VariableState*>(any.get());
+  if (!v) return WrongResource(i);
+  // The resource may be destroyed by another run while this kernel works on it.
+  held_.resize(static_cast<size_t>(num_inputs_));
+  held_[static_cast<size_t>(i)] = std::move(any);
+  return v;
+}
+
+absl::StatusOr<std::shared_ptr<Resource>> KernelContext::AnyResource(int i) {
+  const Array& handle = *inputs_[i];
+  if (handle.dtype() != kResource || handle.num_elements() < 1)
+    return InvalidArgument(StrCat("input ", i, " is no resource handle"));
+  const ResourceHandle& h = *handle.data<ResourceHandle>();
+  std::shared_ptr<Resource> any = h.slot ? h.slot->Get() : nullptr;
+  if (!any)
+    return Error(absl::StatusCode::kNotFound,
+                 StrCat("Resource ", h.container, "/", h.name, "/", h.type, " does not exist."));
+  return any;
+}
+
+absl::Status KernelContext::WrongResource(int i) const {
+  const Array& handle = *inputs_[i];
+  const std::string type = handle.dtype() == kResource && handle.num_elements() > 0
+                               ? handle.data<ResourceHandle>()->type
+                               : "";
+  return InvalidArgument(
+      StrCat("input ", i, " is the handle of a ", type, ", not of what this op works on"));
+}
+
+void KernelContext::ParallelFor(int64_t n, double cost_ns,
+                                absl::FunctionRef<void(int64_t, int64_t)> work) {
+  weft::ParallelFor(n, cost_ns, work);
+}
+int KernelContext::num_threads() const { return IntraOpThreads(); }
+
+const std::string& KernelContext::node_name() const { return node_->name; }
+const std::string& KernelContext::op_type() const { return node_->op; }
+Device& KernelContext::device() const { return *node_->device; }
+Stream* KernelContext::stream() const { return node_->device->stream(); }
+ResourceManager& KernelContext::resources() const { return *run_->resources; }
+ResourceManager& KernelContext::step_resources() const {
+  if (!run_->step_resources) run_->step_resources = std::make_unique<ResourceManager>("step");
+  return *run_->step_resources;
+}
+CancellationManager* KernelContext::cancellation() const { return run_->cancellation; }
+int64_t KernelContext::step_id() const { return run_->step_id; }
+
+absl::Status KernelContext::Error(absl::StatusCode code, std::string_view message) const {
+  return WithNode(absl::Status(code, StrCat(op_type(), " '", node_name(), "': ", message)),
+                  node_name(), op_type());
+}
+
+std::shared_ptr<ResourceSlot> ResourceManager::Slot(std::string_view container,
+                                                    std::string_view type, std::string_view name) {
+  const std::string key =
+      StrCat(container.empty() ? default_container_ : container, "\n", type, "\n", name);
+  std::lock_guard lock(mu_);
+  std::shared_ptr<ResourceSlot>& slot = slots_[key];
+  if (!slot) slot = std::make_shared<ResourceSlot>();
+  return slot;
+}
+
+void ResourceManager::ClearContainer(std::string_view container) {
+  const std::string prefix = StrCat(container.empty() ? default_container_ : container, "\n");
+  std::lock_guard lock(mu_);
+  for (auto& [key, slot] : slots_) {
+    if (key.starts_with(prefix)) slot->Set(nullptr);
+  }
+}
+
+void ResourceManager::Clear() {
+  std::lock_guard lock(mu_);
+  for (auto& [key, slot] : slots_) slot->Set(nullptr);
+}
+
+}  // namespace weft

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lays out the outputs of a recorded run in one arena. Outputs that live at the same time get
+// different places; an output that took over its input's buffer, or is a view of it, shares its
+// place and prolongs its life.
+#include <algorithm>
+#include <unordered_set>
+
+#include "src/runtime/exec_state.h"
+
+namespace weft {
+namespace {
+
+// The arena's memory. "Transient": who keeps a value beyond the run must copy it.
+class ArenaBuffer final : public Buffer {
+ public:
+  ArenaBuffer(void* memory, size_t size, Allocator* allocator)
+      : Buffer(memory, size, allocator, true) {}
+  ~ArenaBuffer() override { allocator()->Deallocate(data(), size()); }
+};
+
+struct Block {
+  int root = -1;
+  size_t bytes = 0;
+  int first = 0, last = 0;  // steps
+  size_t offset = 0;
+};
+
+// Places blocks, largest first, each at the lowest offset that is free during its life. Returns the
+// size of the arena.
+size_t PlaceBlocks(std::vector<Block>* blocks) {
+  std::sort(blocks->begin(), blocks->end(), [](const Block& a, const Block& b) {
+    return a.bytes != b.bytes ? a.bytes > b.bytes : a.root < b.root;
+  });
+  std::vector<const Block*> placed;  // by offset
+  size_t total = 0;
+  for (Block& b : *blocks) {
+    size_t offset = 0;
+    for (const Block* p : placed) {
+      if (p->last < b.first || p->first > b.last) continue;
+      if (offset + b.bytes <= p->offset) break;
+      offset = std::max(offset, p->offset + p->bytes);
+    }
+    b.offset = offset;
+    total = std::max(total, offset + b.bytes);
+    placed.insert(
+        std::upper_bound(placed.begin(), placed.end(), &b,
+                         [](const Block* x, const Block* y) { return x->offset < y->offset; }),
+        &b);
+  }
+  return total;
+}
+
+// Beyond this many blocks the quadratic search would cost more than it saves; every block then has
+// a place of its own up to a limit.
+constexpr size_t kMaxBlocks = 20000;
+
+class MemoryPlanner {
+ public:
+  explicit MemoryPlanner(ExecState* state) : state_(*state), plan_(state->plan) {}
+
+  void Run() {
+    FindRoots();
+    FindLifetimes();
+    std::vector<Block> blocks;
+    for (int slot = 0; slot < plan_.num_slots; ++slot) {
+      if (root_[Index(slot)] == slot && Plannable(slot)) {
+        constexpr size_t kAlign = kAllocatorAlignment;
+        blocks.push_back({slot, (state_.sizes[Index(slot)] + kAlign - 1) / kAlign * kAlign,
+                          first_[Index(slot)], last_[Index(slot)]});
+      }
+    }
+    if (blocks.empty() || blocks.size() > kMaxBlocks) return;
+    const size_t bytes = PlaceBlocks(&blocks);
+    void* memory = HostAllocator()->Allocate(bytes);
+    if (!memory) return;  // outputs are then allocated one by one, as before
+    state_.arena = Array::FromBuffer(kUint8, Shape({static_cast<int64_t>(bytes)}),
+                                     BufferPtr(new ArenaBuffer(memory, bytes, HostAllocator())));
+    state_.arena_bytes = bytes;
+    for (const Block& b : blocks) offset_[Index(b.root)] = static_cast<int64_t>(b.offset);
+    for (int slot = 0; slot < plan_.num_slots; ++slot) Bind(slot);
+    for (auto& list : state_.release) {
+      std::erase_if(list,
+                    [&](int slot) { return state_.output_plans[Index(slot)].prepared.valid(); });
+    }
+  }
+
+ private:
+  static size_t Index(int slot) { return static_cast<size_t>(slot); }
+
+  void FindRoots() {
+    root_.assign(Index(plan_.num_slots), -1);
+    offset_.assign(Index(plan_.num_slots), -1);
+    for (const Step& step : plan_.steps) {  // producers come before users
+      for (size_t o = 0; o < step.node->output_types.size(); ++o) {
+        const int slot = step.node->first_slot + static_cast<int>(o);
+        if (state_.fresh[Index(slot)])
+          root_[Index(slot)] = slot;
+        else if (state_.forwarded_from[Index(slot)] >= 0)
+          root_[Index(slot)] = root_[Index(state_.forwarded_from[Index(slot)])];
+      }
+    }
+  }
+
+  void FindLifetimes() {
+    const int end = static_cast<int>(plan_.steps.size());
+    first_.assign(Index(plan_.num_slots), end);
+    last_.assign(Index(plan_.num_slots), -1);
+    excluded_.assign(Index(plan_.num_slots), 0);
+    for (int s = 0; s < end; ++s) {
+      const Step& step = plan_.steps[static_cast<size_t>(s)];
+      for (size_t o = 0; o < step.node->output_types.size(); ++o) {
+        const int root = root_[Index(step.node->first_slot) + o];
+        if (root >= 0) first_[Index(root)] = std::min(first_[Index(root)], s);
+      }
+      for (int slot : step.release) {
+        if (const int root = root_[Index(slot)]; root >= 0)
+          last_[Index(root)] = std::max(last_[Index(root)], s);
+      }
+    }
+    for (int slot = 0; slot < plan_.num_slots; ++slot) {
+      const int root = root_[Index(slot)];
+      // Leaves the run, as a result or in a variable.
+      if (root >= 0 && (plan_.slot_is_fetched[Index(slot)] || state_.persisted[Index(slot)]))
+        excluded_[Index(root)] = 1;
+    }
+  }
+
+  bool Plannable(int slot) const {
+    return !excluded_[Index(slot)] && state_.sizes[Index(slot)] > 0 &&
+           IsPlain(state_.output_types[Index(slot)]) && !IsRef(state_.output_types[Index(slot)]) &&
+           !plan_.slot_device[Index(slot)]->has_own_memory() &&
+           last_[Index(slot)] >= first_[Index(slot)];
+  }
+
+  void Bind(int slot) {
+    const int root = root_[Index(slot)];
+    OutputPlan& output = state_.output_plans[Index(slot)];
+    if (root < 0 || offset_[Index(root)] < 0) return;
+    const DataType dtype = state_.output_types[Index(slot)];
+    const bool whole = state_.sizes[Index(slot)] == state_.sizes[Index(root)];
+    if (slot == root || (state_.forwarded_from[Index(slot)] >= 0 && whole && !IsView(slot))) {
+      output.prepared = Array::FromBuffer(dtype, state_.shapes[Index(slot)],
+                                          BufferPtr::Share(state_.arena.buffer()),
+                                          static_cast<size_t>(offset_[Index(root)]));
+    }
+    if (slot == root)
+      output.fresh_data = output.prepared.raw_data();
+    else
+      output.forward_from = IsView(slot) ? -2 : InputOf(slot);
+  }
+
+  // Made by set_output rather than by ForwardOrAllocate.
+  bool IsView(int slot) const {
+    return state_.sizes[Index(slot)] > 0 && !state_.taken_over[Index(slot)];
+  }
+  int8_t InputOf(int slot) const { return state_.taken_input[Index(slot)]; }
+
+  ExecState& state_;
+  const Plan& plan_;
+  std::vector<int> root_, first_, last_;
+  std::vector<int64_t> offset_;
+  std::vector<uint8_t> excluded_;
+};
+
+}  // namespace
+
+void PlanMemory(ExecState* state) {
+  MemoryPlanner(state).Run();
+  state->planned = true;
+}
+
+}  // namespace weft

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// Passes that make a plan smaller without changing what it computes: constant folding, common
+// subexpressions, identities.
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "src/core/strings.h"
+#include "src/runtime/evaluate.h"
+#include "src/runtime/session_impl.h"
+
+namespace weft {
+namespace {
+
+// A folded constant stays in memory as long as the plan.
+constexpr int64_t kMaxFoldedBytes = 10 << 20;
+
+bool OnHost(const PlanNode& n) { return n.device && !n.device->has_own_memory(); }
+bool HasRef(const PlanNode& n) {
+  return std::any_of(n.input_types.begin(), n.input_types.end(), IsRef) ||
+         std::any_of(n.output_types.begin(), n.output_types.end(), IsRef);
+}
+bool ReadsRef(const PlanNode& n) {
+  return std::any_of(n.inputs.begin(), n.inputs.end(), [](const PlanEdge& e) {
+    return IsRef(e.node->output_types[static_cast<size_t>(e.index)]);
+  });
+}
+bool IsControlFlow(const std::string& op) {
+  static const auto* const ops = new std::unordered_set<std::string>{
+      "Switch",   "Merge",   "RefSwitch",        "RefMerge",
+      "Enter",    "Exit",    "NextIteration",    "LoopCond",
+      "RefEnter", "RefExit", "RefNextIteration", "ControlTrigger"};
+  return ops->contains(op);
+}
+bool IsPure(const PlanNode& n) {
+  return !n.is_feed && n.def && !n.is_stateful() && !HasRef(n) && !ReadsRef(n) &&
+         !IsControlFlow(n.op);
+}
+
+// Nodes in an order in which producers come first; false if there is a cycle.
+bool TopologicalOrder(const PlanGraph& graph, std::vector<PlanNode*>* order) {
+  std::unordered_map<PlanNode*, int> state;  // 1: being visited, 2: done
+  for (const auto& root : graph.nodes) {
+    std::vector<std::pair<PlanNode*, size_t>> stack{{root.get(), 0}};
+    while (!stack.empty()) {
+      auto& [n, next] = stack.back();
+      int& mark = state[n];
+      if (mark == 2) {
+        stack.pop_back();
+        continue;
+      }
+      mark = 1;
+      const size_t total = n->inputs.size() + n->control_inputs.size();
+      if (next == total) {
+        mark = 2;
+        order->push_back(n);
+        stack.pop_back();
+        continue;
+      }
+      PlanNode* in = next < n->inputs.size() ? n->inputs[next].node
+                                             : n->control_inputs[next - n->inputs.size()];
+      ++next;
+      const int seen = state[in];
+      if (seen == 1) return false;
+      if (seen == 0) stack.emplace_back(in, 0);
+    }
+  }
+  return true;
+}
+
+void MakeConst(PlanNode* n, Array value) {
+  n->op = "Const";
+  n->def = OpRegistry::Global().Find("Const");
+  n->origin = nullptr;
+  n->output_types = {value.dtype()};
+  n->attrs = {{"dtype", value.dtype()}, {"value", std::move(value)}};
+  n->inputs.clear();
+  n->input_types.clear();
+}
+
+void FoldConstants(const std::vector<PlanNode*>& order, PlanGraph* graph) {
+  std::unordered_map<PlanNode*, std::vector<Array>> values;  // of nodes with several outputs
+  auto value_of = [&](const PlanEdge& e) -> const Array* {
+    if (e.node->op == "Const") return e.node->FindAttrOf<Array>("value");
+    return nullptr;
+  };
+  for (PlanNode* n : order) {
+    if (!IsPure(*n) || n->inputs.empty() || !OnHost(*n) || n->op == "Const") continue;
+    std::vector<Array> inputs;
+    for (const PlanEdge& e : n->inputs) {
+      const Array* a = value_of(e);
+      if (!a) break;
+      inputs.push_back(*a);
+    }
+    if (inputs.size() != n->inputs.size() || !n->control_inputs.empty()) continue;
+    std::vector<Array> outputs;
+    if (!EvaluateOnce(n, inputs, &outputs)) continue;
+    const bool usable = std::all_of(outputs.begin(), outputs.end(), [](const Array& a) {
+      return a.valid() && a.dtype() != kResource && a.dtype() != kVariant &&
+             a.num_bytes() <= static_cast<size_t>(kMaxFoldedBytes);
+    });
+    if (!usable) continue;
+    if (outputs.size() == 1) {
+      MakeConst(n, std::move(outputs[0]));
+      continue;
+    }
+    for (size_t o = 0; o < outputs.size(); ++o) {
+      PlanNode* c = graph->Add();
+      c->order = n->order;
+      c->name = StrCat(n->name, "/_folded_", o);
+      c->device = n->device;
+      MakeConst(c, std::move(outputs[o]));
+      graph->Redirect({n, static_cast<int>(o)}, {c, 0});
+    }
+  }
+}
+
+uint64_t Mix(uint64_t h, uint64_t v) {
+  return (h ^ (v + 0x9e3779b97f4a7c15ull + (h << 6) + (h >> 2))) * 0xff51afd7ed558ccdull;
+}
+
+uint64_t HashNode(const PlanNode& n) {
+  uint64_t h = std::hash<std::string>()(n.op);
+  for (const PlanEdge& e : n.inputs)
+    h = Mix(Mix(h, reinterpret_cast<uintptr_t>(e.node)), static_cast<uint64_t>(e.index));
+  for (PlanNode* c : n.control_inputs) h = Mix(h, reinterpret_cast<uintptr_t>(c));
+  for (const auto& [name, value] : n.attrs) {
+    if (name[0] != '_') h = Mix(Mix(h, std::hash<std::string>()(name)), value.Hash());
+  }
+  return h;
+}
+
+bool SameAttrs(const AttrMap& a, const AttrMap& b) {
+  auto visible = [](const AttrMap& m) {
+    std::vector<std::pair<std::string_view, const AttrValue*>> list;
+    for (const auto& [name, value] : m) {
+      if (name[0] != '_') list.emplace_back(name, &value);
+    }
+    return list;
+  };
+  const auto x = visible(a), y = visible(b);
+  return std::equal(x.begin(), x.end(), y.begin(), y.end(), [](const auto& p, const auto& q) {
+    return p.first == q.first && *p.second == *q.second;
+  });
+}
+
+bool SameNode(const PlanNode& a, const PlanNode& b) {
+  return a.op == b.op && a.device == b.device && a.inputs == b.inputs &&
+         a.control_inputs == b.control_inputs && SameAttrs(a.attrs, b.attrs);
+}
+
+// What stands for each output of nodes that are gone.
+class Replacements {
+ public:
+  PlanEdge Resolve(PlanEdge e) const {
+    auto it = map_.find(e.node);
+    return it == map_.end()       ? e
+           : it->second.index < 0 ? PlanEdge{it->second.node, e.index}
+                                  : it->second;
+  }
+  PlanNode* ResolveControl(PlanNode* n) const {
+    auto it = map_.find(n);
+    return it == map_.end() ? n : it->second.node;
+  }
+  // `to.index` of -1: each output is replaced by the one of the same number.
+  void Add(PlanNode* from, PlanEdge to) { map_[from] = to; }
+  void Apply(PlanNode* n) const {
+    for (PlanEdge& e : n->inputs) e = Resolve(e);
+    for (PlanNode*& c : n->control_inputs) c = ResolveControl(c);
+  }
+  void ApplyToResults(PlanGraph* graph) const {
+    for (PlanEdge& e : graph->fetches) {
+      if (e.node) e = Resolve(e);
+    }
+    for (PlanNode*& t : graph->targets) t = ResolveControl(t);
+  }
+
+ private:
+  std::unordered_map<PlanNode*, PlanEdge> map_;
+};
+
+void MergeTwins(const std::vector<PlanNode*>& order, PlanGraph* graph) {
+  std::unordered_map<uint64_t, std::vector<PlanNode*>> seen;
+  Replacements gone;
+  for (PlanNode* n : order) {
+    gone.Apply(n);
+    if (!IsPure(*n)) continue;
+    std::vector<PlanNode*>& same_hash = seen[HashNode(*n)];
+    auto twin = std::find_if(same_hash.begin(), same_hash.end(),
+                             [&](PlanNode* o) { return SameNode(*o, *n); });
+    if (twin != same_hash.end())
+      gone.Add(n, {*twin, -1});
+    else
+      same_hash.push_back(n);
+  }
+  gone.ApplyToResults(graph);
+}
+
+void RemoveIdentities(const std::vector<PlanNode*>& order, PlanGraph* graph) {
+  static const auto* const identities = new std::unordered_set<std::string>{
+      "Identity", "Snapshot", "StopGradient", "PreventGradient", "CheckedIdentity"};
+  Replacements gone;
+  for (PlanNode* n : order) {
+    gone.Apply(n);
+    if (!identities->contains(n->op) || !IsPure(*n) || !n->control_inputs.empty() ||
+        n->inputs.size() != 1)
+      continue;
+    // An Identity of a Switch output stands for its branch: as a control input it is dead when the
+    // branch is.
+    if (IsControlFlow(n->inputs[0].node->op) || n->inputs[0].node->device != n->device) continue;
+    gone.Add(n, n->inputs[0]);
+  }
+  gone.ApplyToResults(graph);
+}
+
+}  // namespace
+
+void OptimizeGraph(SessionImpl*, PlanGraph* graph) {
+  std::vector<PlanNode*> order;
+  if (!TopologicalOrder(*graph, &order)) return;  // Order() reports the cycle
+  FoldConstants(order, graph);
+  graph->RemoveUnused();
+  order.clear();
+  TopologicalOrder(*graph, &order);
+  RemoveIdentities(order, graph);
+  MergeTwins(order, graph);
+  graph->RemoveUnused();
+}
+
+}  // namespace weft

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiles plans: the part of the graph that is needed, placed, optimised, ordered, with a slot for
+// each value.
+#include "src/runtime/plan.h"
+
+#include <algorithm>
+#include <queue>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "src/core/status.h"
+#include "src/core/strings.h"
+#include "src/runtime/exec_state.h"
+#include "src/runtime/session_impl.h"
+
+namespace weft {
+
+Plan::Plan() = default;
+Plan::~Plan() = default;
+
+void PlanGraph::Redirect(PlanEdge from, PlanEdge to) {
+  for (auto& node : nodes) {
+    for (PlanEdge& e : node->inputs) {
+      if (e == from) e = to;
+    }
+  }
+  for (PlanEdge& e : fetches) {
+    if (e == from) e = to;
+  }
+}
+
+void PlanGraph::RemoveUnused() {
+  std::unordered_set<PlanNode*> used;
+  std::vector<PlanNode*> stack;
+  auto visit = [&](PlanNode* n) {
+    if (n && used.insert(n).second) stack.push_back(n);
+  };
+  for (const PlanEdge& e : fetches) visit(e.node);
+  for (PlanNode* n : targets) visit(n);
+  while (!stack.empty()) {
+    PlanNode* n = stack.back();
+    stack.pop_back();
+    for (const PlanEdge& e : n->inputs) visit(e.node);
+    for (PlanNode* c : n->control_inputs) visit(c);
+  }
+  for (PlanNode*& f : feeds) {
+    if (f && !used.contains(f)) f = nullptr;
+  }
+  std::erase_if(nodes, [&](const auto& n) { return !used.contains(n.get()); });
+}
+
+namespace {
+
+// Copies what the fetches and targets need. Fed tensors cut the graph: their producers are needed
+// only for other outputs.
+class GraphCopier {
+ public:
+  GraphCopier(const RunSpec& spec, PlanGraph* out) : spec_(spec), out_(*out) {}
+
+  absl::Status Run() {
+    for (const Tensor& t : spec_.feeds) {
+      if (feeds_.contains(t))
+        return absl::InvalidArgumentError(StrCat("tensor '", t.name(), "' is fed twice"));
+      PlanNode* feed = out_.Add();
+      feed->is_feed = true;
+      feed->name = t.name();
+      feed->op = "_Feed";
+      feed->origin = t.node();
+      feed->order = -1;
+      feed->output_types = {RemoveRef(t.dtype())};
+      feeds_.emplace(t, feed);
+      out_.feeds.push_back(feed);
+    }
+    for (const Tensor& t : spec_.fetches)
+      out_.fetches.push_back(t.valid() ? EdgeOf(t) : PlanEdge{});
+    for (Node* n : spec_.targets) out_.targets.push_back(CopyOf(n));
+    while (!queue_.empty()) {
+      auto [node, copy] = queue_.back();
+      queue_.pop_back();
+      for (size_t i = 0; i < node->inputs.size(); ++i) {
+        const Tensor& in = node->inputs[i];
+        if (!in.valid())
+          return absl::InvalidArgumentError(StrCat("input ", i, " of node '", node->name,
+                                                   "' (op type ", node->type(),
+                                                   ") is not connected"));
+        copy->inputs.push_back(EdgeOf(in));
+      }
+      for (Node* c : node->control_inputs) copy->control_inputs.push_back(CopyOf(c));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  PlanEdge EdgeOf(const Tensor& t) {
+    auto it = feeds_.find(t);
+    if (it != feeds_.end()) return {it->second, 0};
+    return {CopyOf(t.node()), t.index()};
+  }
+
+  PlanNode* CopyOf(const Node* node) {
+    PlanNode*& copy = copies_[node];
+    if (copy) return copy;
+    copy = out_.Add();
+    copy->order = node->id;
+    copy->origin = node;
+    copy->name = node->name;
+    copy->op = node->type();
+    copy->def = node->def;
+    copy->attrs = node->attrs;
+    copy->input_types = node->input_types;
+    copy->output_types = node->output_types;
+    copy->requested_device = node->device;
+    queue_.emplace_back(node, copy);
+    return copy;
+  }
+
+  const RunSpec& spec_;
+  PlanGraph& out_;
+  std::unordered_map<Tensor, PlanNode*> feeds_;
+  std::unordered_map<const Node*, PlanNode*> copies_;
+  std::vector<std::pair<const Node*, PlanNode*>> queue_;
+};
+
+absl::Status CheckPlaceholders(const PlanGraph& graph) {
+  for (const auto& n : graph.nodes) {
+    if (n->op != "Placeholder" && n->op != "PlaceholderV2") continue;
+    std::string shape;
+    if (const auto* s = n->FindAttrOf<PartialShape>("shape"); s && s->known_rank() && s->rank() > 0)
+      shape = " and shape " + s->ToString();
+    const DataType* t = n->FindAttrOf<DataType>("dtype");
+    return WithNode(absl::InvalidArgumentError(
+                        StrCat("You must feed a value for placeholder tensor '", n->name,
+                               "' with dtype ", DTypeOpName(t ? *t : kInvalidType), shape)),
+                    n->name, n->op);
+  }
+  return absl::OkStatus();
+}
+
+// A topological order that follows the order of creation wherever it may: so reads and updates of a
+// variable happen in the order in which the program wrote them, and update ops, which are made
+// last, run last.
+absl::StatusOr<std::vector<PlanNode*>> Order(const PlanGraph& graph) {
+  std::unordered_map<PlanNode*, int> pending;
+  std::unordered_map<PlanNode*, std::vector<PlanNode*>> users;
+  auto later = [](PlanNode* a, PlanNode* b) { return a->order > b->order; };
+  std::priority_queue<PlanNode*, std::vector<PlanNode*>, decltype(later)> ready(later);
+  for (const auto& n : graph.nodes) {
+    int count = 0;
+    for (const PlanEdge& e : n->inputs) {
+      ++count;
+      users[e.node].push_back(n.get());
+    }
+    for (PlanNode* c : n->control_inputs) {
+      ++count;
+      users[c].push_back(n.get());
+    }
+    pending[n.get()] = count;
+    if (count == 0) ready.push(n.get());
+  }
+  std::vector<PlanNode*> order;
+  while (!ready.empty()) {
+    PlanNode* n = ready.top();
+    ready.pop();
+    order.push_back(n);
+    for (PlanNode* u : users[n]) {
+      if (--pending[u] == 0) ready.push(u);
+    }
+  }
+  if (order.size() == graph.nodes.size()) return order;
+  for (const auto& [n, count] : pending) {
+    if (count > 0 &&
+        (n->op == "NextIteration" || n->op == "Enter" || n->op == "Exit" || n->op == "LoopCond")) {
+      return WithNode(
+          absl::UnimplementedError(StrCat(
+              "node '", n->name, "' (op type ", n->op,
+              ") belongs to a while loop; loops made of Enter and NextIteration are not executed")),
+          n->name, n->op);
+    }
+  }
+  for (const auto& [n, count] : pending) {
+    if (count > 0)
+      return WithNode(
+          absl::InvalidArgumentError(StrCat("the graph has a cycle through node '", n->name, "'")),
+          n->name, n->op);
+  }
+  return absl::InternalError("order");
+}
+
+bool CanMakeDead(const PlanNode& n) {
+  return n.op == "Switch" || n.op == "RefSwitch" || n.op == "_SwitchN";
+}
+
+void MarkDead(const std::vector<PlanNode*>& order) {
+  for (PlanNode* n : order) {
+    bool dead = CanMakeDead(*n);
+    for (const PlanEdge& e : n->inputs) dead |= e.node->may_be_dead;
+    for (PlanNode* c : n->control_inputs) dead |= c->may_be_dead;
+    n->may_be_dead = dead;
+  }
+}
+
+void AssignSlots(const std::vector<PlanNode*>& order, Plan* plan) {
+  for (PlanNode* n : order) {
+    // A node without outputs has a slot all the same if others must see that it is dead.
+    const int outputs =
+        std::max<int>(static_cast<int>(n->output_types.size()), n->may_be_dead ? 1 : 0);
+    n->first_slot = plan->num_slots;
+    plan->num_slots += outputs;
+    plan->slot_device.insert(plan->slot_device.end(), static_cast<size_t>(outputs), n->device);
+  }
+  plan->slot_is_fetched.assign(static_cast<size_t>(plan->num_slots), 0);
+  for (const PlanEdge& e : plan->graph.fetches) {
+    const int slot = e.node ? e.node->first_slot + e.index : -1;
+    plan->fetch_slots.push_back(slot);
+    plan->fetch_is_ref.push_back(e.node &&
+                                 IsRef(e.node->output_types[static_cast<size_t>(e.index)]));
+    if (slot >= 0) plan->slot_is_fetched[static_cast<size_t>(slot)] = 1;
+  }
+  for (PlanNode* f : plan->graph.feeds) plan->feed_slots.push_back(f ? f->first_slot : -1);
+}
+
+void MakeSteps(const std::vector<PlanNode*>& order, Plan* plan) {
+  std::vector<int> last_step(static_cast<size_t>(plan->num_slots), -1);
+  for (PlanNode* n : order) {
+    if (n->is_feed) continue;
+    Step step;
+    step.node = n;
+    for (size_t i = 0; i < n->inputs.size(); ++i) {
+      const PlanEdge& e = n->inputs[i];
+      const bool deref =
+          IsRef(e.node->output_types[static_cast<size_t>(e.index)]) && !IsRef(n->input_types[i]);
+      step.inputs.push_back(e.node->first_slot + e.index);
+      step.deref.push_back(deref);
+      if (deref) step.flags |= kStepReadsRef;
+      last_step[static_cast<size_t>(step.inputs.back())] = static_cast<int>(plan->steps.size());
+    }
+    if (n->may_be_dead) step.flags |= kStepMayBeDead;
+    for (PlanNode* c : n->control_inputs) {
+      if (c->may_be_dead) step.control_slots.push_back(c->first_slot);
+    }
+    // Outputs that nobody reads go at once.
+    for (size_t o = 0; o < n->output_types.size(); ++o) {
+      last_step[static_cast<size_t>(n->first_slot) + o] = static_cast<int>(plan->steps.size());
+    }
+    plan->steps.push_back(std::move(step));
+  }
+  for (int slot = 0; slot < plan->num_slots; ++slot) {
+    const int at = last_step[static_cast<size_t>(slot)];
+    if (at >= 0 && !plan->slot_is_fetched[static_cast<size_t>(slot)])
+      plan->steps[static_cast<size_t>(at)].release.push_back(slot);
+  }
+  std::unordered_set<int> feeds(plan->feed_slots.begin(), plan->feed_slots.end());
+  for (size_t s = 0; s < plan->steps.size(); ++s) {
+    Step& step = plan->steps[s];
+    for (size_t i = 0; i < step.inputs.size(); ++i) {
+      const int slot = step.inputs[i];
+      const bool once = std::count(step.inputs.begin(), step.inputs.end(), slot) == 1;
+      step.last_use.push_back(
+          once && !step.deref[i] && last_step[static_cast<size_t>(slot)] == static_cast<int>(s) &&
+          !plan->slot_is_fetched[static_cast<size_t>(slot)] && !feeds.contains(slot));
+    }
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Plan>> CompilePlan(SessionImpl* session, const RunSpec& spec) {
+  std::lock_guard lock(session->graph().mu());
+  auto plan = std::make_unique<Plan>();
+  plan->session = session;
+  for (const Tensor& t : spec.feeds) {
+    plan->feed_types.push_back(RemoveRef(t.dtype()));
+    plan->feed_shapes.push_back(t.shape());
+    plan->feed_names.push_back(t.name());
+  }
+  for (const Tensor& t : spec.fetches) plan->fetch_names.push_back(t.valid() ? t.name() : "");
+  WEFT_RETURN_IF_ERROR(GraphCopier(spec, &plan->graph).Run());
+  plan->graph.RemoveUnused();
+  WEFT_RETURN_IF_ERROR(CheckPlaceholders(plan->graph));
+  WEFT_RETURN_IF_ERROR(PlaceNodes(session, &plan->graph));
+  if (session->config().opt_level != OptLevel::kL0) {
+    OptimizeGraph(session, &plan->graph);
+    FuseNodes(session, &plan->graph);
+    plan->graph.RemoveUnused();
+  }
+  WEFT_RETURN_IF_ERROR(InsertCopies(session, &plan->graph));
+  for (const auto& n : plan->graph.nodes) {
+    if (!n->is_feed) WEFT_RETURN_IF_ERROR(session->MakeKernel(n.get()));
+  }
+  WEFT_ASSIGN_OR_RETURN(std::vector<PlanNode*> order, Order(plan->graph));
+  MarkDead(order);
+  AssignSlots(order, plan.get());
+  MakeSteps(order, plan.get());
+  return plan;
+}
+
+}  // namespace weft

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plan: what a Session compiles for one set of feeds, fetches and targets. Immutable once compiled;
+// shared by all threads that run it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "src/graph/node.h"
+#include "weft/runtime/device.h"
+#include "weft/runtime/kernel.h"
+
+namespace weft {
+
+struct PlanNode;
+class SessionImpl;
+
+struct PlanEdge {
+  PlanNode* node = nullptr;
+  int index = 0;
+  friend bool operator==(const PlanEdge&, const PlanEdge&) = default;
+};
+
+// A node of a plan: a graph's node, or one that a pass made. A feed is a PlanNode without a kernel.
+struct PlanNode {
+  int64_t order = 0;             // of two nodes that may run in either order, the lower goes first
+  const Node* origin = nullptr;  // null for nodes made by passes
+  std::string name;
+  std::string op;
+  const OpDef* def = nullptr;
+  AttrMap attrs;
+  std::vector<PlanEdge> inputs;
+  std::vector<PlanNode*> control_inputs;
+  std::vector<DataType> input_types;   // a reference where the op takes one
+  std::vector<DataType> output_types;  // references marked
+  std::string requested_device;
+  Device* device = nullptr;
+  bool is_feed = false;
+  bool removed = false;
+
+  std::shared_ptr<Kernel> kernel;
+  KernelFn fn = nullptr;  // of a stateless kernel: called directly
+  int first_slot = -1;    // of output 0; outputs have consecutive slots
+  bool may_be_dead = false;
+
+  bool is_stateful() const { return def && def->is_stateful(); }
+  template <typename T>
+  const T* FindAttrOf(std::string_view attr) const {
+    auto it = attrs.find(attr);
+    return it == attrs.end() ? nullptr : it->second.Get<T>();
+  }
+};
+
+// The graph that passes work on.
+struct PlanGraph {
+  std::vector<std::unique_ptr<PlanNode>> nodes;
+  std::vector<PlanEdge> fetches;  // in the order asked for
+  std::vector<PlanNode*> feeds;   // likewise; null for a feed that nothing needs
+  std::vector<PlanNode*> targets;
+
+  PlanNode* Add() {
+    nodes.push_back(std::make_unique<PlanNode>());
+    return nodes.back().get();
+  }
+  // Makes everything that reads `from` read `to`.
+  void Redirect(PlanEdge from, PlanEdge to);
+  void RemoveUnused();
+};
+
+// Why an input is special to the executor.
+enum StepFlags : uint8_t {
+  kStepPlain = 0,
+  kStepReadsRef = 1,   // a reference is read as a value
+  kStepMayBeDead = 2,  // an input may be dead
+};
+
+// One kernel call, as compiled.
+struct Step {
+  PlanNode* node = nullptr;
+  std::vector<int> inputs;         // slots
+  std::vector<int> control_slots;  // first slots of control inputs that may be dead
+  std::vector<uint8_t> deref;      // per input: read the variable behind the reference
+  std::vector<uint8_t> last_use;   // per input: the value is not needed after this step
+  std::vector<int> release;        // slots not needed after this step
+  uint8_t flags = kStepPlain;
+};
+
+struct ExecState;
+
+struct Plan {
+  PlanGraph graph;
+  std::vector<Step> steps;
+  int num_slots = 0;
+  std::vector<int> feed_slots;  // -1: not needed
+  std::vector<DataType> feed_types;
+  std::vector<PartialShape> feed_shapes;  // static shapes that fed values must fit
+  std::vector<std::string> feed_names;
+  std::vector<int> fetch_slots;  // -1: an operation
+  std::vector<uint8_t> fetch_is_ref;
+  std::vector<std::string> fetch_names;
+  std::vector<uint8_t> slot_is_fetched;
+  std::vector<Device*> slot_device;  // where a slot's value lives
+  SessionImpl* session = nullptr;
+
+  // States not in use; each thread takes one for a run.
+  std::mutex mu;
+  std::vector<std::unique_ptr<ExecState>> idle;
+  Plan();
+  ~Plan();
+};
+
+// A request, with names resolved.
+struct RunSpec {
+  std::vector<Tensor> feeds;
+  std::vector<Tensor> fetches;  // an invalid Tensor where an operation is fetched
+  std::vector<Node*> targets;   // fetched operations too
+};
+
+absl::StatusOr<std::unique_ptr<Plan>> CompilePlan(SessionImpl* session, const RunSpec& spec);
+
+// Passes, in the order that CompilePlan calls them.
+absl::Status PlaceNodes(SessionImpl* session, PlanGraph* graph);    // placement.cc
+absl::Status InsertCopies(SessionImpl* session, PlanGraph* graph);  // copies.cc
+void OptimizeGraph(SessionImpl* session,
+                   PlanGraph* graph);  // optimize.cc: folding, common subexpressions, identities
+void FuseNodes(SessionImpl* session, PlanGraph* graph);  // fuse.cc
+
+}  // namespace weft

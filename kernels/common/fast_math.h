@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Elementary functions of float32 without branches, tables or calls, so that the compiler turns a
+// loop over them into vector code. The same argument gives the same bits on every instruction set.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+namespace weft {
+
+// e^x with an error below 1 ulp over the whole range: overflows to infinity, underflows through
+// the subnormal numbers to 0, and keeps NaN.
+//
+// x = n ln 2 + r with |r| <= ln(2)/2; e^r by a polynomial (minimax coefficients of the Cephes
+// library's expf), and 2^n as two factors so that the exponents of both stay in range.
+inline float FastExp(float x) {
+  constexpr float kLog2E = 1.44269504088896341f;
+  // ln 2 = kLn2High + kLn2Low; n * kLn2High is exact for the n that occur.
+  constexpr float kLn2High = 0.693359375f;
+  constexpr float kLn2Low = -2.12194440e-4f;
+  // Adding 1.5 * 2^23 leaves the nearest integer in the low bits of the sum.
+  constexpr float kRounder = 12582912.f;
+  constexpr int32_t kRounderBits = 0x4b400000;
+
+  x = x > 89.f ? 89.f : x;
+  x = x < -104.f ? -104.f : x;
+  const float shifted = x * kLog2E + kRounder;
+  const float n = shifted - kRounder;
+  const float r = (x - n * kLn2High) - n * kLn2Low;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.f;
+  const int32_t exponent = std::bit_cast<int32_t>(shifted) - kRounderBits;
+  const int32_t half = exponent >> 1;
+  const float scale = std::bit_cast<float>((half + 127) << 23);
+  const float rest = std::bit_cast<float>((exponent - half + 127) << 23);
+  return p * scale * rest;
+}
+
+}  // namespace weft

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plain loops as vector code for the machine that runs them.
+#pragma once
+
+// Before a function that holds hot loops: it is compiled for AVX-512, for AVX2 and for every
+// x86-64, with the loops vectorised, and the dynamic loader picks. All versions give the same bits:
+// products and sums are not fused, and sums are not reordered (keep an array of partial sums to get
+// a vector of them). Functions that it calls are part of it only if they are inlined.
+//
+// Sanitizers run the plain version: their run-time is not ready when the loader picks.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+#define WEFT_SIMD \
+  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3")))
+#else
+#define WEFT_SIMD
+#endif

@@ -35,6 +35,7 @@
 #include "absl/status/statusor.h"
 #include "weft/core/status_macros.h"
 #include "weft/graph/attr_value.h"
+#include "weft/graph/grad.h"
 #include "weft/graph/tensor.h"
 
 namespace weft {
@@ -245,23 +246,6 @@ absl::StatusOr<int64_t> MulDims(int64_t a, int64_t b);
 }  // namespace shape
 
 // ---------------------------------------------------------------------------------------------------------------------------------
-
-// A gradient with respect to one output or input: nothing, a tensor, or slices.
-class Grad {
- public:
-  Grad() = default;
-  Grad(Tensor t) : tensor_(t) {}                           // NOLINT
-  Grad(IndexedSlices s) : slices_(s), is_slices_(true) {}  // NOLINT
-  bool none() const { return !is_slices_ && !tensor_.valid(); }
-  bool is_slices() const { return is_slices_; }
-  Tensor tensor() const { return tensor_; }
-  const IndexedSlices& slices() const { return slices_; }
-
- private:
-  Tensor tensor_;
-  IndexedSlices slices_;
-  bool is_slices_ = false;
-};
 
 using AttrList = std::initializer_list<std::pair<std::string_view, AttrValue>>;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Special functions of one double, to a few units in the last place (absolute near their zeros).
 //
-// Kernels for float and half round these. The standard library's own (lgamma, erf, ...) are not repeated here.
+// Kernels for float and half round these. The standard library's own (lgamma, erf, ...) are not
+// repeated here.
 #pragma once
 
 namespace weft::special {

@@ -36,8 +36,7 @@ Point operator+(Point a, Point b) { return {a.x + b.x, a.y + b.y}; }
 Point operator-(Point a, Point b) { return {a.x - b.x, a.y - b.y}; }
 Point operator*(float s, Point a) { return {s * a.x, s * a.y}; }
 
-// SplitMix64: a counter through a mixing function, so a stream can start at any (seed, index) at no
-// cost.
+// SplitMix64: a counter through a mixing function; a stream starts at any (seed, index) at no cost.
 class Random {
  public:
   Random(uint64_t seed, uint64_t index) : state_(Mix(Mix(seed) ^ index)) {}
@@ -49,9 +48,8 @@ class Random {
 
   // Mean 0, variance 1, within +-3.5: the sum of four uniform numbers.
   float Normal() {
-    float sum = 0;
-    for (int i = 0; i < 4; ++i)
-      sum += Uniform();  // one after the other: a fixed order of roundings
+    float sum = 0;  // a loop, and not one expression, whose order the compiler may choose
+    for (int i = 0; i < 4; ++i) sum += Uniform();
     return (sum - 2.0f) * 1.7320508f;
   }
 

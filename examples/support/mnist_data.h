@@ -50,13 +50,17 @@ struct Batch {
 };
 
 struct DataSetOptions {
-  bool one_hot = false;  // labels: float [n, 10] rows of 0 and 1, otherwise uint8 [n] classes
-  PixelType dtype = PixelType::kFloat32;  // pixels: float in [0, 1] (p * (1/255)), or uint8 as they
-                                          // are in the file
-  bool reshape = true;  // images: [n, rows * columns], otherwise [n, rows, columns, 1]
-  int64_t validation_size =
-      5000;  // the first examples of the training files; the rest are for training
-  std::optional<uint32_t> seed = {};  // of the shuffles; unset: another order in each run
+  // Labels: float [n, 10], rows of zeros and one 1; otherwise uint8 [n], the classes.
+  bool one_hot = false;
+  // Pixels: float in [0, 1], which is p * (1/255); or uint8, p as it is in the file.
+  PixelType dtype = PixelType::kFloat32;
+  // Images: [n, rows * columns]; otherwise [n, rows, columns, 1].
+  bool reshape = true;
+  // The first examples of the training files; the rest are for training.
+  int64_t validation_size = 5000;
+  // Of the shuffles, what numpy.random.seed is given there: the graph's seed where only that is
+  // set. Unset: another order in each run.
+  std::optional<uint32_t> seed = {};
 };
 
 class DataSet {
@@ -86,8 +90,8 @@ class DataSet {
   Values Images(size_t begin, size_t end) const;
   Values Labels(size_t begin, size_t end) const;
 
-  std::vector<uint8_t>
-      pixels_;  // as in the file; a batch is gathered from them, so that an epoch moves no picture
+  // As in the file; batches are gathered from them, so that a new order moves no picture.
+  std::vector<uint8_t> pixels_;
   std::vector<uint8_t> classes_;
   std::vector<uint32_t> order_;  // order_[i]: which example comes i-th
   int64_t rows_;

@@ -8,10 +8,11 @@
 
 namespace weft {
 
-// The outputs and the inputs pass through one IdentityN whose gradient rule is the user's: what arrives for the outputs goes, through it,
-// to the inputs, and the nodes of `forward` get nothing.
-std::vector<Tensor> CustomGradient(const std::function<CustomGradientResult(const std::vector<Tensor>& inputs)>& forward,
-                                   const std::vector<Tensor>& inputs) {
+// The outputs and the inputs pass through one IdentityN whose gradient rule is the user's: what
+// arrives for the outputs goes, through it, to the inputs, and the nodes of `forward` get nothing.
+std::vector<Tensor> CustomGradient(
+    const std::function<CustomGradientResult(const std::vector<Tensor>& inputs)>& forward,
+    const std::vector<Tensor>& inputs) {
   if (inputs.empty()) ThrowError(Code::kInvalidArgument, "CustomGradient: no inputs");
   const Graph graph = inputs[0].graph();
   GraphNodes nodes(&graph.impl());
@@ -23,13 +24,15 @@ std::vector<Tensor> CustomGradient(const std::function<CustomGradientResult(cons
 
   static std::atomic<int64_t> counter{0};
   const std::string rule = StrCat("CustomGradient-", counter.fetch_add(1));
-  OpRegistry::Global().AddGradient(rule, [gradient = result.gradient, num_outputs, num_inputs = inputs.size()](GradientContext& g) {
+  OpRegistry::Global().AddGradient(rule, [gradient = result.gradient, num_outputs,
+                                          num_inputs = inputs.size()](GradientContext& g) {
     std::vector<Tensor> dys;
     for (size_t i = 0; i < num_outputs; ++i) dys.push_back(g.dy(static_cast<int>(i)));
     if (!g.ok()) return;
     const std::vector<Tensor> dxs = gradient(dys);
     if (dxs.size() != num_inputs) {
-      return g.Fail(absl::InvalidArgumentError(StrCat("a custom gradient returned ", dxs.size(), " gradients for ", num_inputs, " inputs")));
+      return g.Fail(absl::InvalidArgumentError(StrCat("a custom gradient returned ", dxs.size(),
+                                                      " gradients for ", num_inputs, " inputs")));
     }
     for (size_t i = 0; i < dxs.size(); ++i) {
       if (dxs[i].valid()) g.SetDx(static_cast<int>(num_outputs + i), dxs[i]);

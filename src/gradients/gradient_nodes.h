@@ -7,7 +7,9 @@
 namespace weft {
 
 // Adds a node in the scopes of this thread.
-absl::StatusOr<Node*> AddGraphNode(GraphImpl* graph, std::string_view type, const std::vector<Tensor>& inputs, const AttrMap& attrs, std::string_view name,
+absl::StatusOr<Node*> AddGraphNode(GraphImpl* graph, std::string_view type,
+                                   const std::vector<Tensor>& inputs, const AttrMap& attrs,
+                                   std::string_view name,
                                    const std::vector<Operation>& control_inputs);
 
 // A NodeAdder for code that is not inside a gradient rule.
@@ -16,7 +18,8 @@ class GraphNodes final : public NodeAdder {
   explicit GraphNodes(GraphImpl* graph) : graph_(graph) {}
 
  protected:
-  absl::StatusOr<Node*> AddNode(std::string_view type, const std::vector<Tensor>& inputs, const AttrMap& attrs, std::string_view name,
+  absl::StatusOr<Node*> AddNode(std::string_view type, const std::vector<Tensor>& inputs,
+                                const AttrMap& attrs, std::string_view name,
                                 const std::vector<Operation>& control_inputs) override {
     return AddGraphNode(graph_, type, inputs, attrs, name, control_inputs);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reverse-mode differentiation. The order of work, what is skipped and how nodes are named follow tf.gradients: ops between ys and xs are
-// visited when all gradients of their outputs have arrived; these are added up and handed to the op's rule.
+// Reverse-mode differentiation. The order of work, what is skipped and how nodes are named follow
+// tf.gradients: ops between ys and xs are visited when all gradients of their outputs have arrived;
+// these are added up and handed to the op's rule.
 #include "weft/gradients/gradients.h"
 
 #include <algorithm>
@@ -21,7 +22,8 @@ const GradientFn* FindRule(const Node& node, bool* known) {
   *known = true;
   if (const std::string* name = node.FindAttrOf<std::string>("_gradient_op_type")) {
     const GradientFn* fn = node.graph->registry().FindGradient(*name);
-    if (!fn && &node.graph->registry() != &OpRegistry::Global()) fn = OpRegistry::Global().FindGradient(*name);
+    if (!fn && &node.graph->registry() != &OpRegistry::Global())
+      fn = OpRegistry::Global().FindGradient(*name);
     *known = fn != nullptr;
     return fn;
   }
@@ -32,7 +34,8 @@ const GradientFn* FindRule(const Node& node, bool* known) {
 
 class RuleContext final : public GradientContext {
  public:
-  RuleContext(Node* node, std::vector<Grad> dys, const std::unordered_set<Node*>& wanted) : node_(node), dys_(std::move(dys)), wanted_(wanted) {
+  RuleContext(Node* node, std::vector<Grad> dys, const std::unordered_set<Node*>& wanted)
+      : node_(node), dys_(std::move(dys)), wanted_(wanted) {
     dxs_.resize(node->inputs.size());
   }
   Operation op() const override { return Operation(node_); }
@@ -44,11 +47,14 @@ class RuleContext final : public GradientContext {
   }
   const Grad& dy_raw(int i) const override { return dys_[static_cast<size_t>(i)]; }
   void SetDx(int i, Grad dx) override { dxs_[static_cast<size_t>(i)] = std::move(dx); }
-  bool needs_dx(int i) const override { return wanted_.contains(node_->inputs[static_cast<size_t>(i)].node()); }
+  bool needs_dx(int i) const override {
+    return wanted_.contains(node_->inputs[static_cast<size_t>(i)].node());
+  }
   std::vector<Grad>& dxs() { return dxs_; }
 
  protected:
-  absl::StatusOr<Node*> AddNode(std::string_view type, const std::vector<Tensor>& inputs, const AttrMap& attrs, std::string_view name,
+  absl::StatusOr<Node*> AddNode(std::string_view type, const std::vector<Tensor>& inputs,
+                                const AttrMap& attrs, std::string_view name,
                                 const std::vector<Operation>& control_inputs) override {
     return AddGraphNode(node_->graph, type, inputs, attrs, name, control_inputs);
   }
@@ -61,7 +67,8 @@ class RuleContext final : public GradientContext {
 
 class Differentiator {
  public:
-  Differentiator(const std::vector<Tensor>& ys, const std::vector<Tensor>& xs, const GradientOptions& options)
+  Differentiator(const std::vector<Tensor>& ys, const std::vector<Tensor>& xs,
+                 const GradientOptions& options)
       : ys_(ys), xs_(xs), options_(options), graph_(ys[0].graph()), nodes_(&graph_.impl()) {}
 
   std::vector<Grad> Run() {
@@ -94,14 +101,20 @@ class Differentiator {
       Tensor given = i < options_.grad_ys.size() ? options_.grad_ys[i] : Tensor();
       if (given.valid()) {
         if (RemoveRef(given.dtype()) != RemoveRef(y.dtype())) {
-          ThrowError(Code::kInvalidArgument, StrCat("Gradients: grad_ys[", i, "] has dtype ", DTypeName(given.dtype()), ", y '", y.name(), "' has ", DTypeName(y.dtype())));
+          ThrowError(Code::kInvalidArgument,
+                     StrCat("Gradients: grad_ys[", i, "] has dtype ", DTypeName(given.dtype()),
+                            ", y '", y.name(), "' has ", DTypeName(y.dtype())));
         }
         if (!given.shape().IsCompatibleWith(y.shape())) {
-          ThrowError(Code::kInvalidArgument, StrCat("Gradients: grad_ys[", i, "] has shape ", given.shape().ToString(), ", y '", y.name(), "' has ", y.shape().ToString()));
+          ThrowError(Code::kInvalidArgument,
+                     StrCat("Gradients: grad_ys[", i, "] has shape ", given.shape().ToString(),
+                            ", y '", y.name(), "' has ", y.shape().ToString()));
         }
       } else {
         if (IsComplex(y.dtype())) {
-          ThrowError(Code::kInvalidArgument, StrCat("Gradients of complex tensors ('", y.name(), "') must set grad_ys (y.dtype = ", DTypeName(y.dtype()), ")"));
+          ThrowError(Code::kInvalidArgument,
+                     StrCat("Gradients of complex tensors ('", y.name(),
+                            "') must set grad_ys (y.dtype = ", DTypeName(y.dtype()), ")"));
         }
         std::optional<ColocateWith> colocate;
         if (options_.colocate_gradients_with_ops) colocate.emplace(y.op());
@@ -136,7 +149,9 @@ class Differentiator {
       queue.pop_front();
       if (!reached.insert(n).second) continue;
       for (Node* consumer : n->consumers) {
-        const bool through = std::any_of(consumer->inputs.begin(), consumer->inputs.end(), [&](const Tensor& in) { return in.node() == n && IsDifferentiable(in.dtype()); });
+        const bool through = std::any_of(
+            consumer->inputs.begin(), consumer->inputs.end(),
+            [&](const Tensor& in) { return in.node() == n && IsDifferentiable(in.dtype()); });
         if (through) queue.push_back(consumer);
       }
     }
@@ -158,13 +173,16 @@ class Differentiator {
     }
     std::unordered_set<Node*> queued;
     for (const Tensor& y : ys_) {
-      if (pending_[y.node()] == 0 && reachable_ys.contains(y.node()) && queued.insert(y.node()).second) queue_.push_back(y.node());
+      if (pending_[y.node()] == 0 && reachable_ys.contains(y.node()) &&
+          queued.insert(y.node()).second)
+        queue_.push_back(y.node());
     }
   }
 
   void FindStops() {
     for (const Tensor& x : xs_) {
-      const bool last = std::none_of(x.node()->inputs.begin(), x.node()->inputs.end(), [&](const Tensor& in) { return pending_[in.node()] > 0; });
+      const bool last = std::none_of(x.node()->inputs.begin(), x.node()->inputs.end(),
+                                     [&](const Tensor& in) { return pending_[in.node()] > 0; });
       if (last) stops_.insert(x.node());
     }
     for (const Tensor& t : options_.stop_gradients) stops_.insert(t.node());
@@ -172,7 +190,8 @@ class Differentiator {
 
   void Visit(Node* node) {
     std::optional<ColocateWith> colocate;
-    if (options_.colocate_gradients_with_ops) colocate.emplace(Operation(node), /*ignore_existing=*/true);
+    if (options_.colocate_gradients_with_ops)
+      colocate.emplace(Operation(node), /*ignore_existing=*/true);
     auto it = received_.find(node);
     if (it == received_.end()) return;
     std::vector<Grad> dys(static_cast<size_t>(node->num_outputs()));
@@ -190,12 +209,16 @@ class Differentiator {
     bool known = true;
     const GradientFn* rule = FindRule(*node, &known);
     if (!known) {
-      ThrowError(Code::kNotFound, StrCat("No gradient defined for operation '", node->name, "' (op type: ", node->type(), ")"), node->name, node->type());
+      ThrowError(Code::kNotFound,
+                 StrCat("No gradient defined for operation '", node->name,
+                        "' (op type: ", node->type(), ")"),
+                 node->name, node->type());
     }
     if (!rule) return;
     for (size_t i = 0; i < dys.size(); ++i) {
       const DataType t = RemoveRef(node->output_types[i]);
-      if (dys[i].none() && IsDifferentiable(t) && t != kResource && t != kVariant) dys[i] = nodes_.ZerosLike(Tensor(node, static_cast<int>(i)));
+      if (dys[i].none() && IsDifferentiable(t) && t != kResource && t != kVariant)
+        dys[i] = nodes_.ZerosLike(Tensor(node, static_cast<int>(i)));
     }
     ApplyRule(node, *rule, std::move(dys));
   }
@@ -206,16 +229,22 @@ class Differentiator {
     rule(context);
     if (!context.ok()) {
       const absl::Status& s = context.status();
-      ThrowStatus(WithNode(absl::Status(s.code(), StrCat(s.message(), " (while adding the gradient of ", node->type(), " '", node->name, "')")), node->name, node->type()));
+      ThrowStatus(
+          WithNode(absl::Status(s.code(), StrCat(s.message(), " (while adding the gradient of ",
+                                                 node->type(), " '", node->name, "')")),
+                   node->name, node->type()));
     }
     std::vector<Grad>& dxs = context.dxs();
-    const auto count = std::count_if(dxs.begin(), dxs.end(), [](const Grad& g) { return !g.none(); });
+    const auto count =
+        std::count_if(dxs.begin(), dxs.end(), [](const Grad& g) { return !g.none(); });
     if (options_.gate_gradients && count > 1) Gate(&dxs);
     for (size_t i = 0; i < dxs.size(); ++i) {
       if (dxs[i].none()) continue;
       const Tensor& in = node->inputs[i];
-      if (!dxs[i].is_slices() && RemoveRef(in.dtype()) != kResource && RemoveRef(in.dtype()) != kVariant) {
-        ThrowIfError(WithNode(graph_.impl().SetShape(dxs[i].tensor(), in.shape()), node->name, node->type()));
+      if (!dxs[i].is_slices() && RemoveRef(in.dtype()) != kResource &&
+          RemoveRef(in.dtype()) != kVariant) {
+        ThrowIfError(WithNode(graph_.impl().SetShape(dxs[i].tensor(), in.shape()), node->name,
+                              node->type()));
       }
       Receive(in, dxs[i]);
     }
@@ -236,13 +265,16 @@ class Differentiator {
       ColocateWith colocate(t.op());
       Operation wait = nodes_.AddOperation("Identity", {t}, {}, "control_dependency", {gate});
       Check();
-      if (g.is_slices()) g = IndexedSlices{wait.output(0), g.slices().indices, g.slices().dense_shape};
-      else g = wait.output(0);
+      if (g.is_slices())
+        g = IndexedSlices{wait.output(0), g.slices().indices, g.slices().dense_shape};
+      else
+        g = wait.output(0);
     }
   }
 
   Grad Aggregate(const Node& node, const std::vector<Grad>& list) {
-    const bool dense = std::none_of(list.begin(), list.end(), [](const Grad& g) { return g.is_slices(); });
+    const bool dense =
+        std::none_of(list.begin(), list.end(), [](const Grad& g) { return g.is_slices(); });
     if (!dense) return AggregateSlices(list);
     std::vector<Tensor> tensors;
     for (const Grad& g : list) tensors.push_back(g.tensor());
@@ -265,7 +297,8 @@ class Differentiator {
       if (!dense_shape.valid()) dense_shape = s.dense_shape;
     }
     // Indices of mixed widths meet as int64.
-    const bool wide = std::any_of(indices.begin(), indices.end(), [](const Tensor& t) { return t.dtype() == kInt64; });
+    const bool wide = std::any_of(indices.begin(), indices.end(),
+                                  [](const Tensor& t) { return t.dtype() == kInt64; });
     if (wide) {
       for (Tensor& t : indices) t = nodes_.Cast(t, kInt64);
     }
@@ -279,7 +312,10 @@ class Differentiator {
 
   IndexedSlices ToSlices(const Tensor& t) {
     Tensor shape = nodes_.Shape(t);
-    Tensor rows = nodes_.Op("StridedSlice", {shape, nodes_.ConstInts({0}), nodes_.ConstInts({1}), nodes_.ConstInts({1})}, {{"shrink_axis_mask", 1}});
+    Tensor rows =
+        nodes_.Op("StridedSlice",
+                  {shape, nodes_.ConstInts({0}), nodes_.ConstInts({1}), nodes_.ConstInts({1})},
+                  {{"shrink_axis_mask", 1}});
     Tensor range = nodes_.Op("Range", {nodes_.ConstInt(0), rows, nodes_.ConstInt(1)});
     return {t, range, shape};
   }
@@ -309,22 +345,28 @@ class Differentiator {
 
 }  // namespace
 
-std::vector<Grad> Gradients(const std::vector<Tensor>& ys, const std::vector<Tensor>& xs, const GradientOptions& options) {
+std::vector<Grad> Gradients(const std::vector<Tensor>& ys, const std::vector<Tensor>& xs,
+                            const GradientOptions& options) {
   if (ys.empty()) return std::vector<Grad>(xs.size());
   for (const auto* list : {&ys, &xs}) {
     for (const Tensor& t : *list) {
       if (!t.valid()) ThrowError(Code::kInvalidArgument, "Gradients: an empty Tensor was given");
-      if (t.node()->graph != ys[0].node()->graph) ThrowError(Code::kInvalidArgument, StrCat("Gradients: tensor '", t.name(), "' is from another graph than '", ys[0].name(), "'"));
+      if (t.node()->graph != ys[0].node()->graph)
+        ThrowError(Code::kInvalidArgument,
+                   StrCat("Gradients: tensor '", t.name(), "' is from another graph than '",
+                          ys[0].name(), "'"));
     }
   }
   if (!options.grad_ys.empty() && options.grad_ys.size() != ys.size()) {
-    ThrowError(Code::kInvalidArgument, StrCat("Gradients: ", options.grad_ys.size(), " grad_ys for ", ys.size(), " ys"));
+    ThrowError(Code::kInvalidArgument,
+               StrCat("Gradients: ", options.grad_ys.size(), " grad_ys for ", ys.size(), " ys"));
   }
   return Differentiator(ys, xs, options).Run();
 }
 
 Tensor DenseGradient(const Grad& g) {
-  if (g.none()) ThrowError(Code::kInvalidArgument, "DenseGradient: there is no gradient (no path from y to x)");
+  if (g.none())
+    ThrowError(Code::kInvalidArgument, "DenseGradient: there is no gradient (no path from y to x)");
   if (!g.is_slices()) return g.tensor();
   GraphNodes nodes(g.slices().values.node()->graph);
   Tensor t = ToDense(nodes, g.slices());

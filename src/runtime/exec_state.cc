@@ -51,6 +51,7 @@ ExecState::ExecState(const Plan& p) : plan(p) {
     ctx.run_ = &run;
     release.push_back(step.release);
   }
+  for (const auto& [slot, value] : plan.constants) values[static_cast<size_t>(slot)].array = value;
   run.fresh = &fresh;
   run.state = this;
 }

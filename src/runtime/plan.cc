@@ -219,10 +219,22 @@ void AssignSlots(const std::vector<PlanNode*>& order, Plan* plan) {
   for (PlanNode* f : plan->graph.feeds) plan->feed_slots.push_back(f ? f->first_slot : -1);
 }
 
+// A constant needs no step of its own: its value is in its slot from the start.
+bool IsPreloaded(const PlanNode& n) {
+  return n.op == "Const" && n.control_inputs.empty() && !n.device->has_own_memory() &&
+         n.FindAttrOf<Array>("value");
+}
+
 void MakeSteps(const std::vector<PlanNode*>& order, Plan* plan) {
+  plan->slot_is_constant.assign(static_cast<size_t>(plan->num_slots), 0);
   std::vector<int> last_step(static_cast<size_t>(plan->num_slots), -1);
   for (PlanNode* n : order) {
     if (n->is_feed) continue;
+    if (IsPreloaded(*n)) {
+      plan->constants.emplace_back(n->first_slot, *n->FindAttrOf<Array>("value"));
+      plan->slot_is_constant[static_cast<size_t>(n->first_slot)] = 1;
+      continue;
+    }
     Step step;
     step.node = n;
     for (size_t i = 0; i < n->inputs.size(); ++i) {

@@ -105,6 +105,8 @@ struct Plan {
   std::vector<uint8_t> fetch_is_ref;
   std::vector<std::string> fetch_names;
   std::vector<uint8_t> slot_is_fetched;
+  std::vector<std::pair<int, Array>> constants;  // values that are there before the first step
+  std::vector<uint8_t> slot_is_constant;
   std::vector<Device*> slot_device;  // where a slot's value lives
   SessionImpl* session = nullptr;
 

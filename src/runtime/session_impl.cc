@@ -322,7 +322,8 @@ void EmptySlots(const Plan& plan, ExecState& state) {
       state.values[static_cast<size_t>(plan.feed_slots[i])].array = Array();
   }
   for (int slot : plan.fetch_slots) {
-    if (slot >= 0) state.values[static_cast<size_t>(slot)].array = Array();
+    if (slot >= 0 && !plan.slot_is_constant[static_cast<size_t>(slot)])
+      state.values[static_cast<size_t>(slot)].array = Array();
   }
 }
 

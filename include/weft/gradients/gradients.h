@@ -3,8 +3,9 @@
 //
 //   std::vector<wf::Grad> g = wf::Gradients({loss}, {w, b});
 //
-// Adds nodes that compute the derivatives of the sum of all ys with respect to each x; nothing runs before Session::Run. Gradients may be
-// differentiated again. Node names are TensorFlow's: "gradients/MatMul_grad/MatMul".
+// Adds nodes that compute the derivatives of the sum of all ys with respect to each x; nothing runs
+// before Session::Run. Gradients may be differentiated again. Node names are TensorFlow's:
+// "gradients/MatMul_grad/MatMul".
 #pragma once
 
 #include <functional>
@@ -26,7 +27,8 @@ enum class AggregationMethod {
 enum class UnconnectedGradients { kNone, kZero };
 
 struct GradientOptions {
-  std::vector<Tensor> grad_ys;  // gradients of the ys; an invalid Tensor (or none at all) stands for ones
+  std::vector<Tensor>
+      grad_ys;  // gradients of the ys; an invalid Tensor (or none at all) stands for ones
   std::string name = "gradients";
   bool colocate_gradients_with_ops = false;
   // Wait for all gradients of an op before any of them is used.
@@ -36,20 +38,25 @@ struct GradientOptions {
   UnconnectedGradients unconnected_gradients = UnconnectedGradients::kNone;
 };
 
-// One Grad for each x. xs may be any tensors, references of variables and handles of resource variables.
-// Throws NotFoundError if an op on the way has no gradient rule, InvalidArgumentError if grad_ys don't fit.
-std::vector<Grad> Gradients(const std::vector<Tensor>& ys, const std::vector<Tensor>& xs, const GradientOptions& options = {});
+// One Grad for each x. xs may be any tensors, references of variables and handles of resource
+// variables. Throws NotFoundError if an op on the way has no gradient rule, InvalidArgumentError if
+// grad_ys don't fit.
+std::vector<Grad> Gradients(const std::vector<Tensor>& ys, const std::vector<Tensor>& xs,
+                            const GradientOptions& options = {});
 
-// The gradient as one tensor: IndexedSlices are added up into a dense one. Throws InvalidArgumentError if it is none.
+// The gradient as one tensor: IndexedSlices are added up into a dense one. Throws
+// InvalidArgumentError if it is none.
 Tensor DenseGradient(const Grad& g);
 
-// A function with a gradient of its own (tf.custom_gradient): `forward` computes outputs from inputs and says how the gradients of the
-// outputs give those of the inputs (an invalid Tensor: none).
+// A function with a gradient of its own (tf.custom_gradient): `forward` computes outputs from
+// inputs and says how the gradients of the outputs give those of the inputs (an invalid Tensor:
+// none).
 struct CustomGradientResult {
   std::vector<Tensor> outputs;
   std::function<std::vector<Tensor>(const std::vector<Tensor>& output_gradients)> gradient;
 };
-std::vector<Tensor> CustomGradient(const std::function<CustomGradientResult(const std::vector<Tensor>& inputs)>& forward,
-                                   const std::vector<Tensor>& inputs);
+std::vector<Tensor> CustomGradient(
+    const std::function<CustomGradientResult(const std::vector<Tensor>& inputs)>& forward,
+    const std::vector<Tensor>& inputs);
 
 }  // namespace weft

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The nodes that branches are made of. Programs want wf::Cond and wf::WhileLoop; these are for
+// graphs built by hand.
+//
+//   auto [no, yes] = wf::Switch(x, pred);
+//   Tensor y = wf::Merge({wf::Neg(no), wf::Square(yes)}).output;   // pred ? x * x : -x
+//
+// A dead tensor is one whose branch was not taken: whatever reads it is not computed and is dead
+// itself, up to a Merge. Fetching a dead tensor is an InvalidArgumentError.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "weft/graph/input.h"
+#include "weft/graph/tensor.h"
+
+namespace weft {
+
+// Does nothing; ops that run before it are its control inputs (wf::ControlDependencies).
+Operation NoOp(const NameOptions& options = {});
+
+struct Branches {
+  Tensor output_false;
+  Tensor output_true;
+};
+// Sends `data` to one of two outputs by the boolean scalar `pred`; the other one is dead. A
+// reference stays one (RefSwitch).
+Branches Switch(const Input& data, const Input& pred, const NameOptions& options = {});
+
+struct Merged {
+  Tensor output;
+  Tensor value_index;  // int32: which input it was
+};
+// The one of `inputs` that is not dead. They have one dtype; what their shapes agree on is the
+// output's shape.
+Merged Merge(const std::vector<Input>& inputs, const NameOptions& options = {});
+
+// As NoOp, but runs even if some of its control inputs are dead.
+Operation ControlTrigger(const NameOptions& options = {});
+
+struct AbortOptions {
+  std::string error_msg = {};
+  // Leaves with exit code 0 instead of by abort().
+  bool exit_without_error = false;
+  std::string name = {};
+};
+// Ends the process when it runs.
+Operation Abort(const AbortOptions& options = {});
+
+}  // namespace weft

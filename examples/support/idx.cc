@@ -134,8 +134,7 @@ std::filesystem::path TemporaryName(const std::filesystem::path& path) {
 }
 
 void WriteTo(const std::filesystem::path& path, const IdxArray& array, bool gzip) {
-  // Level 1: on digits it costs a third of the time of level 6 for files a fifth larger. "T": no
-  // gzip wrapper.
+  // Level 1 takes half the time of level 6 for drawn digits and a tenth more room. "T": no gzip.
   GzFile file(path, gzip ? "wb1" : "wbT");
   std::vector<uint8_t> header = {0, 0, kUnsignedByte, static_cast<uint8_t>(array.dims.size())};
   for (const int64_t dim : array.dims) {

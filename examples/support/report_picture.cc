@@ -122,7 +122,7 @@ void DrawTile(RgbImage& image, int x, int y, const Answers& a, int64_t index) {
   image.DrawText(x, text_y, std::to_string(truth), 2, kText);
   image.DrawText(x + 13, text_y, ">", 2, kFaint);
   image.DrawText(x + 26, text_y, std::to_string(guess), 2, verdict);
-  image.DrawText(x + side - TextWidth(percent, 2), text_y, percent, 2, kFaint);
+  image.DrawText(x + side + 10 - TextWidth(percent, 2), text_y, percent, 2, kFaint);
 }
 
 void DrawWorst(RgbImage& image, const Answers& a) {

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/weft_conformance/case.h"
+
+#include <algorithm>
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <vector>
+
+#include "proto/weft/meta_graph.pb.h"
+#include "proto/weft/named_tensor.pb.h"
+#include "src/core/strings.h"
+#include "src/graph/proto_convert.h"
+#include "tools/weft_conformance/compare.h"
+#include "weft/core/error.h"
+#include "weft/gradients/gradients.h"
+#include "weft/runtime/session.h"
+
+namespace weft::conformance {
+namespace {
+
+struct NamedArray {
+  std::string name;
+  std::optional<Array> value;  // absent in error cases
+};
+
+struct Mismatch {
+  std::string text;
+};
+
+// What the collections of a case say.
+class Case {
+ public:
+  explicit Case(const std::string& file) {
+    std::ifstream in(file, std::ios::binary);
+    std::stringstream bytes;
+    bytes << in.rdbuf();
+    if (!in || !meta_.ParseFromString(bytes.str())) throw Mismatch{"the file is no MetaGraphDef"};
+  }
+
+  GraphDef graph_def() const { return GraphDef(meta_.graph_def()); }
+
+  std::vector<std::string> Nodes(const std::string& key) const {
+    auto it = meta_.collection_def().find(key);
+    if (it == meta_.collection_def().end()) return {};
+    return {it->second.node_list().value().begin(), it->second.node_list().value().end()};
+  }
+  std::vector<std::string> Bytes(const std::string& key) const {
+    auto it = meta_.collection_def().find(key);
+    if (it == meta_.collection_def().end()) return {};
+    return {it->second.bytes_list().value().begin(), it->second.bytes_list().value().end()};
+  }
+  std::vector<NamedArray> Arrays(const std::string& key) const {
+    std::vector<NamedArray> list;
+    for (const std::string& bytes : Bytes(key)) {
+      proto::NamedTensorProto named;
+      if (!named.ParseFromString(bytes))
+        throw Mismatch{"a NamedTensorProto in '" + key + "' doesn't parse"};
+      NamedArray item{named.name(), std::nullopt};
+      if (named.has_tensor()) {
+        absl::StatusOr<Array> a = ArrayFromProto(named.tensor());
+        if (!a.ok())
+          throw Mismatch{
+              StrCat("the case's own tensor '", named.name(), "': ", a.status().message())};
+        item.value = *std::move(a);
+      }
+      list.push_back(std::move(item));
+    }
+    return list;
+  }
+  std::vector<PartialShape> Shapes(const std::string& key) const {
+    std::vector<PartialShape> list;
+    for (const std::string& bytes : Bytes(key)) {
+      proto::TensorShapeProto shape;
+      if (!shape.ParseFromString(bytes)) throw Mismatch{"a TensorShapeProto doesn't parse"};
+      absl::StatusOr<PartialShape> s = ShapeFromProto(shape);
+      if (!s.ok()) throw Mismatch{"a TensorShapeProto of the case is invalid"};
+      list.push_back(*s);
+    }
+    return list;
+  }
+  Tolerance tolerance(bool of_gradients) const {
+    auto it = meta_.collection_def().find("tolerance");
+    if (it == meta_.collection_def().end()) return {};
+    const auto& v = it->second.float_list().value();
+    if (of_gradients && v.size() >= 4) return {v[2], v[3]};
+    return v.size() >= 2 ? Tolerance{v[0], v[1]} : Tolerance{};
+  }
+
+ private:
+  proto::MetaGraphDef meta_;
+};
+
+std::string Lower(const std::string& s) { return AsciiLower(s); }
+
+class Runner {
+ public:
+  explicit Runner(const std::string& file) : case_(file), error_(case_.Bytes("error")) {}
+
+  std::string Run() {
+    GraphScope scope(graph_);
+    if (error_.empty()) {
+      Import();
+      CheckShapes();
+      CheckValues();
+      CheckGradients();
+      return "";
+    }
+    return RunErrorCase();
+  }
+
+ private:
+  void Import() {
+    ImportOptions options;
+    options.prefix = "";
+    ImportGraphDef(case_.graph_def(), options, graph_);
+  }
+
+  std::string RunErrorCase() {
+    const std::string& code = error_[0];
+    const std::string& stage = error_[1];
+    const std::string word = error_.size() > 2 ? error_[2] : "";
+    try {
+      Import();
+    } catch (const Error& e) {
+      if (stage != "import")
+        return StrCat("import failed, although the error is expected from the run: ",
+                      CodeName(e.code()), ": ", e.what());
+      return CheckError(e, code, word);
+    }
+    if (stage == "import") return StrCat("imported, although ", code, " was expected");
+    try {
+      Session session(graph_);
+      RunTargets(session);
+      std::vector<Fetch> fetches;
+      for (const NamedArray& n : case_.Arrays("expected")) fetches.push_back(n.name);
+      session.Run(fetches, FeedsOfCase());
+    } catch (const Error& e) {
+      return CheckError(e, code, word);
+    }
+    return StrCat("ran, although ", code, " was expected");
+  }
+
+  static std::string CheckError(const Error& e, const std::string& code, const std::string& word) {
+    if (CodeName(e.code()) != code)
+      return StrCat("error code ", CodeName(e.code()), ", expected ", code, ": ", e.what());
+    if (Lower(e.what()).find(Lower(word)) == std::string::npos)
+      return StrCat("the error's text lacks '", word, "': ", e.what());
+    return "";
+  }
+
+  Feeds FeedsOfCase() const {
+    Feeds feeds;
+    for (const NamedArray& n : case_.Arrays("feeds")) feeds.emplace_back(n.name, *n.value);
+    return feeds;
+  }
+
+  void RunTargets(Session& session) {
+    for (const std::string& target : case_.Nodes("targets"))
+      session.Run(Fetch(graph_.OperationByName(target)), FeedsOfCase());
+  }
+
+  void CheckShapes() {
+    const std::vector<PartialShape> want = case_.Shapes("expected_shapes");
+    const std::vector<NamedArray> fetches = case_.Arrays("expected");
+    for (size_t i = 0; i < want.size() && i < fetches.size(); ++i) {
+      const PartialShape got = graph_.TensorByName(fetches[i].name).shape();
+      if (got.IsAtLeastAsPreciseAs(want[i])) continue;
+      throw Mismatch{StrCat("static shape of ", fetches[i].name, " is ", got.ToString(),
+                            ", expected ", want[i].ToString())};
+    }
+  }
+
+  void CheckValues() {
+    const std::vector<NamedArray> want = case_.Arrays("expected");
+    if (want.empty()) return;
+    Session session(graph_);
+    RunTargets(session);
+    std::vector<Fetch> fetches;
+    for (const NamedArray& n : want) fetches.push_back(n.name);
+    const std::vector<Array> got = session.Run(fetches, FeedsOfCase());
+    for (size_t i = 0; i < want.size(); ++i) {
+      const std::string difference = Compare(got[i], *want[i].value, case_.tolerance(false));
+      if (!difference.empty()) throw Mismatch{StrCat(want[i].name, ": ", difference)};
+    }
+  }
+
+  void CheckGradients() {
+    const std::vector<std::string> y_names = case_.Nodes("grad_ys"),
+                                   x_names = case_.Nodes("grad_xs");
+    if (y_names.empty()) return;
+    std::vector<Tensor> ys, xs;
+    for (const std::string& name : y_names) ys.push_back(graph_.TensorByName(name));
+    for (const std::string& name : x_names) xs.push_back(graph_.TensorByName(name));
+    const std::vector<Grad> gradients = Gradients(ys, xs);
+    const std::vector<std::string> none = case_.Nodes("grad_none");
+    std::vector<Fetch> fetches;
+    std::vector<std::string> names;
+    for (size_t i = 0; i < xs.size(); ++i) {
+      const bool expect_none = std::find(none.begin(), none.end(), x_names[i]) != none.end();
+      if (gradients[i].none() != expect_none)
+        throw Mismatch{
+            StrCat("the gradient of ", x_names[i], expect_none ? " should be None" : " is None")};
+      if (expect_none) continue;
+      fetches.push_back(DenseGradient(gradients[i]));
+      names.push_back(x_names[i]);
+    }
+    if (fetches.empty()) return;
+    Session session(graph_);
+    RunTargets(session);
+    const std::vector<Array> got = session.Run(fetches, FeedsOfCase());
+    for (const NamedArray& want : case_.Arrays("expected_grads")) {
+      const auto at = std::find(names.begin(), names.end(), want.name);
+      if (at == names.end()) throw Mismatch{StrCat("no gradient of ", want.name)};
+      const std::string difference =
+          Compare(got[static_cast<size_t>(at - names.begin())], *want.value, case_.tolerance(true));
+      if (!difference.empty()) throw Mismatch{StrCat("gradient of ", want.name, ": ", difference)};
+    }
+  }
+
+  Case case_;
+  std::vector<std::string> error_;
+  Graph graph_;
+};
+
+}  // namespace
+
+std::string RunCase(const std::string& file) {
+  try {
+    return Runner(file).Run();
+  } catch (const Mismatch& m) {
+    return m.text;
+  } catch (const Error& e) {
+    return StrCat(CodeName(e.code()), ": ", e.what());
+  } catch (const std::exception& e) {
+    return StrCat("exception: ", e.what());
+  }
+}
+
+}  // namespace weft::conformance

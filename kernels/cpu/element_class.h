@@ -9,7 +9,7 @@
 #include <string>
 #include <type_traits>
 
-#include "absl/container/inlined_vector.h"
+#include "kernels/common/copy_plan.h"
 #include "weft/core/array.h"
 #include "weft/core/dtype.h"
 #include "weft/core/handle.h"
@@ -80,9 +80,9 @@ constexpr double kMoveCost = std::is_trivially_copyable_v<U> ? 0.1 * sizeof(U)
                                                              : 20.0;
 
 // The elements of a small integer array (axes, sizes, paddings) as int64.
-inline absl::InlinedVector<int64_t, 8> ReadInts(const Array &a) {
+inline IndexVector ReadInts(const Array &a) {
   const int64_t n = a.num_elements();
-  absl::InlinedVector<int64_t, 8> values(static_cast<size_t>(n));
+  IndexVector values(static_cast<size_t>(n));
   switch (a.dtype()) {
   case kInt32:
     std::copy_n(a.data<int32_t>(), n, values.begin());

@@ -13,22 +13,19 @@ IndexVector RowMajorStrides(std::span<const int64_t> sizes) {
   return strides;
 }
 
-int64_t CopyCount(const CopyDims &dims) {
+int64_t CopyCount(const CopyDims& dims) {
   int64_t n = 1;
-  for (const CopyDim &d : dims)
-    n *= d.size;
+  for (const CopyDim& d : dims) n *= d.size;
   return n;
 }
 
-void CollapseCopy(CopyDims *dims) {
+void CollapseCopy(CopyDims* dims) {
   size_t kept = 0;
   for (const CopyDim d : *dims) {
-    if (d.size == 1)
-      continue;
+    if (d.size == 1) continue;
     if (kept > 0) {
-      CopyDim &outer = (*dims)[kept - 1];
-      if (outer.dst_stride == d.size * d.dst_stride &&
-          outer.src_stride == d.size * d.src_stride) {
+      CopyDim& outer = (*dims)[kept - 1];
+      if (outer.dst_stride == d.size * d.dst_stride && outer.src_stride == d.size * d.src_stride) {
         outer = {outer.size * d.size, d.dst_stride, d.src_stride};
         continue;
       }
@@ -38,8 +35,7 @@ void CollapseCopy(CopyDims *dims) {
   dims->resize(kept);
 }
 
-CopyDims TransposeCopy(std::span<const int64_t> sizes,
-                       std::span<const int64_t> perm) {
+CopyDims TransposeCopy(std::span<const int64_t> sizes, std::span<const int64_t> perm) {
   const IndexVector src = RowMajorStrides(sizes);
   CopyDims dims(perm.size());
   int64_t stride = 1;
@@ -54,7 +50,7 @@ CopyDims TransposeCopy(std::span<const int64_t> sizes,
 void CopyOdometer::Seek(int64_t position) {
   dst_ = src_ = 0;
   for (size_t k = dims_.size(); k-- > 0;) {
-    const CopyDim &d = dims_[k];
+    const CopyDim& d = dims_[k];
     index_[k] = position % d.size;
     position /= d.size;
     dst_ += index_[k] * d.dst_stride;
@@ -62,4 +58,4 @@ void CopyOdometer::Seek(int64_t position) {
   }
 }
 
-} // namespace weft
+}  // namespace weft

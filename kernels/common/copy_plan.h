@@ -25,33 +25,30 @@ using IndexVector = absl::InlinedVector<int64_t, 8>;
 IndexVector RowMajorStrides(std::span<const int64_t> sizes);
 
 // The number of elements copied.
-int64_t CopyCount(const CopyDims &dims);
+int64_t CopyCount(const CopyDims& dims);
 
 // Removes dimensions of size 1 and joins neighbours that are one range in both
 // views. The order of dimensions stays.
-void CollapseCopy(CopyDims *dims);
+void CollapseCopy(CopyDims* dims);
 
 // dst[i0, i1, ...] = src at i_k along dimension perm[k] of `sizes`: the
 // dimensions in the order of dst, which is row-major. perm must be a
 // permutation.
-CopyDims TransposeCopy(std::span<const int64_t> sizes,
-                       std::span<const int64_t> perm);
+CopyDims TransposeCopy(std::span<const int64_t> sizes, std::span<const int64_t> perm);
 
 // Steps through the index tuples of outer dimensions in row-major order and
 // keeps the offsets into both views.
 class CopyOdometer {
-public:
-  explicit CopyOdometer(std::span<const CopyDim> dims)
-      : dims_(dims), index_(dims.size(), 0) {}
+ public:
+  explicit CopyOdometer(std::span<const CopyDim> dims) : dims_(dims), index_(dims.size(), 0) {}
   // To the `position`-th tuple.
   void Seek(int64_t position);
   void Next() {
     for (size_t k = dims_.size(); k-- > 0;) {
-      const CopyDim &d = dims_[k];
+      const CopyDim& d = dims_[k];
       dst_ += d.dst_stride;
       src_ += d.src_stride;
-      if (++index_[k] < d.size)
-        return;
+      if (++index_[k] < d.size) return;
       index_[k] = 0;
       dst_ -= d.size * d.dst_stride;
       src_ -= d.size * d.src_stride;
@@ -60,11 +57,11 @@ public:
   int64_t dst() const { return dst_; }
   int64_t src() const { return src_; }
 
-private:
+ private:
   std::span<const CopyDim> dims_;
   IndexVector index_;
   int64_t dst_ = 0;
   int64_t src_ = 0;
 };
 
-} // namespace weft
+}  // namespace weft

@@ -5,169 +5,150 @@
 #include <cstdint>
 #include <limits>
 
-#include "absl/strings/str_cat.h"
 #include "kernels/cpu/array_util.h"
 #include "kernels/cpu/element_class.h"
 #include "kernels/cpu/register.h"
 #include "kernels/cpu/strided_copy.h"
+#include "src/core/strings.h"
 
 namespace weft {
 namespace {
 
 // A scalar, or as old graphs have it a vector of one element.
-bool IsLegacyScalar(const Array &a) {
-  return a.rank() == 0 || (a.rank() == 1 && a.dim(0) == 1);
+bool IsLegacyScalar(const Array& a) { return a.rank() == 0 || (a.rank() == 1 && a.dim(0) == 1); }
+
+absl::Status CheckVector(KernelContext& ctx, const Array& a, const char* name) {
+  if (a.rank() == 1 || a.rank() == 0) return absl::OkStatus();
+  return ctx.InvalidArgument(
+      StrCat(name, " must represent a vector, got shape ", a.shape().ToString()));
 }
 
-absl::Status CheckVector(KernelContext &ctx, const Array &a, const char *name) {
-  if (a.rank() == 1 || a.rank() == 0)
-    return absl::OkStatus();
-  return ctx.InvalidArgument(absl::StrCat(
-      name, " must represent a vector, got shape ", a.shape().ToString()));
-}
-
-absl::Status Fill(KernelContext &ctx) {
+absl::Status Fill(KernelContext& ctx) {
   WEFT_RETURN_IF_ERROR(CheckVector(ctx, ctx.input(0), "dims"));
-  const Array &value = ctx.input(1);
+  const Array& value = ctx.input(1);
   if (!IsLegacyScalar(value)) {
-    return ctx.InvalidArgument(absl::StrCat(
-        "value must represent a scalar, got shape ", value.shape().ToString()));
+    return ctx.InvalidArgument(
+        StrCat("value must represent a scalar, got shape ", value.shape().ToString()));
   }
-  WEFT_ASSIGN_OR_RETURN(const Shape shape,
-                        ShapeFromSizes(ctx, ReadInts(ctx.input(0))));
+  WEFT_ASSIGN_OR_RETURN(const Shape shape, ShapeFromSizes(ctx, ReadInts(ctx.input(0))));
   WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, shape));
   FillWith(ctx, out, value);
   return absl::OkStatus();
 }
 
 class Empty : public Kernel {
-public:
-  explicit Empty(KernelConstruction &c)
-      : init_(c.AttrOr<bool>("init", false)) {}
+ public:
+  explicit Empty(KernelConstruction& c) : init_(c.AttrOr<bool>("init", false)) {}
 
-  absl::Status Compute(KernelContext &ctx) override {
-    const Array &sizes = ctx.input(0);
+  absl::Status Compute(KernelContext& ctx) override {
+    const Array& sizes = ctx.input(0);
     if (sizes.rank() != 1) {
       return ctx.InvalidArgument(
-          absl::StrCat("shape must be a vector of int32, got shape ",
-                       sizes.shape().ToString()));
+          StrCat("shape must be a vector of int32, got shape ", sizes.shape().ToString()));
     }
-    WEFT_ASSIGN_OR_RETURN(const Shape shape,
-                          ShapeFromSizes(ctx, ReadInts(sizes)));
+    WEFT_ASSIGN_OR_RETURN(const Shape shape, ShapeFromSizes(ctx, ReadInts(sizes)));
     WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, shape));
-    if (init_)
-      FillWithZero(ctx, out);
+    if (init_) FillWithZero(ctx, out);
     return absl::OkStatus();
   }
 
-private:
+ private:
   bool init_;
 };
 
 // The number of steps from start to limit; delta != 0 and points from start to
 // limit. Nothing overflows: the distance of two int64 fits in uint64.
-template <typename T> uint64_t CountSteps(T start, T limit, T delta) {
-  const uint64_t distance =
-      delta > 0 ? static_cast<uint64_t>(limit) - static_cast<uint64_t>(start)
-                : static_cast<uint64_t>(start) - static_cast<uint64_t>(limit);
-  const uint64_t step = delta > 0 ? static_cast<uint64_t>(delta)
-                                  : uint64_t{0} - static_cast<uint64_t>(delta);
+template <typename T>
+uint64_t CountSteps(T start, T limit, T delta) {
+  const uint64_t distance = delta > 0 ? static_cast<uint64_t>(limit) - static_cast<uint64_t>(start)
+                                      : static_cast<uint64_t>(start) - static_cast<uint64_t>(limit);
+  const uint64_t step =
+      delta > 0 ? static_cast<uint64_t>(delta) : uint64_t{0} - static_cast<uint64_t>(delta);
   return distance / step + (distance % step != 0 ? 1 : 0);
 }
 
 template <typename T>
-requires std::is_floating_point_v<T> uint64_t CountSteps(T start, T limit,
-                                                         T delta) {
+requires std::is_floating_point_v<T> uint64_t CountSteps(T start, T limit, T delta) {
   const T steps = std::ceil(std::abs((limit - start) / delta));
   constexpr uint64_t kTooMany = std::numeric_limits<uint64_t>::max();
-  return steps < static_cast<T>(std::numeric_limits<int64_t>::max())
-             ? static_cast<uint64_t>(steps)
-             : kTooMany;
+  return steps < static_cast<T>(std::numeric_limits<int64_t>::max()) ? static_cast<uint64_t>(steps)
+                                                                     : kTooMany;
 }
 
-template <typename T> absl::Status Range(KernelContext &ctx) {
-  static constexpr const char *kNames[] = {"start", "limit", "delta"};
+template <typename T>
+absl::Status Range(KernelContext& ctx) {
+  static constexpr const char* kNames[] = {"start", "limit", "delta"};
   T values[3];
   for (int i = 0; i < 3; ++i) {
     if (!IsLegacyScalar(ctx.input(i))) {
-      return ctx.InvalidArgument(absl::StrCat(kNames[i],
-                                              " must be a scalar, not shape ",
-                                              ctx.input(i).shape().ToString()));
+      return ctx.InvalidArgument(
+          StrCat(kNames[i], " must be a scalar, not shape ", ctx.input(i).shape().ToString()));
     }
     values[i] = *ctx.input(i).data<T>();
   }
   const auto [start, limit, delta] = values;
-  if (delta == 0)
-    return ctx.InvalidArgument("Requires delta != 0: 0");
+  if (delta == 0) return ctx.InvalidArgument("Requires delta != 0: 0");
   if (delta > 0 ? !(start <= limit) : !(start >= limit)) {
-    return ctx.InvalidArgument(absl::StrCat(
-        "Requires start ", delta > 0 ? "<=" : ">=", " limit when delta ",
-        delta > 0 ? ">" : "<", " 0: ", start, "/", limit));
+    return ctx.InvalidArgument(StrCat("Requires start ",
+                                      delta > 0 ? "<=" : ">=", " limit when delta ",
+                                      delta > 0 ? ">" : "<", " 0: ", start, "/", limit));
   }
   const uint64_t count = CountSteps(start, limit, delta);
   if (count > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
     return ctx.InvalidArgument(
-        absl::StrCat("Requires ((limit - start) / delta) <= ",
-                     std::numeric_limits<int64_t>::max()));
+        StrCat("Requires ((limit - start) / delta) <= ", std::numeric_limits<int64_t>::max()));
   }
   const int64_t n = static_cast<int64_t>(count);
   WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, Shape({n})));
-  T *to = out->mutable_data<T>();
+  T* to = out->mutable_data<T>();
   if constexpr (std::is_integral_v<T>) {
     // The products may pass the ends of T, the sums don't.
     for (int64_t i = 0; i < n; ++i)
       to[i] = static_cast<T>(static_cast<uint64_t>(start) +
-                             static_cast<uint64_t>(i) *
-                                 static_cast<uint64_t>(delta));
+                             static_cast<uint64_t>(i) * static_cast<uint64_t>(delta));
   } else {
-    for (int64_t i = 0; i < n; ++i)
-      to[i] = start + static_cast<T>(i) * delta;
+    for (int64_t i = 0; i < n; ++i) to[i] = start + static_cast<T>(i) * delta;
   }
   return absl::OkStatus();
 }
 
-template <typename T> absl::Status LinSpace(KernelContext &ctx) {
-  static constexpr const char *kNames[] = {"start", "stop", "num"};
+template <typename T>
+absl::Status LinSpace(KernelContext& ctx) {
+  static constexpr const char* kNames[] = {"start", "stop", "num"};
   for (int i = 0; i < 3; ++i) {
     if (!ctx.input(i).shape().IsScalar()) {
-      return ctx.InvalidArgument(absl::StrCat(kNames[i],
-                                              " must be a scalar, not shape ",
-                                              ctx.input(i).shape().ToString()));
+      return ctx.InvalidArgument(
+          StrCat(kNames[i], " must be a scalar, not shape ", ctx.input(i).shape().ToString()));
     }
   }
   const T start = *ctx.input(0).data<T>();
   const T stop = *ctx.input(1).data<T>();
   const int64_t num = ctx.input(2).AsInt64();
-  if (num <= 0)
-    return ctx.InvalidArgument(absl::StrCat("Requires num > 0: ", num));
+  if (num <= 0) return ctx.InvalidArgument(StrCat("Requires num > 0: ", num));
   WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, Shape({num})));
-  T *to = out->mutable_data<T>();
+  T* to = out->mutable_data<T>();
   to[0] = start;
-  if (num == 1)
-    return absl::OkStatus();
+  if (num == 1) return absl::OkStatus();
   const T step = (stop - start) / static_cast<T>(num - 1);
-  for (int64_t i = 1; i < num - 1; ++i)
-    to[i] = start + step * static_cast<T>(i);
+  for (int64_t i = 1; i < num - 1; ++i) to[i] = start + step * static_cast<T>(i);
   // The last one is exact.
   to[num - 1] = stop;
   return absl::OkStatus();
 }
 
-absl::Status BroadcastTo(KernelContext &ctx) {
-  const Array &x = ctx.input(0);
+absl::Status BroadcastTo(KernelContext& ctx) {
+  const Array& x = ctx.input(0);
   WEFT_RETURN_IF_ERROR(CheckVector(ctx, ctx.input(1), "shape"));
-  WEFT_ASSIGN_OR_RETURN(const Shape shape,
-                        ShapeFromSizes(ctx, ReadInts(ctx.input(1))));
+  WEFT_ASSIGN_OR_RETURN(const Shape shape, ShapeFromSizes(ctx, ReadInts(ctx.input(1))));
   if (shape == x.shape()) {
     ctx.set_output(0, x);
     return absl::OkStatus();
   }
   const int added = shape.rank() - x.rank();
   if (added < 0) {
-    return ctx.InvalidArgument(
-        absl::StrCat("Rank of input (", x.rank(),
-                     ") must be no greater than rank of output shape (",
-                     shape.rank(), ")."));
+    return ctx.InvalidArgument(StrCat("Rank of input (", x.rank(),
+                                      ") must be no greater than rank of output shape (",
+                                      shape.rank(), ")."));
   }
   const IndexVector dst = RowMajorStrides(shape.dims());
   const IndexVector src = RowMajorStrides(x.shape().dims());
@@ -175,9 +156,9 @@ absl::Status BroadcastTo(KernelContext &ctx) {
   for (int i = 0; i < shape.rank(); ++i) {
     const int64_t size = i < added ? 1 : x.dim(i - added);
     if (size != 1 && size != shape.dim(i)) {
-      return ctx.InvalidArgument(absl::StrCat(
-          "Incompatible shapes: unable to broadcast tensor of shape ",
-          x.shape().ToString(), " to tensor of shape ", shape.ToString()));
+      return ctx.InvalidArgument(StrCat("Incompatible shapes: unable to broadcast tensor of shape ",
+                                        x.shape().ToString(), " to tensor of shape ",
+                                        shape.ToString()));
     }
     dims.push_back({shape.dim(i), dst[i], size == 1 ? 0 : src[i - added]});
   }
@@ -186,9 +167,8 @@ absl::Status BroadcastTo(KernelContext &ctx) {
   return absl::OkStatus();
 }
 
-absl::Status DeepCopy(KernelContext &ctx) {
-  WEFT_ASSIGN_OR_RETURN(Array * out,
-                        ctx.AllocateOutput(0, ctx.input(0).shape()));
+absl::Status DeepCopy(KernelContext& ctx) {
+  WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, ctx.input(0).shape()));
   CopyElements(ctx, ctx.input(0), out);
   return absl::OkStatus();
 }
@@ -196,55 +176,44 @@ absl::Status DeepCopy(KernelContext &ctx) {
 // out[p, d, s] = indices[p, s] == d ? on : off for p in [0, prefix), s in [0,
 // suffix).
 template <typename U, typename Index>
-void SetOnes(KernelContext &ctx, const Array &indices, const Array &on,
-             int64_t prefix, int64_t depth, Array *out) {
-  if (indices.num_elements() == 0 || depth == 0)
-    return;
+void SetOnes(KernelContext& ctx, const Array& indices, const Array& on, int64_t prefix,
+             int64_t depth, Array* out) {
+  if (indices.num_elements() == 0 || depth == 0) return;
   const int64_t suffix = indices.num_elements() / prefix;
-  const Index *index = indices.data<Index>();
-  const U &value = *ElementsOf<U>(on);
-  U *to = MutableElementsOf<U>(*out);
-  ctx.ParallelFor(prefix, 1.5 * static_cast<double>(suffix),
-                  [&](int64_t begin, int64_t end) {
-                    for (int64_t p = begin; p < end; ++p) {
-                      for (int64_t s = 0; s < suffix; ++s) {
-                        const int64_t d =
-                            static_cast<int64_t>(index[p * suffix + s]);
-                        if (d >= 0 && d < depth)
-                          to[(p * depth + d) * suffix + s] = value;
-                      }
-                    }
-                  });
+  const Index* index = indices.data<Index>();
+  const U& value = *ElementsOf<U>(on);
+  U* to = MutableElementsOf<U>(*out);
+  ctx.ParallelFor(prefix, 1.5 * static_cast<double>(suffix), [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      for (int64_t s = 0; s < suffix; ++s) {
+        const int64_t d = static_cast<int64_t>(index[p * suffix + s]);
+        if (d >= 0 && d < depth) to[(p * depth + d) * suffix + s] = value;
+      }
+    }
+  });
 }
 
 class OneHot : public Kernel {
-public:
-  explicit OneHot(KernelConstruction &c)
-      : axis_(c.AttrOr<int64_t>("axis", -1)) {}
+ public:
+  explicit OneHot(KernelConstruction& c) : axis_(c.AttrOr<int64_t>("axis", -1)) {}
 
-  absl::Status Compute(KernelContext &ctx) override {
-    static constexpr const char *kNames[] = {"indices", "depth", "on_value",
-                                             "off_value"};
-    const Array &indices = ctx.input(0);
+  absl::Status Compute(KernelContext& ctx) override {
+    static constexpr const char* kNames[] = {"indices", "depth", "on_value", "off_value"};
+    const Array& indices = ctx.input(0);
     for (int i = 1; i < 4; ++i) {
       if (!ctx.input(i).shape().IsScalar()) {
-        return ctx.InvalidArgument(absl::StrCat(
-            kNames[i],
-            " must be a scalar, but got: ", ctx.input(i).shape().ToString()));
+        return ctx.InvalidArgument(
+            StrCat(kNames[i], " must be a scalar, but got: ", ctx.input(i).shape().ToString()));
       }
     }
     if (axis_ != -1 && (axis_ < 0 || axis_ > indices.rank())) {
-      return ctx.InvalidArgument(
-          absl::StrCat("Expected axis to be -1 or between [0, ",
-                       indices.rank() + 1, ").  But received: ", axis_));
+      return ctx.InvalidArgument(StrCat("Expected axis to be -1 or between [0, ",
+                                        indices.rank() + 1, ").  But received: ", axis_));
     }
     const int64_t depth = *ctx.input(1).data<int32_t>();
-    if (depth < 0)
-      return ctx.InvalidArgument(
-          absl::StrCat("depth must be non-negative, got: ", depth));
+    if (depth < 0) return ctx.InvalidArgument(StrCat("depth must be non-negative, got: ", depth));
     const int axis = axis_ == -1 ? indices.rank() : static_cast<int>(axis_);
-    IndexVector sizes(indices.shape().dims().begin(),
-                      indices.shape().dims().end());
+    IndexVector sizes(indices.shape().dims().begin(), indices.shape().dims().end());
     sizes.insert(sizes.begin() + axis, depth);
     WEFT_ASSIGN_OR_RETURN(const Shape shape, ShapeFromSizes(ctx, sizes));
     WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, shape));
@@ -253,21 +222,20 @@ public:
     return absl::OkStatus();
   }
 
-private:
-  static void Set(KernelContext &ctx, int64_t prefix, int64_t depth,
-                  Array *out) {
-    const Array &indices = ctx.input(0);
-    const Array &on = ctx.input(2);
+ private:
+  static void Set(KernelContext& ctx, int64_t prefix, int64_t depth, Array* out) {
+    const Array& indices = ctx.input(0);
+    const Array& on = ctx.input(2);
     WithElementClass(out->dtype(), [&]<typename U>() {
       switch (indices.dtype()) {
-      case kUint8:
-        return SetOnes<U, uint8_t>(ctx, indices, on, prefix, depth, out);
-      case kInt8:
-        return SetOnes<U, int8_t>(ctx, indices, on, prefix, depth, out);
-      case kInt32:
-        return SetOnes<U, int32_t>(ctx, indices, on, prefix, depth, out);
-      default:
-        return SetOnes<U, int64_t>(ctx, indices, on, prefix, depth, out);
+        case kUint8:
+          return SetOnes<U, uint8_t>(ctx, indices, on, prefix, depth, out);
+        case kInt8:
+          return SetOnes<U, int8_t>(ctx, indices, on, prefix, depth, out);
+        case kInt32:
+          return SetOnes<U, int32_t>(ctx, indices, on, prefix, depth, out);
+        default:
+          return SetOnes<U, int64_t>(ctx, indices, on, prefix, depth, out);
       }
     });
   }
@@ -275,9 +243,9 @@ private:
   int64_t axis_;
 };
 
-} // namespace
+}  // namespace
 
-void RegisterArrayCreateKernels(KernelRegistry &kernels) {
+void RegisterArrayCreateKernels(KernelRegistry& kernels) {
   kernels.Add("Fill", kCpu, {}, Fill);
   kernels.Add<Empty>("Empty", kCpu, {});
   ForTypes<float, double, int32_t, int64_t>([&]<typename T>() {
@@ -291,4 +259,4 @@ void RegisterArrayCreateKernels(KernelRegistry &kernels) {
   kernels.Add<OneHot>("OneHot", kCpu, {});
 }
 
-} // namespace weft
+}  // namespace weft

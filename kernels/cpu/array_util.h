@@ -13,27 +13,24 @@
 namespace weft {
 
 // Sizes that come from a tensor; InvalidArgument if they are no valid shape.
-absl::StatusOr<Shape> ShapeFromSizes(KernelContext &ctx,
-                                     std::span<const int64_t> sizes);
+absl::StatusOr<Shape> ShapeFromSizes(KernelContext& ctx, std::span<const int64_t> sizes);
 
 // Every element of *out becomes the one element of `value` (of the same dtype)
 // / zero or empty.
-void FillWith(KernelContext &ctx, Array *out, const Array &value);
-void FillWithZero(KernelContext &ctx, Array *out);
+void FillWith(KernelContext& ctx, Array* out, const Array& value);
+void FillWithZero(KernelContext& ctx, Array* out);
 
 // dst = src, element by element; same dtype and number of elements.
-void CopyElements(KernelContext &ctx, const Array &src, Array *dst);
+void CopyElements(KernelContext& ctx, const Array& src, Array* dst);
 
 // The bytes of `a` from element `first` on, seen as another array. No copy.
-Array ViewElements(const Array &a, int64_t first, DataType dtype,
-                   const Shape &shape);
+Array ViewElements(const Array& a, int64_t first, DataType dtype, const Shape& shape);
 
 // A view of elements [first, ...) if kernels may read it where it is: it begins
 // at an aligned address (see kAllocatorAlignment).
-std::optional<Array> TryShareElements(const Array &a, int64_t first,
-                                      const Shape &shape);
+std::optional<Array> TryShareElements(const Array& a, int64_t first, const Shape& shape);
 
 // The product of sizes[begin, end).
 int64_t Product(std::span<const int64_t> sizes, int begin, int end);
 
-} // namespace weft
+}  // namespace weft

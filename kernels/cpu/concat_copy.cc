@@ -9,22 +9,23 @@ namespace weft {
 namespace {
 
 // One part: its first element and the length of its blocks.
-template <typename U> struct Blocks {
-  U *data;
+template <typename U>
+struct Blocks {
+  U* data;
   int64_t length;
 };
-template <typename U> using BlockList = absl::InlinedVector<Blocks<U>, 8>;
+template <typename U>
+using BlockList = absl::InlinedVector<Blocks<U>, 8>;
 
 // Calls copy(part's elements, offset in the whole, n) for runs that cover
 // elements [begin, end) of the whole; pieces of several threads may begin and
 // end inside a block.
 template <typename U, typename F>
-void ForEachRun(const BlockList<U> &parts, int64_t total, int64_t begin,
-                int64_t end, F &&copy) {
+void ForEachRun(const BlockList<U>& parts, int64_t total, int64_t begin, int64_t end, F&& copy) {
   int64_t block = begin / total;
   int64_t skip = begin % total;
   for (int64_t at = begin; at < end; ++block, skip = 0) {
-    for (const Blocks<U> &part : parts) {
+    for (const Blocks<U>& part : parts) {
       if (skip >= part.length) {
         skip -= part.length;
         continue;
@@ -33,62 +34,52 @@ void ForEachRun(const BlockList<U> &parts, int64_t total, int64_t begin,
       copy(part.data + block * part.length + skip, at, n);
       at += n;
       skip = 0;
-      if (at == end)
-        return;
+      if (at == end) return;
     }
   }
 }
 
-template <typename U> double RunCost(const BlockList<U> &parts, int64_t total) {
-  return kMoveCost<U> +
-         2.0 * static_cast<double>(parts.size()) / static_cast<double>(total);
+template <typename U>
+double RunCost(const BlockList<U>& parts, int64_t total) {
+  return kMoveCost<U> + 2.0 * static_cast<double>(parts.size()) / static_cast<double>(total);
 }
 
-} // namespace
+}  // namespace
 
-void ConcatBlocks(KernelContext &ctx, std::span<const Array *const> parts,
-                  int64_t outer, Array *out) {
-  if (out->num_elements() == 0)
-    return;
+void ConcatBlocks(KernelContext& ctx, std::span<const Array* const> parts, int64_t outer,
+                  Array* out) {
+  if (out->num_elements() == 0) return;
   WithElementClass(out->dtype(), [&]<typename U>() {
     BlockList<const U> blocks;
-    for (const Array *part : parts) {
+    for (const Array* part : parts) {
       if (part->num_elements() > 0)
         blocks.push_back({ElementsOf<U>(*part), part->num_elements() / outer});
     }
     const int64_t total = out->num_elements() / outer;
-    U *to = MutableElementsOf<U>(*out);
-    ctx.ParallelFor(out->num_elements(), RunCost(blocks, total),
-                    [&](int64_t begin, int64_t end) {
-                      ForEachRun(blocks, total, begin, end,
-                                 [&](const U *from, int64_t at, int64_t n) {
-                                   CopyRun(to + at, from, n);
-                                 });
-                    });
+    U* to = MutableElementsOf<U>(*out);
+    ctx.ParallelFor(out->num_elements(), RunCost(blocks, total), [&](int64_t begin, int64_t end) {
+      ForEachRun(blocks, total, begin, end,
+                 [&](const U* from, int64_t at, int64_t n) { CopyRun(to + at, from, n); });
+    });
   });
 }
 
-void SplitBlocks(KernelContext &ctx, const Array &whole, int64_t outer,
-                 std::span<Array *const> parts) {
-  if (whole.num_elements() == 0)
-    return;
+void SplitBlocks(KernelContext& ctx, const Array& whole, int64_t outer,
+                 std::span<Array* const> parts) {
+  if (whole.num_elements() == 0) return;
   WithElementClass(whole.dtype(), [&]<typename U>() {
     BlockList<U> blocks;
-    for (Array *part : parts) {
+    for (Array* part : parts) {
       if (part->num_elements() > 0)
-        blocks.push_back(
-            {MutableElementsOf<U>(*part), part->num_elements() / outer});
+        blocks.push_back({MutableElementsOf<U>(*part), part->num_elements() / outer});
     }
     const int64_t total = whole.num_elements() / outer;
-    const U *from = ElementsOf<U>(whole);
-    ctx.ParallelFor(whole.num_elements(), RunCost(blocks, total),
-                    [&](int64_t begin, int64_t end) {
-                      ForEachRun(blocks, total, begin, end,
-                                 [&](U *to, int64_t at, int64_t n) {
-                                   CopyRun(to, from + at, n);
-                                 });
-                    });
+    const U* from = ElementsOf<U>(whole);
+    ctx.ParallelFor(whole.num_elements(), RunCost(blocks, total), [&](int64_t begin, int64_t end) {
+      ForEachRun(blocks, total, begin, end,
+                 [&](U* to, int64_t at, int64_t n) { CopyRun(to, from + at, n); });
+    });
   });
 }
 
-} // namespace weft
+}  // namespace weft

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
+#include "src/core/strings.h"
 
 namespace weft {
 namespace {
@@ -45,14 +45,14 @@ absl::Status CheckSpec(const StridedSliceSpec& spec) {
   const size_t n = spec.strides.size();
   if ((spec.begin && spec.begin->size() != n) || (spec.end && spec.end->size() != n)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("Expected begin, end, and strides to be 1D equal size tensors, but got "
-                     "sizes ",
-                     spec.begin ? spec.begin->size() : n, ", ", spec.end ? spec.end->size() : n,
-                     ", and ", n, " instead."));
+        StrCat("Expected begin, end, and strides to be 1D equal size tensors, but got "
+               "sizes ",
+               spec.begin ? spec.begin->size() : n, ", ", spec.end ? spec.end->size() : n, ", and ",
+               n, " instead."));
   }
   if (n >= kMaxEntries) {
     return absl::InvalidArgumentError(
-        absl::StrCat("a slice spec has at most ", kMaxEntries - 1, " entries, got ", n));
+        StrCat("a slice spec has at most ", kMaxEntries - 1, " entries, got ", n));
   }
   const int64_t used = spec.masks.ellipsis & ((int64_t{1} << n) - 1);
   if ((used & (used - 1)) != 0)
@@ -60,12 +60,11 @@ absl::Status CheckSpec(const StridedSliceSpec& spec) {
   return absl::OkStatus();
 }
 
-// Fills *entries with one Entry per input dimension, and *gather with where
-// each size of the result comes from: a dimension, or kNewAxis.
+// Fills *entries with one Entry per input dimension, and *source as StridedSlicePlan has it.
 constexpr int kNewAxis = -1;
 absl::Status ExpandSpec(int rank, const StridedSliceSpec& spec,
                         absl::InlinedVector<Entry, 6>* entries,
-                        absl::InlinedVector<int, 6>* gather) {
+                        absl::InlinedVector<int, 6>* source) {
   const size_t n = spec.strides.size();
   int explicit_dims = 0;
   bool has_ellipsis = false;
@@ -78,7 +77,7 @@ absl::Status ExpandSpec(int rank, const StridedSliceSpec& spec,
   }
   const auto add_whole_dims = [&](int count) {
     for (int k = 0; k < count; ++k) {
-      gather->push_back(static_cast<int>(entries->size()));
+      source->push_back(static_cast<int>(entries->size()));
       entries->push_back(WholeDimension());
     }
   };
@@ -86,15 +85,15 @@ absl::Status ExpandSpec(int rank, const StridedSliceSpec& spec,
     if (Bit(spec.masks.ellipsis, i)) {
       add_whole_dims(rank - explicit_dims);
     } else if (Bit(spec.masks.new_axis, i)) {
-      gather->push_back(kNewAxis);
+      source->push_back(kNewAxis);
     } else {
       const int dim = static_cast<int>(entries->size());
       if (dim == rank) {
-        return absl::InvalidArgumentError(absl::StrCat("Index out of range using input dim ", dim,
-                                                       "; input has only ", rank, " dims"));
+        return absl::InvalidArgumentError(
+            StrCat("Index out of range using input dim ", dim, "; input has only ", rank, " dims"));
       }
       entries->push_back(EntryAt(spec, i));
-      if (!entries->back().shrink) gather->push_back(dim);
+      if (!entries->back().shrink) source->push_back(dim);
     }
   }
   // Without an ellipsis there is one at the end.
@@ -125,7 +124,7 @@ absl::StatusOr<StridedSlicePlan::Dim> PlanIndex(const Entry& e, int64_t dim, int
   out.begin = *e.begin < 0 ? *e.begin + dim : *e.begin;
   if (out.begin < 0 || out.begin >= dim) {
     return absl::InvalidArgumentError(
-        absl::StrCat("slice index ", *e.begin, " of dimension ", i, " out of bounds."));
+        StrCat("slice index ", *e.begin, " of dimension ", i, " out of bounds."));
   }
   return out;
 }
@@ -149,15 +148,14 @@ absl::StatusOr<StridedSlicePlan> PlanStridedSlice(std::span<const int64_t> input
                                                   const StridedSliceSpec& spec) {
   if (absl::Status s = CheckSpec(spec); !s.ok()) return s;
   absl::InlinedVector<Entry, 6> entries;
-  absl::InlinedVector<int, 6> gather;
-  const int rank = static_cast<int>(input.size());
-  if (absl::Status s = ExpandSpec(rank, spec, &entries, &gather); !s.ok()) return s;
-
   StridedSlicePlan plan;
+  const int rank = static_cast<int>(input.size());
+  if (absl::Status s = ExpandSpec(rank, spec, &entries, &plan.source); !s.ok()) return s;
+
   for (int i = 0; i < rank; ++i) {
     const Entry& e = entries[i];
     if (e.stride == 0)
-      return absl::InvalidArgumentError(absl::StrCat("strides[", i, "] must be non-zero"));
+      return absl::InvalidArgumentError(StrCat("strides[", i, "] must be non-zero"));
     StridedSlicePlan::Dim dim;
     if (e.shrink) {
       absl::StatusOr<StridedSlicePlan::Dim> index = PlanIndex(e, input[i], i);
@@ -171,7 +169,8 @@ absl::StatusOr<StridedSlicePlan> PlanStridedSlice(std::span<const int64_t> input
     plan.is_row_range &= whole || (i == 0 && dim.stride == 1);
     plan.dims.push_back(dim);
   }
-  for (int source : gather) plan.result.push_back(source == kNewAxis ? 1 : plan.dims[source].size);
+  for (int source : plan.source)
+    plan.result.push_back(source == kNewAxis ? 1 : plan.dims[source].size);
   return plan;
 }
 

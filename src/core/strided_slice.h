@@ -44,6 +44,8 @@ struct StridedSlicePlan {
   // The sizes of the result: new axes inserted, indexed axes dropped; -1:
   // unknown.
   absl::InlinedVector<int64_t, 6> result;
+  // Where each size of the result comes from: a dimension of the input, -1 for a new axis.
+  absl::InlinedVector<int, 6> source;
   // The next two hold if begin and end are known.
   // The result is the whole input, in order.
   bool is_identity = true;

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernels that change slices of a value at given indices: ScatterNd, ScatterNdNonAliasingAdd,
+// TensorScatter*, Inplace*.
+#include <cstdint>
+#include <utility>
+
+#include "kernels/cpu/array_util.h"
+#include "kernels/cpu/element_class.h"
+#include "kernels/cpu/index_tuples.h"
+#include "kernels/cpu/register.h"
+#include "kernels/cpu/scatter_nd.h"
+#include "src/core/strings.h"
+
+namespace weft {
+
+absl::StatusOr<ScatterNdPlan> PlanScatterNd(KernelContext& ctx, const Array& indices,
+                                            const Shape& updates, const Shape& shape) {
+  if (indices.rank() < 1) {
+    return ctx.InvalidArgument(
+        StrCat("Indices shape must have rank at least one. Found: ", indices.shape().ToString()));
+  }
+  const int outer = indices.rank() > 1 ? indices.rank() - 1 : 1;
+  const int64_t depth = indices.rank() > 1 ? indices.dim(outer) : 1;
+  const auto mismatch = [&] {
+    return ctx.InvalidArgument(StrCat(
+        "Dimensions [0,", outer, ") of indices[shape=", indices.shape().ToString(),
+        "] must match dimensions [0,", outer, ") of updates[shape=", updates.ToString(),
+        "], and dimensions [", depth, ",", shape.rank(), ") of input[shape=", shape.ToString(),
+        "] must match dimensions [", outer, ",", updates.rank(), ") of the updates"));
+  };
+  if (depth > shape.rank() || updates.rank() != outer + shape.rank() - depth) return mismatch();
+  ScatterNdPlan plan;
+  int64_t count = 1;
+  for (int i = 0; i < outer; ++i) {
+    if (updates.dim(i) != indices.dim(i)) return mismatch();
+    count *= indices.dim(i);
+  }
+  for (int i = static_cast<int>(depth); i < shape.rank(); ++i) {
+    if (updates.dim(outer + i - static_cast<int>(depth)) != shape.dim(i)) return mismatch();
+    plan.inner *= shape.dim(i);
+  }
+  if (shape.num_elements() == 0 && updates.num_elements() > 0) {
+    return ctx.InvalidArgument(
+        StrCat("Indices and updates specified for empty output.  indices shape: ",
+               indices.shape().ToString()));
+  }
+  WEFT_ASSIGN_OR_RETURN(plan.offsets,
+                        TupleOffsets(ctx, indices, static_cast<int>(depth), count, shape, "shape"));
+  return plan;
+}
+
+namespace {
+
+// T: the element's type, or its element class if the updates replace.
+template <ScatterOp kOp, typename T>
+absl::Status ScatterInto(KernelContext& ctx, const Array& indices, const Array& updates,
+                         Array* target) {
+  WEFT_ASSIGN_OR_RETURN(const ScatterNdPlan plan,
+                        PlanScatterNd(ctx, indices, updates.shape(), target->shape()));
+  ApplyScatterNd<kOp>(ctx, plan, ElementsOf<T>(updates), MutableElementsOf<T>(*target));
+  return absl::OkStatus();
+}
+
+// Output 0 is input 0 to be changed: in its own memory if nobody else needs it.
+absl::StatusOr<Array*> CopyOfInput(KernelContext& ctx) {
+  const Array& x = ctx.input(0);
+  WEFT_ASSIGN_OR_RETURN(Array * out, ctx.ForwardOrAllocate({0}, 0, x.shape()));
+  if (!out->SharesBufferWith(x)) CopyElements(ctx, x, out);
+  return out;
+}
+
+template <typename T>
+absl::Status ScatterNd(KernelContext& ctx) {
+  const Array& sizes = ctx.input(2);
+  if (sizes.rank() != 1) {
+    return ctx.InvalidArgument(
+        StrCat("Shape must be a vector, got shape ", sizes.shape().ToString()));
+  }
+  WEFT_ASSIGN_OR_RETURN(const Shape shape, ShapeFromSizes(ctx, ReadInts(sizes)));
+  WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, shape));
+  FillWithZero(ctx, out);
+  return ScatterInto<ScatterOp::kAdd, T>(ctx, ctx.input(0), ctx.input(1), out);
+}
+
+// TensorScatterAdd, ..., ScatterNdNonAliasingAdd.
+template <ScatterOp kOp, typename T>
+absl::Status TensorScatter(KernelContext& ctx) {
+  if (ctx.input(0).rank() < 1) {
+    return ctx.InvalidArgument(
+        StrCat("Inner dimensions of output shape must match inner dimensions of updates shape. "
+               "Output: [] updates: ",
+               ctx.input(2).shape().ToString()));
+  }
+  WEFT_ASSIGN_OR_RETURN(Array * out, CopyOfInput(ctx));
+  return ScatterInto<kOp, T>(ctx, ctx.input(1), ctx.input(2), out);
+}
+
+absl::Status TensorScatterUpdate(KernelContext& ctx) {
+  return WithElementClass(ctx.input(0).dtype(),
+                          [&]<typename U>() { return TensorScatter<ScatterOp::kAssign, U>(ctx); });
+}
+
+// Rows i of x (modulo their number) changed by the rows of v.
+template <ScatterOp kOp, typename T>
+absl::Status Inplace(KernelContext& ctx) {
+  const Array& x = ctx.input(0);
+  const Array& rows = ctx.input(1);
+  const Array& v = ctx.input(2);
+  if (rows.rank() != 1)
+    return ctx.InvalidArgument(StrCat("i must be a vector. ", rows.shape().ToString()));
+  if (x.rank() != v.rank() || x.rank() == 0) {
+    return ctx.InvalidArgument(StrCat("x and v shape doesn't match (ranks differ): ",
+                                      x.shape().ToString(), " vs. ", v.shape().ToString()));
+  }
+  for (int d = 1; d < x.rank(); ++d) {
+    if (x.dim(d) != v.dim(d)) {
+      return ctx.InvalidArgument(StrCat("x and v shape doesn't match at index ", d, " : ",
+                                        x.shape().ToString(), " vs. ", v.shape().ToString()));
+    }
+  }
+  if (rows.dim(0) != v.dim(0)) {
+    return ctx.InvalidArgument(StrCat("i and x shape doesn't match at index 0: ",
+                                      rows.shape().ToString(), " vs. ", v.shape().ToString()));
+  }
+  WEFT_ASSIGN_OR_RETURN(Array * out, CopyOfInput(ctx));
+  if (v.num_elements() == 0) return absl::OkStatus();
+  if (x.dim(0) == 0)
+    return ctx.InvalidArgument(StrCat("x has no rows to change: ", x.shape().ToString()));
+  ScatterNdPlan plan;
+  plan.inner = Product(x.shape().dims(), 1, x.rank());
+  for (int64_t row : ReadInts(rows)) {
+    plan.offsets.push_back((row % x.dim(0) + x.dim(0)) % x.dim(0) * plan.inner);
+  }
+  ApplyScatterNd<kOp>(ctx, plan, ElementsOf<T>(v), MutableElementsOf<T>(*out));
+  return absl::OkStatus();
+}
+
+absl::Status InplaceUpdate(KernelContext& ctx) {
+  return WithElementClass(ctx.input(0).dtype(),
+                          [&]<typename U>() { return Inplace<ScatterOp::kAssign, U>(ctx); });
+}
+
+template <typename T>
+void RegisterAdding(KernelRegistry& kernels) {
+  const DataType t = dtype_of<T>;
+  kernels.Add("ScatterNd", kCpu, {{"T", t}}, ScatterNd<T>);
+  kernels.Add("ScatterNdNonAliasingAdd", kCpu, {{"T", t}}, TensorScatter<ScatterOp::kAdd, T>);
+  if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::string>) {
+    kernels.Add("TensorScatterAdd", kCpu, {{"T", t}}, TensorScatter<ScatterOp::kAdd, T>);
+    kernels.Add("TensorScatterSub", kCpu, {{"T", t}}, TensorScatter<ScatterOp::kSub, T>);
+    kernels.Add("InplaceAdd", kCpu, {{"T", t}}, Inplace<ScatterOp::kAdd, T>);
+    kernels.Add("InplaceSub", kCpu, {{"T", t}}, Inplace<ScatterOp::kSub, T>);
+  }
+}
+
+template <typename T>
+void RegisterOrdered(KernelRegistry& kernels) {
+  kernels.Add("TensorScatterMin", kCpu, {{"T", dtype_of<T>}}, TensorScatter<ScatterOp::kMin, T>);
+  kernels.Add("TensorScatterMax", kCpu, {{"T", dtype_of<T>}}, TensorScatter<ScatterOp::kMax, T>);
+}
+
+}  // namespace
+
+void RegisterArrayScatterNdKernels(KernelRegistry& kernels) {
+  ForTypes<float, double, half, bfloat16, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t,
+           uint32_t, uint64_t>([&]<typename T>() {
+    RegisterAdding<T>(kernels);
+    RegisterOrdered<T>(kernels);
+  });
+  ForTypes<complex64, complex128, bool, std::string>(
+      [&]<typename T>() { RegisterAdding<T>(kernels); });
+  kernels.Add("TensorScatterUpdate", kCpu, {}, TensorScatterUpdate);
+  kernels.Add("InplaceUpdate", kCpu, {}, InplaceUpdate);
+}
+
+}  // namespace weft

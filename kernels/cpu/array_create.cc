@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernels that make values: Fill, Range, LinSpace, Empty, OneHot, BroadcastTo,
 // DeepCopy.
-#include <cmath>
 #include <cstdint>
-#include <limits>
+#include <string>
 
 #include "kernels/cpu/array_util.h"
 #include "kernels/cpu/element_class.h"
 #include "kernels/cpu/register.h"
 #include "kernels/cpu/strided_copy.h"
+#include "src/core/range_size.h"
 #include "src/core/strings.h"
 
 namespace weft {
@@ -56,25 +56,6 @@ class Empty : public Kernel {
   bool init_;
 };
 
-// The number of steps from start to limit; delta != 0 and points from start to
-// limit. Nothing overflows: the distance of two int64 fits in uint64.
-template <typename T>
-uint64_t CountSteps(T start, T limit, T delta) {
-  const uint64_t distance = delta > 0 ? static_cast<uint64_t>(limit) - static_cast<uint64_t>(start)
-                                      : static_cast<uint64_t>(start) - static_cast<uint64_t>(limit);
-  const uint64_t step =
-      delta > 0 ? static_cast<uint64_t>(delta) : uint64_t{0} - static_cast<uint64_t>(delta);
-  return distance / step + (distance % step != 0 ? 1 : 0);
-}
-
-template <typename T>
-requires std::is_floating_point_v<T> uint64_t CountSteps(T start, T limit, T delta) {
-  const T steps = std::ceil(std::abs((limit - start) / delta));
-  constexpr uint64_t kTooMany = std::numeric_limits<uint64_t>::max();
-  return steps < static_cast<T>(std::numeric_limits<int64_t>::max()) ? static_cast<uint64_t>(steps)
-                                                                     : kTooMany;
-}
-
 template <typename T>
 absl::Status Range(KernelContext& ctx) {
   static constexpr const char* kNames[] = {"start", "limit", "delta"};
@@ -87,18 +68,9 @@ absl::Status Range(KernelContext& ctx) {
     values[i] = *ctx.input(i).data<T>();
   }
   const auto [start, limit, delta] = values;
-  if (delta == 0) return ctx.InvalidArgument("Requires delta != 0: 0");
-  if (delta > 0 ? !(start <= limit) : !(start >= limit)) {
-    return ctx.InvalidArgument(StrCat("Requires start ",
-                                      delta > 0 ? "<=" : ">=", " limit when delta ",
-                                      delta > 0 ? ">" : "<", " 0: ", start, "/", limit));
-  }
-  const uint64_t count = CountSteps(start, limit, delta);
-  if (count > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
-    return ctx.InvalidArgument(
-        StrCat("Requires ((limit - start) / delta) <= ", std::numeric_limits<int64_t>::max()));
-  }
-  const int64_t n = static_cast<int64_t>(count);
+  const absl::StatusOr<int64_t> size = RangeSize(start, limit, delta);
+  if (!size.ok()) return ctx.InvalidArgument(std::string(size.status().message()));
+  const int64_t n = *size;
   WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, Shape({n})));
   T* to = out->mutable_data<T>();
   if constexpr (std::is_integral_v<T>) {

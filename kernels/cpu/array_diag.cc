@@ -285,7 +285,7 @@ class MatrixSetDiag : public DiagKernel {
                  " Expected diagonal shape: ", wanted.ToString()));
     }
     WEFT_ASSIGN_OR_RETURN(Array * out, ctx.ForwardOrAllocate({0}, 0, x.shape()));
-    if (!out->SharesBufferWith(x)) CopyElements(ctx, x, out);
+    if (out->raw_data() != x.raw_data()) CopyElements(ctx, x, out);
     Unpack(ctx, band, diagonal, out);
     return absl::OkStatus();
   }

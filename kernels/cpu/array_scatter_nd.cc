@@ -65,7 +65,7 @@ absl::Status ScatterInto(KernelContext& ctx, const Array& indices, const Array& 
 absl::StatusOr<Array*> CopyOfInput(KernelContext& ctx) {
   const Array& x = ctx.input(0);
   WEFT_ASSIGN_OR_RETURN(Array * out, ctx.ForwardOrAllocate({0}, 0, x.shape()));
-  if (!out->SharesBufferWith(x)) CopyElements(ctx, x, out);
+  if (out->raw_data() != x.raw_data()) CopyElements(ctx, x, out);
   return out;
 }
 

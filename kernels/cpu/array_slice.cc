@@ -143,7 +143,7 @@ class TensorStridedSliceUpdate : public Kernel {
                           PlanStridedSliceInputs(ctx, x.shape().dims(), 1, masks_));
     WEFT_RETURN_IF_ERROR(CheckAssignable(ctx, plan, ctx.input(4).shape()));
     WEFT_ASSIGN_OR_RETURN(Array * out, ctx.ForwardOrAllocate({0}, 0, x.shape()));
-    if (!out->SharesBufferWith(x)) CopyElements(ctx, x, out);
+    if (out->raw_data() != x.raw_data()) CopyElements(ctx, x, out);
     return AssignSlice(ctx, plan, ctx.input(4), out);
   }
 

@@ -83,9 +83,9 @@ class Fetch {
   Fetch(std::string name) : value_(std::move(name)) {}    // NOLINT
   template <typename V>
   requires requires(const V& v) {
-    { v.AsTensor() } -> std::convertible_to<Tensor>;
+    { v.GraphElement() } -> std::convertible_to<Tensor>;
   }
-  Fetch(const V& v) : value_(v.AsTensor()) {}  // NOLINT
+  Fetch(const V& v) : value_(v.GraphElement()) {}  // NOLINT
   const std::variant<Tensor, Operation, std::string>& value() const { return value_; }
 
  private:
@@ -100,9 +100,9 @@ class Feed {
   Feed(std::string name, Array value) : name(std::move(name)), value(std::move(value)) {}
   template <typename V>
   requires requires(const V& v) {
-    { v.AsTensor() } -> std::convertible_to<Tensor>;
+    { v.GraphElement() } -> std::convertible_to<Tensor>;
   }
-  Feed(const V& v, Array value) : tensor(v.AsTensor()), value(std::move(value)) {}
+  Feed(const V& v, Array value) : tensor(v.GraphElement()), value(std::move(value)) {}
   Tensor tensor;
   std::string name;  // used if tensor is invalid
   Array value;

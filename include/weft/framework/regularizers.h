@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Penalties on weights, and the collection of losses.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "weft/graph/graph.h"
+#include "weft/graph/input.h"
+
+namespace weft {
+
+namespace layers {
+using Regularizer = std::function<Tensor(const Input& weights)>;
+// scale * sum(|w|) and scale * sum(w^2) / 2. InvalidArgumentError if scale is negative.
+Regularizer L1Regularizer(float scale, const std::string& scope = {});
+Regularizer L2Regularizer(float scale, const std::string& scope = {});
+Regularizer L1L2Regularizer(float scale_l1, float scale_l2, const std::string& scope = {});
+}  // namespace layers
+
+namespace losses {
+void AddLoss(const Tensor& loss, const std::string& collection = GraphKeys::kLosses);
+std::vector<Tensor> GetLosses(const std::string& scope = {},
+                              const std::string& collection = GraphKeys::kLosses);
+}  // namespace losses
+
+// The tensors of a collection, in order (tf.get_collection of tensors).
+std::vector<Tensor> GetTensorCollection(const std::string& collection,
+                                        const std::string& scope = {},
+                                        const Graph& graph = Graph::Default());
+void AddToCollection(const std::string& collection, const Tensor& t);
+
+}  // namespace weft

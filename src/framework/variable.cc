@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/framework/variable.h"
+
+#include <optional>
+#include <ostream>
+
+#include "src/core/status.h"
+#include "src/core/strings.h"
+#include "src/framework/nodes.h"
+#include "src/framework/variable_data.h"
+#include "src/graph/graph_impl.h"
+#include "weft/framework/control.h"
+
+namespace weft {
+namespace {
+
+using internal::Op;
+using internal::OpOf;
+
+Variable::Data& Checked(const std::shared_ptr<Variable::Data>& data) {
+  if (!data) ThrowError(Code::kInvalidArgument, "an empty Variable was used");
+  return *data;
+}
+
+std::string WithoutSlash(std::string scope) {
+  if (!scope.empty() && scope.back() == '/') scope.pop_back();
+  return scope;
+}
+
+// Adds "loc:@w" to what is made inside, before w itself exists.
+class LocationScope {
+ public:
+  LocationScope(Graph graph, std::string variable)
+      : graph_(std::move(graph)),
+        first_(graph_.impl().num_nodes()),
+        location_("loc:@" + variable) {}
+  ~LocationScope() {
+    GraphImpl& impl = graph_.impl();
+    std::lock_guard lock(impl.mu());
+    for (int i = first_; i < impl.num_nodes(); ++i) {
+      Node* n = impl.nodes()[static_cast<size_t>(i)].get();
+      if (!n->FindAttr("_class")) impl.SetAttr(n, "_class", std::vector<std::string>{location_});
+    }
+  }
+
+ private:
+  Graph graph_;
+  int first_;
+  std::string location_;
+};
+
+void CheckShape(const Tensor& initial_value, const VariableOptions& options,
+                const std::string& name) {
+  if (!options.validate_shape || initial_value.shape().IsFullyKnown()) return;
+  ThrowError(Code::kInvalidArgument,
+             StrCat("initial_value must have a shape specified: variable '", name, "' is given '",
+                    initial_value.name(), "' of shape ", initial_value.shape().ToString(),
+                    ". Set validate_shape = false to allow any."));
+}
+
+void BuildRef(const std::function<Tensor()>& make_value, bool from_function,
+              const VariableOptions& options, const NameScope& scope, Variable::Data* d) {
+  const Graph graph = Graph::Default();
+  const std::string name = WithoutSlash(scope.name());
+  if (from_function) {
+    LocationScope location(graph, name);
+    NameScope initializer("Initializer", graph);
+    DeviceScope no_device("", graph);
+    d->initial_value = make_value();
+  } else {
+    d->initial_value = make_value();
+  }
+  CheckShape(d->initial_value, options, name);
+  d->dtype = RemoveRef(d->initial_value.dtype());
+  d->shape = options.validate_shape ? d->initial_value.shape() : PartialShape::Unknown();
+  std::optional<LocationScope> location;
+  if (from_function) location.emplace(graph, name);
+  d->variable = OpBuilder("VariableV2", scope.name())
+                    .Attr("dtype", d->dtype)
+                    .Attr("shape", d->shape)
+                    .Output();
+  location.reset();
+  d->initializer = OpOf("Assign", {d->variable, d->initial_value}, "Assign",
+                        {{"validate_shape", options.validate_shape}});
+  ColocateWith colocate(d->variable.op());
+  d->snapshot = Op("Identity", {d->variable}, "read");
+}
+
+void BuildResource(const std::function<Tensor()>& make_value, const VariableOptions& options,
+                   const NameScope& scope, Variable::Data* d) {
+  const Graph graph = Graph::Default();
+  const std::string name = WithoutSlash(scope.name());
+  {
+    LocationScope location(graph, name);
+    {
+      NameScope initializer("Initializer", graph);
+      DeviceScope no_device("", graph);
+      d->initial_value = make_value();
+    }
+    CheckShape(d->initial_value, options, name);
+    d->dtype = RemoveRef(d->initial_value.dtype());
+    d->shape = options.validate_shape ? d->initial_value.shape() : PartialShape::Unknown();
+    d->variable = OpBuilder("VarHandleOp", scope.name())
+                      .Attr("dtype", d->dtype)
+                      .Attr("shape", d->shape)
+                      .Attr("shared_name", name)
+                      .Output();
+  }
+  d->is_resource = true;
+  {
+    NameScope is_initialized("IsInitialized", graph);
+    Op("VarIsInitializedOp", {d->variable});
+  }
+  d->initializer =
+      OpOf("AssignVariableOp", {d->variable, d->initial_value}, "Assign", {{"dtype", d->dtype}});
+  NameScope read("Read", graph);
+  d->snapshot = Op("ReadVariableOp", {d->variable}, {}, {{"dtype", d->dtype}});
+}
+
+std::shared_ptr<Variable::Data> Build(const std::function<Tensor()>& make_value, bool from_function,
+                                      const VariableOptions& options) {
+  const Graph graph = Graph::Default();
+  auto data = std::make_shared<Variable::Data>();
+  data->trainable = options.trainable;
+  ControlDependencies none(nullptr, graph);  // a variable is not made again with each step
+  NameScope scope(options.name.empty() ? "Variable" : options.name, graph);
+  if (options.use_resource)
+    BuildResource(make_value, options, scope, data.get());
+  else
+    BuildRef(make_value, from_function, options, scope, data.get());
+  std::vector<std::string> collections =
+      options.collections ? *options.collections
+                          : std::vector<std::string>{GraphKeys::kGlobalVariables};
+  const std::string trainable = GraphKeys::kTrainableVariables;
+  if (options.trainable &&
+      std::find(collections.begin(), collections.end(), trainable) == collections.end())
+    collections.push_back(trainable);
+  for (const std::string& c : collections)
+    Graph(graph).AddToCollection(c, {std::shared_ptr<void>(data)});
+  return data;
+}
+
+}  // namespace
+
+Variable::Variable(const Input& initial_value, const VariableOptions& options)
+    : data_(Build([&] { return weft::AsTensor(initial_value, options.dtype, "initial_value"); },
+                  false, options)) {}
+Variable::Variable(const std::function<Tensor()>& initial_value, const VariableOptions& options)
+    : data_(Build(initial_value, true, options)) {}
+
+Variable Variable::FromTensors(Tensor variable, Tensor snapshot, Tensor initial_value,
+                               Operation initializer, bool trainable) {
+  auto data = std::make_shared<Data>();
+  data->variable = variable;
+  data->snapshot = snapshot;
+  data->initial_value = initial_value;
+  data->initializer = initializer;
+  data->trainable = trainable;
+  data->is_resource = RemoveRef(variable.dtype()) == kResource;
+  data->shape = data->is_resource ? snapshot.shape() : variable.shape();
+  data->dtype = data->is_resource ? snapshot.dtype() : RemoveRef(variable.dtype());
+  return Variable(std::move(data));
+}
+
+std::string Variable::name() const { return Checked(data_).variable.name(); }
+const std::string& Variable::op_name() const { return Checked(data_).variable.node()->name; }
+DataType Variable::dtype() const { return Checked(data_).dtype; }
+const PartialShape& Variable::shape() const { return Checked(data_).shape; }
+bool Variable::trainable() const { return Checked(data_).trainable; }
+bool Variable::is_resource() const { return Checked(data_).is_resource; }
+Graph Variable::graph() const { return Checked(data_).variable.graph(); }
+const std::string& Variable::device() const { return Checked(data_).variable.device(); }
+Operation Variable::op() const { return Checked(data_).variable.op(); }
+Operation Variable::initializer() const { return Checked(data_).initializer; }
+Tensor Variable::initial_value() const { return Checked(data_).initial_value; }
+Tensor Variable::GraphElement() const { return Checked(data_).snapshot; }
+Tensor Variable::RefOrHandle() const { return Checked(data_).variable; }
+
+Tensor Variable::ref() const {
+  if (is_resource())
+    ThrowError(
+        Code::kInvalidArgument,
+        StrCat("Variable '", name(), "' is a resource variable: it has a handle(), not a ref()"));
+  return data_->variable;
+}
+Tensor Variable::handle() const {
+  if (!is_resource())
+    ThrowError(
+        Code::kInvalidArgument,
+        StrCat("Variable '", name(), "' is a reference variable: it has a ref(), not a handle()"));
+  return data_->variable;
+}
+
+Tensor Variable::AsTensor() const {
+  if (!Checked(data_).is_resource) return data_->snapshot;
+  return Op("ReadVariableOp", {data_->variable}, {}, {{"dtype", data_->dtype}});
+}
+
+Tensor Variable::ReadValue() const {
+  if (Checked(data_).is_resource) {
+    NameScope scope("Read", graph());
+    return Op("Identity", {Op("ReadVariableOp", {data_->variable}, {}, {{"dtype", data_->dtype}})});
+  }
+  return Op("Identity", {data_->variable}, "read");
+}
+
+Tensor Variable::IsInitialized(const NameOptions& name) const {
+  if (Checked(data_).is_resource) return Op("VarIsInitializedOp", {data_->variable}, name.name);
+  return Op("IsVariableInitialized", {data_->variable}, name.name);
+}
+
+// tf.cond(is_initialized, read, initial_value), in the nodes that it makes: each branch's inputs
+// pass through a Switch.
+Tensor Variable::initialized_value() const {
+  Checked(data_);
+  const Graph g = graph();
+  GraphScope use(g);
+  ControlDependencies none(nullptr, g);
+  const Tensor pred = IsInitialized();
+  NameScope scope("cond", g);
+  Operation pivot = OpOf("Switch", {pred, pred});
+  Op("Identity", {pivot.output(1)}, "switch_t");
+  Op("Identity", {pivot.output(0)}, "switch_f");
+  const Tensor pred_id = Op("Identity", {pred}, "pred_id");
+  Tensor value;
+  {
+    NameScope read(is_resource() ? "Read" : "read", g);
+    if (is_resource()) {
+      ColocateWith colocate(op());
+      const Operation branch = OpOf("Switch", {data_->variable, pred_id}, "ReadVariableOp/Switch");
+      value = Op("ReadVariableOp", {branch.output(1)}, {}, {{"dtype", data_->dtype}});
+    } else {
+      const Operation branch = OpOf("RefSwitch", {data_->variable, pred_id}, "Switch");
+      ColocateWith colocate(op());
+      value = Op("Identity", {branch.output(1)}, read.name());
+    }
+  }
+  const Operation initial = OpOf("Switch", {data_->initial_value, pred_id}, "Switch_1");
+  Tensor merged = OpBuilder("Merge", "Merge").InList({initial.output(0), value}).Outputs()[0];
+  merged.set_shape(data_->shape);
+  return merged;
+}
+
+Tensor Variable::Assign(const Input& value, const NameOptions& name) const {
+  Checked(data_);
+  const Input typed =
+      value.is_tensor() ? value : Input(weft::AsTensor(value, data_->dtype, "value"));
+  if (!data_->is_resource) return Op("Assign", {data_->variable, value}, name.name);
+  const Operation assign =
+      OpOf("AssignVariableOp", {data_->variable, typed}, name.name, {{"dtype", data_->dtype}});
+  ControlDependencies after({assign});
+  return AsTensor();
+}
+
+namespace {
+Tensor Update(const Variable& v, const char* ref_op, const char* resource_op, const Input& delta,
+              const std::string& name) {
+  if (!v.is_resource()) return Op(ref_op, {v.ref(), delta}, name);
+  const Input typed = delta.is_tensor() ? delta : Input(AsTensor(delta, v.dtype(), "value"));
+  const Operation update = OpOf(resource_op, {v.handle(), typed}, name, {{"dtype", v.dtype()}});
+  ControlDependencies after({update});
+  return v.AsTensor();
+}
+}  // namespace
+
+Tensor Variable::AssignAdd(const Input& delta, const NameOptions& name) const {
+  return Update(*this, "AssignAdd", "AssignAddVariableOp", delta, name.name);
+}
+Tensor Variable::AssignSub(const Input& delta, const NameOptions& name) const {
+  return Update(*this, "AssignSub", "AssignSubVariableOp", delta, name.name);
+}
+
+std::string Variable::ToString() const {
+  if (!valid()) return "<Variable: none>";
+  return StrCat("<Variable '", name(), "' shape=", shape().ToPythonString(),
+                " dtype=", DTypeName(is_resource() ? dtype() : MakeRef(dtype())), ">");
+}
+std::ostream& operator<<(std::ostream& out, const Variable& v) { return out << v.ToString(); }
+
+std::vector<Variable> VariablesOf(std::string_view collection, std::string_view scope,
+                                  const Graph& graph) {
+  std::vector<Variable> list;
+  for (const CollectionItem& item : graph.GetCollection(collection)) {
+    const auto* data = std::get_if<std::shared_ptr<void>>(&item.value);
+    if (!data) continue;
+    Variable v(std::static_pointer_cast<Variable::Data>(*data));
+    if (v.name().starts_with(scope)) list.push_back(std::move(v));
+  }
+  return list;
+}
+std::vector<Variable> GlobalVariables(std::string_view scope, const Graph& graph) {
+  return VariablesOf(GraphKeys::kGlobalVariables, scope, graph);
+}
+std::vector<Variable> TrainableVariables(std::string_view scope, const Graph& graph) {
+  return VariablesOf(GraphKeys::kTrainableVariables, scope, graph);
+}
+std::vector<Variable> LocalVariables(std::string_view scope, const Graph& graph) {
+  return VariablesOf(GraphKeys::kLocalVariables, scope, graph);
+}
+std::vector<Variable> MovingAverageVariables(std::string_view scope, const Graph& graph) {
+  return VariablesOf(GraphKeys::kMovingAverageVariables, scope, graph);
+}
+
+Operation VariablesInitializer(const std::vector<Variable>& variables, const NameOptions& name) {
+  std::vector<Operation> ops;
+  for (const Variable& v : variables) ops.push_back(v.initializer());
+  return Group(ops, name);
+}
+Operation GlobalVariablesInitializer(const NameOptions& name) {
+  return VariablesInitializer(GlobalVariables(), name.name.empty() ? NameOptions("init") : name);
+}
+Operation LocalVariablesInitializer(const NameOptions& name) {
+  return VariablesInitializer(LocalVariables(), name.name.empty() ? NameOptions("init") : name);
+}
+
+Tensor Assign(const Variable& v, const Input& value, const NameOptions& name) {
+  return v.Assign(value, name);
+}
+Tensor Assign(const Tensor& ref, const Input& value, const AssignOptions& options) {
+  return Op("Assign", {ref, value}, options.name,
+            {{"validate_shape", options.validate_shape}, {"use_locking", options.use_locking}});
+}
+
+}  // namespace weft

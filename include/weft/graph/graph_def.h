@@ -27,7 +27,8 @@ class GraphDef {
   // Throw DataLossError / InvalidArgumentError if the text is no GraphDef; files: NotFoundError.
   static GraphDef Parse(std::string_view bytes);
   static GraphDef ParseText(std::string_view text);
-  // Binary unless the name ends with .pbtxt.
+  static GraphDef ParseJson(std::string_view text);
+  // Binary unless the name ends with .pbtxt or .json.
   static GraphDef FromFile(const std::string& path);
 
   std::string Serialize() const;  // deterministic

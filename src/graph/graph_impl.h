@@ -72,6 +72,8 @@ class GraphImpl : public std::enable_shared_from_this<GraphImpl> {
   void SetAttr(Node* node, std::string name, AttrValue value);
   void SetDevice(Node* node, std::string device);
   absl::Status SetShape(const Tensor& t, const PartialShape& shape);
+  // Merges the device scopes of this thread into the device of a node.
+  void ApplyDevices(Node* node);
   // Removes the nodes with id >= first_id: for an import that fails half-way. Nothing else may
   // refer to them.
   void Truncate(int first_id);
@@ -112,7 +114,6 @@ class GraphImpl : public std::enable_shared_from_this<GraphImpl> {
   std::unordered_set<Tensor> not_constants;
 
  private:
-  void ApplyDevices(Node* node);
   void ApplyColocation(Node* node, const std::vector<Operation>& stack);
   mutable std::recursive_mutex mu_;
   const OpRegistry* registry_;

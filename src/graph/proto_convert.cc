@@ -40,13 +40,15 @@ absl::StatusOr<AttrValue> ListOf(const Field& field, Convert convert) {
   return AttrValue(std::move(values));
 }
 
-absl::StatusOr<AttrValue> ListFromProto(const proto::AttrValue::ListValue& list, FillBudget* budget) {
+absl::StatusOr<AttrValue> ListFromProto(const proto::AttrValue::ListValue& list,
+                                        FillBudget* budget) {
   const int kinds = (list.s_size() > 0) + (list.i_size() > 0) + (list.f_size() > 0) +
                     (list.b_size() > 0) + (list.type_size() > 0) + (list.shape_size() > 0) +
                     (list.tensor_size() > 0) + (list.func_size() > 0);
   if (kinds == 0) return AttrValue(EmptyList());
   if (kinds > 1) return absl::InvalidArgumentError("a list holds values of several types");
-  if (list.s_size() > 0) return AttrValue(std::vector<std::string>(list.s().begin(), list.s().end()));
+  if (list.s_size() > 0)
+    return AttrValue(std::vector<std::string>(list.s().begin(), list.s().end()));
   if (list.i_size() > 0) return AttrValue(std::vector<int64_t>(list.i().begin(), list.i().end()));
   if (list.f_size() > 0) return AttrValue(std::vector<float>(list.f().begin(), list.f().end()));
   if (list.b_size() > 0) return AttrValue(std::vector<bool>(list.b().begin(), list.b().end()));
@@ -135,7 +137,8 @@ void AttrDefToProto(const AttrDef& attr, proto::OpDef::AttrDef* out) {
     out->set_minimum(*attr.minimum);
   }
   if (!attr.allowed_types.empty()) AttrToProto(attr.allowed_types, out->mutable_allowed_values());
-  if (!attr.allowed_strings.empty()) AttrToProto(attr.allowed_strings, out->mutable_allowed_values());
+  if (!attr.allowed_strings.empty())
+    AttrToProto(attr.allowed_strings, out->mutable_allowed_values());
 }
 
 }  // namespace
@@ -158,8 +161,9 @@ absl::StatusOr<PartialShape> ShapeFromProto(const proto::TensorShapeProto& shape
   std::vector<int64_t> dims;
   for (const auto& d : shape.dim()) {
     if (d.size() < kUnknownDim) {
-      return absl::InvalidArgumentError(StrCat("Shape has a dimension of size ", d.size(),
-                                               ": it must be at least 0, or -1 if it is not known"));
+      return absl::InvalidArgumentError(
+          StrCat("Shape has a dimension of size ", d.size(),
+                 ": it must be at least 0, or -1 if it is not known"));
     }
     dims.push_back(d.size());
   }
@@ -177,10 +181,14 @@ void ShapeToProto(const PartialShape& shape, proto::TensorShapeProto* out) {
 
 absl::StatusOr<AttrValue> AttrFromProto(const proto::AttrValue& attr, FillBudget* budget) {
   switch (attr.value_case()) {
-    case proto::AttrValue::kS: return AttrValue(attr.s());
-    case proto::AttrValue::kI: return AttrValue(attr.i());
-    case proto::AttrValue::kF: return AttrValue(attr.f());
-    case proto::AttrValue::kB: return AttrValue(attr.b());
+    case proto::AttrValue::kS:
+      return AttrValue(attr.s());
+    case proto::AttrValue::kI:
+      return AttrValue(attr.i());
+    case proto::AttrValue::kF:
+      return AttrValue(attr.f());
+    case proto::AttrValue::kB:
+      return AttrValue(attr.b());
     case proto::AttrValue::kType: {
       WEFT_ASSIGN_OR_RETURN(DataType t, DTypeFromProto(attr.type(), true));
       return AttrValue(t);
@@ -197,9 +205,12 @@ absl::StatusOr<AttrValue> AttrFromProto(const proto::AttrValue& attr, FillBudget
       WEFT_ASSIGN_OR_RETURN(FuncRef f, FuncFromProto(attr.func(), budget));
       return AttrValue(std::move(f));
     }
-    case proto::AttrValue::kPlaceholder: return AttrValue(AttrPlaceholder{attr.placeholder()});
-    case proto::AttrValue::kList: return ListFromProto(attr.list(), budget);
-    case proto::AttrValue::VALUE_NOT_SET: break;
+    case proto::AttrValue::kPlaceholder:
+      return AttrValue(AttrPlaceholder{attr.placeholder()});
+    case proto::AttrValue::kList:
+      return ListFromProto(attr.list(), budget);
+    case proto::AttrValue::VALUE_NOT_SET:
+      break;
   }
   return AttrValue();
 }

@@ -21,8 +21,9 @@
 
 namespace weft {
 
-// A TensorProto may hold fewer values than its shape has elements: the last one stands for the rest.
-// So that a few bytes can't claim all memory, one file (or message) may fill in this many bytes.
+// A TensorProto may hold fewer values than its shape has elements: the last one stands for the
+// rest. So that a few bytes can't claim all memory, one file (or message) may fill in this many
+// bytes.
 struct FillBudget {
   int64_t bytes = int64_t{1} << 30;
 };

@@ -27,47 +27,88 @@ static_assert(std::endian::native == std::endian::little, "tensor_content is lit
 template <typename F>
 auto ForStorageType(DataType dtype, F&& f) {
   switch (dtype) {
-    case kFloat32: return f.template operator()<float>();
-    case kFloat64: return f.template operator()<double>();
-    case kInt32: case kQint32: return f.template operator()<int32_t>();
-    case kInt16: case kQint16: return f.template operator()<int16_t>();
-    case kUint16: case kQuint16: return f.template operator()<uint16_t>();
-    case kInt8: case kQint8: case kInt4: return f.template operator()<int8_t>();
-    case kUint8: case kQuint8: case kUint4: return f.template operator()<uint8_t>();
-    case kInt64: return f.template operator()<int64_t>();
-    case kUint32: return f.template operator()<uint32_t>();
-    case kUint64: return f.template operator()<uint64_t>();
-    case kBool: return f.template operator()<bool>();
-    case kFloat16: case kBfloat16: return f.template operator()<half>();
-    case kComplex64: return f.template operator()<complex64>();
-    case kComplex128: return f.template operator()<complex128>();
-    case kString: return f.template operator()<std::string>();
-    case kResource: return f.template operator()<ResourceHandle>();
-    case kVariant: return f.template operator()<Variant>();
-    default: return f.template operator()<std::byte>();  // 8-bit floats
+    case kFloat32:
+      return f.template operator()<float>();
+    case kFloat64:
+      return f.template operator()<double>();
+    case kInt32:
+    case kQint32:
+      return f.template operator()<int32_t>();
+    case kInt16:
+    case kQint16:
+      return f.template operator()<int16_t>();
+    case kUint16:
+    case kQuint16:
+      return f.template operator()<uint16_t>();
+    case kInt8:
+    case kQint8:
+    case kInt4:
+      return f.template operator()<int8_t>();
+    case kUint8:
+    case kQuint8:
+    case kUint4:
+      return f.template operator()<uint8_t>();
+    case kInt64:
+      return f.template operator()<int64_t>();
+    case kUint32:
+      return f.template operator()<uint32_t>();
+    case kUint64:
+      return f.template operator()<uint64_t>();
+    case kBool:
+      return f.template operator()<bool>();
+    case kFloat16:
+    case kBfloat16:
+      return f.template operator()<half>();
+    case kComplex64:
+      return f.template operator()<complex64>();
+    case kComplex128:
+      return f.template operator()<complex128>();
+    case kString:
+      return f.template operator()<std::string>();
+    case kResource:
+      return f.template operator()<ResourceHandle>();
+    case kVariant:
+      return f.template operator()<Variant>();
+    default:
+      return f.template operator()<std::byte>();  // 8-bit floats
   }
 }
 
 // The field of the proto for elements of T, and the number of its entries that make one element.
 template <typename T>
 decltype(auto) FieldOf(const TensorProto& t) {
-  if constexpr (std::is_same_v<T, float>) return t.float_val();
-  else if constexpr (std::is_same_v<T, double>) return t.double_val();
-  else if constexpr (std::is_same_v<T, int64_t>) return t.int64_val();
-  else if constexpr (std::is_same_v<T, uint32_t>) return t.uint32_val();
-  else if constexpr (std::is_same_v<T, uint64_t>) return t.uint64_val();
-  else if constexpr (std::is_same_v<T, bool>) return t.bool_val();
-  else if constexpr (std::is_same_v<T, half>) return t.half_val();
-  else if constexpr (std::is_same_v<T, complex64>) return t.scomplex_val();
-  else if constexpr (std::is_same_v<T, complex128>) return t.dcomplex_val();
-  else if constexpr (std::is_same_v<T, std::string>) return t.string_val();
-  else if constexpr (std::is_same_v<T, ResourceHandle>) return t.resource_handle_val();
-  else if constexpr (std::is_same_v<T, Variant>) return t.variant_val();
-  else if constexpr (std::is_same_v<T, std::byte>) return t.float8_val();
-  else return t.int_val();
+  if constexpr (std::is_same_v<T, float>)
+    return t.float_val();
+  else if constexpr (std::is_same_v<T, double>)
+    return t.double_val();
+  else if constexpr (std::is_same_v<T, int64_t>)
+    return t.int64_val();
+  else if constexpr (std::is_same_v<T, uint32_t>)
+    return t.uint32_val();
+  else if constexpr (std::is_same_v<T, uint64_t>)
+    return t.uint64_val();
+  else if constexpr (std::is_same_v<T, bool>)
+    return t.bool_val();
+  else if constexpr (std::is_same_v<T, half>)
+    return t.half_val();
+  else if constexpr (std::is_same_v<T, complex64>)
+    return t.scomplex_val();
+  else if constexpr (std::is_same_v<T, complex128>)
+    return t.dcomplex_val();
+  else if constexpr (std::is_same_v<T, std::string>)
+    return t.string_val();
+  else if constexpr (std::is_same_v<T, ResourceHandle>)
+    return t.resource_handle_val();
+  else if constexpr (std::is_same_v<T, Variant>)
+    return t.variant_val();
+  else if constexpr (std::is_same_v<T, std::byte>)
+    return t.float8_val();
+  else
+    return t.int_val();
 }
 template <typename T>
-inline constexpr int kEntries = std::is_same_v<T, complex64> || std::is_same_v<T, complex128> ? 2 : 1;
+inline constexpr int kEntries =
+    std::is_same_v<T, complex64> || std::is_same_v<T, complex128> ? 2 : 1;
 
 ResourceHandle HandleFromProto(const proto::ResourceHandleProto& p) {
   ResourceHandle h;
@@ -117,19 +158,19 @@ class Reader {
     const int64_t fill = (shape_.num_elements() - given) * static_cast<int64_t>(DTypeSize(dtype_));
     if (fill > 0) {
       if (fill > budget_->bytes) {
-        return absl::ResourceExhaustedError(StrCat(
-            "Cannot parse tensor from proto: it holds ", given, " values for shape ",
-            shape_.ToString(), " of dtype ", DTypeName(dtype_), "; filling in ", fill,
-            " bytes is refused, because no more than ", budget_->bytes,
-            " bytes that a file does not hold may be filled in. Use a Fill op for large constants."));
+        return absl::ResourceExhaustedError(
+            StrCat("Cannot parse tensor from proto: it holds ", given, " values for shape ",
+                   shape_.ToString(), " of dtype ", DTypeName(dtype_), "; filling in ", fill,
+                   " bytes is refused, because no more than ", budget_->bytes,
+                   " bytes that a file does not hold may be filled in. Use a Fill op for large "
+                   "constants."));
       }
       budget_->bytes -= fill;
     }
     BufferPtr buffer = AllocateBuffer(HostAllocator(), dtype_, shape_.num_elements());
     if (!buffer) {
-      return absl::ResourceExhaustedError(StrCat("no memory for a tensor of dtype ",
-                                                 DTypeName(dtype_), " and shape ",
-                                                 shape_.ToString()));
+      return absl::ResourceExhaustedError(StrCat(
+          "no memory for a tensor of dtype ", DTypeName(dtype_), " and shape ", shape_.ToString()));
     }
     out_ = Array::FromBuffer(dtype_, shape_, std::move(buffer));
     return absl::OkStatus();
@@ -142,9 +183,8 @@ class Reader {
     if (static_cast<int64_t>(content.size()) != bytes_) {
       return Invalid(StrCat("tensor_content has ", content.size(), " bytes instead of ", bytes_));
     }
-    if (dtype_ == kBool && std::any_of(content.begin(), content.end(), [](char c) {
-          return static_cast<unsigned char>(c) > 1;
-        })) {
+    if (dtype_ == kBool && std::any_of(content.begin(), content.end(),
+                                       [](char c) { return static_cast<unsigned char>(c) > 1; })) {
       return Invalid("a bool in tensor_content is neither 0 nor 1");
     }
     WEFT_RETURN_IF_ERROR(Allocate(shape_.num_elements()));
@@ -203,7 +243,8 @@ class Reader {
     }
     WEFT_RETURN_IF_ERROR(Allocate(given));
     T* data = static_cast<T*>(out_.raw_data());
-    for (int64_t i = 0; i < given; ++i) WEFT_RETURN_IF_ERROR(Take(field, static_cast<int>(i), &data[i]));
+    for (int64_t i = 0; i < given; ++i)
+      WEFT_RETURN_IF_ERROR(Take(field, static_cast<int>(i), &data[i]));
     // A copy: the element lies in the memory that is written.
     const T last = given > 0 ? data[given - 1] : T();
     std::fill(data + given, data + n, last);
@@ -261,10 +302,23 @@ bool AllEqual(const Array& a) {
 // The dtypes that TensorFlow's Python writes as raw bytes.
 bool UsesContent(DataType dtype) {
   switch (dtype) {
-    case kFloat32: case kFloat64: case kInt32: case kUint8: case kInt16: case kInt8: case kInt64:
-    case kUint32: case kUint64: case kQint8: case kQuint8: case kQint16: case kQuint16: case kQint32:
+    case kFloat32:
+    case kFloat64:
+    case kInt32:
+    case kUint8:
+    case kInt16:
+    case kInt8:
+    case kInt64:
+    case kUint32:
+    case kUint64:
+    case kQint8:
+    case kQuint8:
+    case kQint16:
+    case kQuint16:
+    case kQint32:
       return true;
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -285,20 +339,34 @@ void VariantToProto(const Variant& v, proto::VariantTensorDataProto* p) {
 
 template <typename T>
 void AddElement(const T& value, TensorProto* t) {
-  if constexpr (std::is_same_v<T, float>) t->add_float_val(value);
-  else if constexpr (std::is_same_v<T, double>) t->add_double_val(value);
-  else if constexpr (std::is_same_v<T, int64_t>) t->add_int64_val(value);
-  else if constexpr (std::is_same_v<T, uint32_t>) t->add_uint32_val(value);
-  else if constexpr (std::is_same_v<T, uint64_t>) t->add_uint64_val(value);
-  else if constexpr (std::is_same_v<T, bool>) t->add_bool_val(value);
-  else if constexpr (std::is_same_v<T, half>) t->add_half_val(value.bits);
-  else if constexpr (std::is_same_v<T, complex64>) t->add_scomplex_val(value.real()), t->add_scomplex_val(value.imag());
-  else if constexpr (std::is_same_v<T, complex128>) t->add_dcomplex_val(value.real()), t->add_dcomplex_val(value.imag());
-  else if constexpr (std::is_same_v<T, std::string>) t->add_string_val(value);
-  else if constexpr (std::is_same_v<T, ResourceHandle>) HandleToProto(value, t->add_resource_handle_val());
-  else if constexpr (std::is_same_v<T, Variant>) VariantToProto(value, t->add_variant_val());
-  else if constexpr (std::is_same_v<T, std::byte>) t->mutable_float8_val()->push_back(static_cast<char>(value));
-  else t->add_int_val(static_cast<int32_t>(value));
+  if constexpr (std::is_same_v<T, float>)
+    t->add_float_val(value);
+  else if constexpr (std::is_same_v<T, double>)
+    t->add_double_val(value);
+  else if constexpr (std::is_same_v<T, int64_t>)
+    t->add_int64_val(value);
+  else if constexpr (std::is_same_v<T, uint32_t>)
+    t->add_uint32_val(value);
+  else if constexpr (std::is_same_v<T, uint64_t>)
+    t->add_uint64_val(value);
+  else if constexpr (std::is_same_v<T, bool>)
+    t->add_bool_val(value);
+  else if constexpr (std::is_same_v<T, half>)
+    t->add_half_val(value.bits);
+  else if constexpr (std::is_same_v<T, complex64>)
+    t->add_scomplex_val(value.real()), t->add_scomplex_val(value.imag());
+  else if constexpr (std::is_same_v<T, complex128>)
+    t->add_dcomplex_val(value.real()), t->add_dcomplex_val(value.imag());
+  else if constexpr (std::is_same_v<T, std::string>)
+    t->add_string_val(value);
+  else if constexpr (std::is_same_v<T, ResourceHandle>)
+    HandleToProto(value, t->add_resource_handle_val());
+  else if constexpr (std::is_same_v<T, Variant>)
+    VariantToProto(value, t->add_variant_val());
+  else if constexpr (std::is_same_v<T, std::byte>)
+    t->mutable_float8_val()->push_back(static_cast<char>(value));
+  else
+    t->add_int_val(static_cast<int32_t>(value));
 }
 
 }  // namespace
@@ -319,7 +387,8 @@ void ArrayToProto(const Array& array, proto::TensorProto* tensor) {
   auto* shape = tensor->mutable_tensor_shape();
   for (const int64_t d : array.shape().dims()) shape->add_dim()->set_size(d);
   const int64_t n = array.num_elements();
-  const bool shorten = IsPlain(array.dtype()) && array.num_bytes() >= kMinBytesToShorten && AllEqual(array);
+  const bool shorten =
+      IsPlain(array.dtype()) && array.num_bytes() >= kMinBytesToShorten && AllEqual(array);
   if (n > 1 && !shorten && UsesContent(array.dtype())) {
     tensor->set_tensor_content(array.raw_data(), array.num_bytes());
     return;

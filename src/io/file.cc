@@ -39,16 +39,49 @@ class FileDescriptor {
 
 absl::StatusCode CodeOfErrno(int error) {
   switch (error) {
-    case ENOENT: case ENODEV: case ENXIO: case ESRCH: return absl::StatusCode::kNotFound;
-    case EEXIST: case EADDRINUSE: return absl::StatusCode::kAlreadyExists;
-    case EPERM: case EACCES: case EROFS: return absl::StatusCode::kPermissionDenied;
-    case ENOTEMPTY: case EISDIR: case ENOTDIR: case EBADF: case EBUSY: return absl::StatusCode::kFailedPrecondition;
-    case ENOSPC: case EDQUOT: case EMFILE: case ENFILE: case ENOMEM: case EMLINK: return absl::StatusCode::kResourceExhausted;
-    case EINVAL: case ENAMETOOLONG: case ELOOP: case EILSEQ: return absl::StatusCode::kInvalidArgument;
-    case EFBIG: case EOVERFLOW: case ERANGE: return absl::StatusCode::kOutOfRange;
-    case EAGAIN: case EINTR: case ENOLCK: return absl::StatusCode::kUnavailable;
-    case ENOSYS: case ENOTSUP: return absl::StatusCode::kUnimplemented;
-    default: return absl::StatusCode::kUnknown;
+    case ENOENT:
+    case ENODEV:
+    case ENXIO:
+    case ESRCH:
+      return absl::StatusCode::kNotFound;
+    case EEXIST:
+    case EADDRINUSE:
+      return absl::StatusCode::kAlreadyExists;
+    case EPERM:
+    case EACCES:
+    case EROFS:
+      return absl::StatusCode::kPermissionDenied;
+    case ENOTEMPTY:
+    case EISDIR:
+    case ENOTDIR:
+    case EBADF:
+    case EBUSY:
+      return absl::StatusCode::kFailedPrecondition;
+    case ENOSPC:
+    case EDQUOT:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case EMLINK:
+      return absl::StatusCode::kResourceExhausted;
+    case EINVAL:
+    case ENAMETOOLONG:
+    case ELOOP:
+    case EILSEQ:
+      return absl::StatusCode::kInvalidArgument;
+    case EFBIG:
+    case EOVERFLOW:
+    case ERANGE:
+      return absl::StatusCode::kOutOfRange;
+    case EAGAIN:
+    case EINTR:
+    case ENOLCK:
+      return absl::StatusCode::kUnavailable;
+    case ENOSYS:
+    case ENOTSUP:
+      return absl::StatusCode::kUnimplemented;
+    default:
+      return absl::StatusCode::kUnknown;
   }
 }
 

@@ -9,7 +9,8 @@
 
 namespace weft {
 
-// Deterministic. Strings, resource handles (their names) and variants with metadata are written too.
+// Deterministic. Strings, resource handles (their names) and variants with metadata are written
+// too.
 std::string ArrayToTensorProtoBytes(const Array& array);
 // Throws InvalidArgumentError if the bytes are no TensorProto or don't describe a whole value,
 // ResourceExhaustedError if few bytes claim a huge one.

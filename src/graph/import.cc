@@ -5,8 +5,6 @@
 // first, so that the order is TensorFlow's. Only a Merge may be added with an input missing: the
 // NextIteration that closes its loop.
 #include <algorithm>
-#include <charconv>
-#include <climits>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -22,44 +20,13 @@
 #include "src/core/status.h"
 #include "src/core/strings.h"
 #include "src/graph/graph_io.h"
+#include "src/graph/import_source.h"
 #include "src/graph/proto_convert.h"
 
 namespace weft {
 namespace {
 
-constexpr int kControl = -1;
 constexpr std::string_view kColocationPrefix = "loc:@";
-
-// An input as a NodeDef writes it: "node", "node:1", "^node".
-struct Source {
-  std::string_view node;
-  int index = 0;
-
-  std::string ToString() const {
-    if (index == kControl) return StrCat("^", node);
-    return index == 0 ? std::string(node) : StrCat(node, ":", index);
-  }
-  friend bool operator==(const Source&, const Source&) = default;
-};
-
-// What doesn't end with a colon and digits is a node's name; a number too large for an int becomes
-// the largest one, which no node has as an output.
-Source ParseSource(std::string_view text) {
-  if (text.starts_with('^')) return {text.substr(1), kControl};
-  const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon == 0 || colon + 1 == text.size()) return {text, 0};
-  const std::string_view digits = text.substr(colon + 1);
-  int index = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
-  if (digits.front() == '-' || end != digits.data() + digits.size()) return {text, 0};
-  return {text.substr(0, colon), error == std::errc() ? index : INT_MAX};
-}
-
-struct SourceHash {
-  size_t operator()(const Source& s) const {
-    return std::hash<std::string_view>()(s.node) * 31 + static_cast<size_t>(s.index);
-  }
-};
 
 bool IsMerge(const proto::NodeDef& def) { return def.op() == "Merge" || def.op() == "RefMerge"; }
 bool IsNextIteration(const proto::NodeDef& def) {
@@ -69,15 +36,6 @@ bool IsNextIteration(const proto::NodeDef& def) {
 template <typename... Piece>
 absl::Status Invalid(const Piece&... pieces) {
   return absl::InvalidArgumentError(StrCat(pieces...));
-}
-
-// All "a", "a/b" of a name "a/b/c".
-template <typename Visit>
-void ForEachScope(std::string_view name, Visit visit) {
-  for (size_t slash = name.find('/'); slash != std::string_view::npos;
-       slash = name.find('/', slash + 1)) {
-    visit(name.substr(0, slash));
-  }
 }
 
 class Importer {
@@ -120,7 +78,7 @@ class Importer {
   };
   struct BackEdge {
     Node* node;
-    int input;  // or kControl
+    int input;  // or kControlIndex
     Source source;
   };
   // One input of a node that is about to be added.
@@ -179,7 +137,7 @@ class Importer {
       if (!tensor.valid() || tensor.node()->graph != &graph_) {
         return Invalid("input_map: the tensor for '", name, "' is empty or not in the graph");
       }
-      if (source.index != kControl && tensor.index() >= tensor.node()->num_outputs()) {
+      if (source.index != kControlIndex && tensor.index() >= tensor.node()->num_outputs()) {
         return Invalid("input_map: node '", tensor.node()->name, "' has no output ",
                        tensor.index());
       }
@@ -270,7 +228,7 @@ class Importer {
                        [this](const std::string& input) {
                          const Source source = ParseSource(input);
                          auto it = nodes_.find(source.node);
-                         return source.index != kControl && it != nodes_.end() &&
+                         return source.index != kControlIndex && it != nodes_.end() &&
                                 IsNextIteration(def_.node(it->second.index));
                        });
   }
@@ -354,13 +312,13 @@ class Importer {
       if (mapped != input_map_.end()) {
         used_mappings_.insert(input.source);
         input.mapped = mapped->second;
-        const bool repeated =
-            input.source.index == kControl && !mapped_controls.insert(input.mapped.node()).second;
+        const bool repeated = input.source.index == kControlIndex &&
+                              !mapped_controls.insert(input.mapped.node()).second;
         if (!repeated) inputs->push_back(input);
         continue;
       }
       input.node = nodes_.find(input.source.node)->second.node;
-      if (input.node && input.source.index != kControl &&
+      if (input.node && input.source.index != kControlIndex &&
           input.source.index >= input.node->num_outputs()) {
         return WrongOutput(def.name(), input.source, *input.node);
       }
@@ -414,15 +372,16 @@ class Importer {
   absl::Status AttachInputs(const proto::NodeDef& def, const std::vector<Input>& inputs,
                             NodeSpec* spec) {
     for (const Input& input : inputs) {
-      const bool is_control = input.source.index == kControl;
+      const bool is_control = input.source.index == kControlIndex;
       const bool is_back_edge = !input.mapped.valid() && !input.node;
       if (is_back_edge) {
         if (!IsMerge(def)) {
           return Invalid("Node '", def.name(),
                          "' had a back edge, but only Merge nodes can have back edges.");
         }
-        back_edges_.push_back(
-            {nullptr, is_control ? kControl : static_cast<int>(spec->inputs.size()), input.source});
+        back_edges_.push_back({nullptr,
+                               is_control ? kControlIndex : static_cast<int>(spec->inputs.size()),
+                               input.source});
       }
       if (is_control) {
         if (!is_back_edge)
@@ -523,7 +482,7 @@ class Importer {
   absl::Status AddBackEdges() {
     for (const BackEdge& edge : back_edges_) {
       Node* from = nodes_.find(edge.source.node)->second.node;
-      if (edge.input == kControl) {
+      if (edge.input == kControlIndex) {
         graph_.AddControlInput(edge.node, from);
         continue;
       }
@@ -542,7 +501,7 @@ class Importer {
       if (used_mappings_.contains(source)) continue;
       auto it = nodes_.find(source.node);
       if (it != nodes_.end() &&
-          (source.index == kControl || source.index < it->second.node->num_outputs()))
+          (source.index == kControlIndex || source.index < it->second.node->num_outputs()))
         continue;
       StrAppend(&missing, missing.empty() ? "" : ", ", source.ToString());
     }

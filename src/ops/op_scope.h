@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// For public functions that add several nodes, as Python's composite functions do.
 #pragma once
 
 #include <initializer_list>
@@ -8,25 +7,21 @@
 
 #include "weft/graph/graph.h"
 #include "weft/graph/input.h"
+#include "weft/ops/int_list.h"
 
 namespace weft {
 
-// The graph of the first operand that is a tensor, else the default graph.
-inline Graph GraphOf(std::initializer_list<const Input*> operands) {
-  for (const Input* operand : operands) {
-    if (operand->is_tensor()) return operand->tensor().graph();
-  }
-  return Graph::Default();
-}
-
-// `with ops.name_scope(name, default_name, operands) as scope`: while it lives, nodes go to the operands' graph, under the scope.
+// What a function of the public API that adds several nodes opens: the graph of its operands and a
+// name scope, as Python's `with ops.name_scope(name, default_name, values)`.
 class OpScope {
  public:
-  OpScope(std::string_view name, std::string_view default_name, std::initializer_list<const Input*> operands)
-      : graph_(GraphOf(operands)), use_(graph_), scope_(name.empty() ? default_name : name, graph_) {}
-  // Names the node that stands for the whole: "layer/MatMul/", taken as it is without the slash.
-  const std::string& name() const { return scope_.name(); }
-  const Graph& graph() const { return graph_; }
+  OpScope(const std::string& name, std::string_view default_name, const Graph& graph)
+      : graph_(graph),
+        use_(graph),
+        scope_(name.empty() ? std::string(default_name) : name, graph) {}
+
+  // As the name of a node: the scope's own ("split_1" in split_1/).
+  NameOptions self() const { return scope_.name(); }
 
  private:
   Graph graph_;
@@ -34,13 +29,25 @@ class OpScope {
   NameScope scope_;
 };
 
-// The dtype that decides for literals beside it: of the first operand that is no literal; `otherwise` if all are.
-inline DataType DtypeOf(std::initializer_list<const Input*> operands, DataType otherwise = kInvalidType) {
-  for (const Input* operand : operands) {
-    if (operand->is_tensor()) return RemoveRef(operand->tensor().dtype());
-    if (!operand->weak() && operand->array().valid()) return operand->array().dtype();
+// The graph of the first operand that is a tensor, else the default graph.
+inline Graph GraphOf(std::initializer_list<const Input*> inputs) {
+  for (const Input* in : inputs) {
+    if (in->is_tensor()) return in->tensor().graph();
   }
-  return otherwise;
+  return Graph::Default();
+}
+inline Graph GraphOf(const std::vector<Input>& inputs) {
+  for (const Input& in : inputs) {
+    if (in.is_tensor()) return in.tensor().graph();
+  }
+  return Graph::Default();
+}
+inline Graph GraphOf(const Input& input, std::initializer_list<const IntList*> lists = {}) {
+  if (input.is_tensor()) return input.tensor().graph();
+  for (const IntList* list : lists) {
+    if (const Tensor t = list->AnyTensor(); t.valid()) return t.graph();
+  }
+  return Graph::Default();
 }
 
 }  // namespace weft

@@ -28,9 +28,9 @@ Tensor SizesConst(const std::vector<int64_t>& sizes, bool scalar, const ShapeOpt
   const NameOptions name =
       options.name.empty() ? NameOptions(default_name) : NameOptions(options.name);
   if (options.out_type == kInt64)
-    return AsTensor(Array::FromVector(sizes, shape), kInvalidType, name);
+    return AsTensor(Array::FromVector(sizes, shape), kInvalidType, name.name);
   return AsTensor(Array::FromVector(std::vector<int32_t>(sizes.begin(), sizes.end()), shape),
-                  kInvalidType, name);
+                  kInvalidType, name.name);
 }
 
 bool FitInt32(const std::vector<int64_t>& sizes) {

@@ -229,12 +229,11 @@ class Resolver {
     }
     const int64_t length = std::visit(
         [](const auto& v) -> int64_t {
-          if constexpr (requires {
-                          v.push_back({});
-                          v.begin();
-                        })
+          if constexpr (requires { typename std::decay_t<decltype(v)>::allocator_type; }) {
             return static_cast<int64_t>(v.size());
-          return 0;
+          } else {
+            return 0;  // an empty list of unknown type
+          }
         },
         value.variant());
     if (length >= *attr.minimum) return absl::OkStatus();

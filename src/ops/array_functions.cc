@@ -25,8 +25,7 @@ Tensor WithInts(const char* type, const char* arg, const Input& input, const Int
 Tensor SizesConst(const std::vector<int64_t>& sizes, bool scalar, const ShapeOptions& options,
                   const char* default_name) {
   const Shape shape = scalar ? Shape() : Shape({static_cast<int64_t>(sizes.size())});
-  const NameOptions name =
-      options.name.empty() ? NameOptions(default_name) : NameOptions(options.name);
+  const std::string name = options.name.empty() ? default_name : options.name;
   if (options.out_type == kInt64)
     return AsTensor(Array::FromVector(sizes, shape), kInvalidType, name.name);
   return AsTensor(Array::FromVector(std::vector<int32_t>(sizes.begin(), sizes.end()), shape),

@@ -27,9 +27,9 @@ Tensor SizesConst(const std::vector<int64_t>& sizes, bool scalar, const ShapeOpt
   const Shape shape = scalar ? Shape() : Shape({static_cast<int64_t>(sizes.size())});
   const std::string name = options.name.empty() ? default_name : options.name;
   if (options.out_type == kInt64)
-    return AsTensor(Array::FromVector(sizes, shape), kInvalidType, name.name);
+    return AsTensor(Array::FromVector(sizes, shape), kInvalidType, name);
   return AsTensor(Array::FromVector(std::vector<int32_t>(sizes.begin(), sizes.end()), shape),
-                  kInvalidType, name.name);
+                  kInvalidType, name);
 }
 
 bool FitInt32(const std::vector<int64_t>& sizes) {

@@ -77,7 +77,7 @@ absl::Status AssignSlice(KernelContext& ctx, const StridedSlicePlan& plan, const
     if (plan.source[r] >= 0 && value.dim(i) != 1)
       dims[plan.source[r]].src_stride = value_strides[i];
   }
-  StridedCopy(ctx, value, 0, *target, 0, std::move(dims));
+  StridedCopy(ctx, value, 0, *target, view.offset, std::move(dims));
   return absl::OkStatus();
 }
 

@@ -7,8 +7,8 @@
 #include "src/graph/graph_impl.h"
 #include "src/graph/node.h"
 #include "src/ops/math_unary.h"
+#include "src/ops/op_scope.h"
 #include "weft/core/error.h"
-#include "weft/graph/graph.h"
 #include "weft/ops/math_unary.h"
 
 namespace weft {
@@ -192,8 +192,8 @@ Tensor ScalarOf(bool one, DataType dtype) {
 }
 
 // A Fill with the shape of x, which is all it needs of x.
-Tensor FilledLike(Tensor x, bool one, DataType dtype, std::string_view name) {
-  NameScope scope(name, x.graph());
+Tensor FilledLike(Tensor x, bool one, DataType dtype, const std::string& name) {
+  OpScope scope(name, {}, x.graph());
   Tensor dims;
   if (x.shape().IsFullyKnown()) {
     const std::vector<int64_t> sizes = x.shape().ToShape().ToVector();
@@ -202,7 +202,7 @@ Tensor FilledLike(Tensor x, bool one, DataType dtype, std::string_view name) {
   } else {
     dims = OpBuilder("Shape", {}).In(x).Output();
   }
-  return OpBuilder("Fill", scope.name()).In(dims).In(ScalarOf(one, dtype)).Output();
+  return OpBuilder("Fill", scope.self()).In(dims).In(ScalarOf(one, dtype)).Output();
 }
 
 }  // namespace
@@ -259,6 +259,7 @@ Tensor OnesLike(const Input& x, const NameOptions& options) {
 }
 Tensor ZerosLike(const Input& x, DataType dtype, const NameOptions& options) {
   const std::string name = options.name.empty() ? "zeros_like" : options.name;
+  GraphScope use(GraphOf(x));
   const Tensor t = AsTensor(x);
   const bool known = t.shape().IsFullyKnown() && IsPlain(dtype);
   if (known && t.shape().num_elements() <= kLargestZerosConstant) {
@@ -269,6 +270,7 @@ Tensor ZerosLike(const Input& x, DataType dtype, const NameOptions& options) {
 }
 Tensor OnesLike(const Input& x, DataType dtype, const NameOptions& options) {
   const std::string name = options.name.empty() ? "ones_like" : options.name;
+  GraphScope use(GraphOf(x));
   return FilledLike(AsTensor(x), true, dtype, name);
 }
 

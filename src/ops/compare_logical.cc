@@ -2,8 +2,8 @@
 // Comparisons, logic on bool, and choosing by a condition.
 // kernels: kernels/cpu/compare_logical.cc, kernels/cpu/select.cc   test:
 // tests/ops/compare_logical_test.cc
+#include "src/ops/op_scope.h"
 #include "src/ops/register.h"
-#include "weft/graph/graph.h"
 #include "weft/ops/bitwise.h"
 #include "weft/ops/logical.h"
 
@@ -188,6 +188,7 @@ Tensor LogicalNot(const Input& x, const NameOptions& options) {
   return OpBuilder("LogicalNot", options).In(x).Output();
 }
 Tensor LogicalXor(const Input& x, const Input& y, const NameOptions& options) {
+  GraphScope use(GraphOf({&x, &y}));
   const Tensor a = AsTensor(x), b = AsTensor(y);
   const Tensor either = LogicalOr(a, b);
   const Tensor not_both = LogicalNot(LogicalAnd(a, b));

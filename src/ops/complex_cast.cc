@@ -7,8 +7,8 @@
 
 #include "src/core/strings.h"
 #include "src/ops/math_unary.h"
+#include "src/ops/op_scope.h"
 #include "weft/core/error.h"
-#include "weft/graph/graph.h"
 #include "weft/ops/basic.h"
 #include "weft/ops/logical.h"
 #include "weft/ops/math_unary.h"
@@ -207,8 +207,8 @@ Tensor Imag(const Input& x, const NameOptions& options) {
 }
 Tensor Angle(const Input& x, const NameOptions& options) {
   if (IsComplex(TypeOf(x))) return ComplexPart("Angle", x, options);
+  OpScope scope(options.name, "Angle", {&x});
   const Tensor value = AsTensor(x);
-  NameScope scope(options.name.empty() ? "Angle" : options.name, value.graph());
   const Tensor negative = Less(value, 0);
   const Tensor pi = OpBuilder("Mul", {}, "mul").In(std::numbers::pi).In(OnesLike(value)).Output();
   return Where(negative, pi, ZerosLike(value));
@@ -224,16 +224,16 @@ Tensor Cast(const Input& x, DataType dtype, const NameOptions& options) {
 }
 
 Tensor SaturateCast(const Input& x, DataType dtype, const NameOptions& options) {
+  OpScope scope(options.name, "saturate_cast", {&x});
   Tensor value = AsTensor(x);
   const DataType from = RemoveRef(value.dtype());
   const Limits have = LimitsOf(from), want = LimitsOf(RemoveRef(dtype));
-  NameScope scope(options.name.empty() ? "saturate_cast" : options.name, value.graph());
   if (have.lowest < want.lowest) value = Bounded("Maximum", value, want.lowest);
   if (have.highest > want.highest) {
     const double highest = IsFloating(from) ? RoundedDown(want.highest, from) : want.highest;
     value = Bounded("Minimum", value, highest);
   }
-  return Cast(value, dtype, scope.name());
+  return Cast(value, dtype, scope.self());
 }
 
 }  // namespace weft

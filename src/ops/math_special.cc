@@ -7,7 +7,7 @@
 #include <numbers>
 
 #include "src/ops/math_unary.h"
-#include "weft/graph/graph.h"
+#include "src/ops/op_scope.h"
 #include "weft/ops/math_unary.h"
 
 namespace weft {
@@ -236,9 +236,8 @@ Tensor BesselY1(const Input& x, const NameOptions& options) {
 
 Tensor Erfcinv(const Input& x, const NameOptions& options) {
   // erfc(y) = 2 Phi(-sqrt(2) y).
-  const Tensor value = AsTensor(x);
-  NameScope scope(options.name.empty() ? "erfcinv" : options.name, value.graph());
-  const Tensor half = OpBuilder("Mul", "mul").In(0.5).In(value).Output();
+  OpScope scope(options.name, "erfcinv", {&x});
+  const Tensor half = OpBuilder("Mul", "mul").In(0.5).In(x).Output();
   return OpBuilder("Mul", "mul").In(-Ndtri(half)).In(std::sqrt(0.5)).Output();
 }
 

@@ -3,8 +3,8 @@
 // kernels: kernels/cpu/math_unary.cc   test: tests/ops/math_unary_test.cc
 #include "src/ops/math_unary.h"
 
+#include "src/ops/op_scope.h"
 #include "src/ops/register.h"
-#include "weft/graph/graph.h"
 #include "weft/ops/math_unary.h"
 
 namespace weft {
@@ -315,10 +315,9 @@ Tensor IsFinite(const Input& x, const NameOptions& options) {
 }
 
 Tensor LogSigmoid(const Input& x, const NameOptions& options) {
-  const Tensor value = AsTensor(x);
-  NameScope scope(options.name.empty() ? "LogSigmoid" : options.name, value.graph());
-  const Tensor positive = OpBuilder("Softplus", {}).In(-value).Output();
-  return OpBuilder("Neg", scope.name()).In(positive).Output();
+  OpScope scope(options.name, "LogSigmoid", {&x});
+  const Tensor positive = OpBuilder("Softplus", {}).In(Negative(x)).Output();
+  return Negative(positive, scope.self());
 }
 
 }  // namespace weft

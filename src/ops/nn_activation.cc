@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "src/ops/math_unary.h"
+#include "src/ops/op_scope.h"
 #include "src/ops/register.h"
-#include "weft/graph/graph.h"
 #include "weft/ops/activation.h"
 #include "weft/ops/basic.h"
 #include "weft/ops/math_special.h"
@@ -194,9 +194,6 @@ Tensor Mul(const Input& x, const Input& y) {
 Tensor Add(const Input& x, const Input& y) {
   return OpBuilder("AddV2", {}, "add").In(x).In(y).Output();
 }
-std::string NameOr(const std::string& name, const char* otherwise) {
-  return name.empty() ? otherwise : name;
-}
 
 }  // namespace
 
@@ -220,23 +217,23 @@ Tensor Softsign(const Input& features, const NameOptions& options) {
 }
 
 Tensor LeakyRelu(const Input& features, const LeakyReluOptions& options) {
+  OpScope scope(options.name, "LeakyRelu", {&features});
   Tensor x = AsTensor(features);
-  NameScope scope(NameOr(options.name, "LeakyRelu"), x.graph());
   if (IsInteger(x.dtype())) x = Cast(x, kFloat32);
-  return OpBuilder("LeakyRelu", scope.name()).In(x).Attr("alpha", options.alpha).Output();
+  return OpBuilder("LeakyRelu", scope.self()).In(x).Attr("alpha", options.alpha).Output();
 }
 
 Tensor Crelu(const Input& features, const CreluOptions& options) {
+  OpScope scope(options.name, "CRelu", {&features});
   const Tensor x = AsTensor(features);
-  NameScope scope(NameOr(options.name, "CRelu"), x.graph());
   const Tensor negative = -x;
   const Tensor axis = Constant(options.axis, kInt32, "axis");
-  return Relu(OpBuilder("ConcatV2", scope.name()).InList({x, negative}).In(axis).Output());
+  return Relu(OpBuilder("ConcatV2", scope.self()).InList({x, negative}).In(axis).Output());
 }
 
 Tensor Gelu(const Input& features, const GeluOptions& options) {
+  OpScope scope(options.name, "Gelu", {&features});
   const Tensor x = AsTensor(features);
-  NameScope scope(NameOr(options.name, "Gelu"), x.graph());
   const Tensor half = Mul(0.5, x);
   if (!options.approximate) {
     const Tensor scaled = OpBuilder("RealDiv", {}, "truediv").In(x).In(std::sqrt(2.0)).Output();
@@ -248,8 +245,8 @@ Tensor Gelu(const Input& features, const GeluOptions& options) {
 }
 
 Tensor Swish(const Input& features, const SwishOptions& options) {
+  OpScope scope(options.name, "swish", {&features});
   const Tensor x = AsTensor(features);
-  NameScope scope(NameOr(options.name, "swish"), x.graph());
   const Tensor scaled = options.beta == 1 ? x : Mul(options.beta, x);
   return Mul(x, Sigmoid(scaled));
 }

@@ -240,7 +240,7 @@ using KernelConstraints = std::vector<std::pair<std::string, DataType>>;
 struct KernelOptions {
   // Names of arguments whose tensors live in host memory even on a device with memory of its own
   // (shapes, axes, ...).
-  std::vector<std::string> host_arguments;
+  std::vector<std::string> host_arguments = {};
   // Of several kernels that fit, the highest priority wins.
   int priority = 0;
   // The kernel differs for another value of this int32 "_kernel" label attr.

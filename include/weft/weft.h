@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// All of Weft's public API but what authors of ops and kernels need (weft/graph/op_def.h,
+// weft/runtime/kernel.h) and the status-returning twins (weft/runtime/try.h).
+#pragma once
+
+#include "weft/core/array.h"
+#include "weft/core/error.h"
+#include "weft/framework/control.h"
+#include "weft/framework/regularizers.h"
+#include "weft/framework/train/optimizer.h"
+#include "weft/framework/train/training_util.h"
+#include "weft/framework/variable.h"
+#include "weft/gradients/gradients.h"
+#include "weft/graph/graph.h"
+#include "weft/graph/input.h"
+#include "weft/ops/activation.h"
+#include "weft/ops/array.h"
+#include "weft/ops/array_layout.h"
+#include "weft/ops/array_misc.h"
+#include "weft/ops/basic.h"
+#include "weft/ops/bitwise.h"
+#include "weft/ops/control.h"
+#include "weft/ops/logging.h"
+#include "weft/ops/logical.h"
+#include "weft/ops/math_binary.h"
+#include "weft/ops/math_special.h"
+#include "weft/ops/math_unary.h"
+#include "weft/ops/matmul.h"
+#include "weft/ops/quantize.h"
+#include "weft/runtime/session.h"

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/ops/math_binary.h"
+
+#include "src/ops/op_scope.h"
+
+namespace weft {
+namespace {
+
+Tensor Binary(const char* op, const Input& x, const Input& y, const NameOptions& options,
+              const char* default_name = "") {
+  return OpBuilder(op, options, default_name).In(x).In(y).Output();
+}
+
+}  // namespace
+
+Tensor internal::BinaryOperator(const char* op, const char* name, const Input& a, const Input& b) {
+  return Binary(op, a, b, {}, name);
+}
+
+Tensor Add(const Input& x, const Input& y, const NameOptions& options) {
+  return Binary("AddV2", x, y, options, "Add");
+}
+Tensor Subtract(const Input& x, const Input& y, const NameOptions& options) {
+  return Binary("Sub", x, y, options);
+}
+Tensor Multiply(const Input& x, const Input& y, const NameOptions& options) {
+  return Binary("Mul", x, y, options);
+}
+Tensor RealDiv(const Input& x, const Input& y, const NameOptions& options) {
+  return Binary("RealDiv", x, y, options);
+}
+Tensor FloorDiv(const Input& x, const Input& y, const NameOptions& options) {
+  return Binary("FloorDiv", x, y, options, "floordiv");
+}
+Tensor TruncateDiv(const Input& x, const Input& y, const NameOptions& options) {
+  return Binary("TruncateDiv", x, y, options);
+}
+Tensor DivideNoNan(const Input& x, const Input& y, const NameOptions& options) {
+  return Binary("DivNoNan", x, y, options, "div_no_nan");
+}
+Tensor MultiplyNoNan(const Input& x, const Input& y, const NameOptions& options) {
+  return Binary("MulNoNan", x, y, options, "multiply_no_nan");
+}
+Tensor FloorMod(const Input& x, const Input& y, const NameOptions& options) {
+  return Binary("FloorMod", x, y, options);
+}
+Tensor TruncateMod(const Input& x, const Input& y, const NameOptions& options) {
+  return Binary("TruncateMod", x, y, options);
+}
+Tensor Pow(const Input& x, const Input& y, const NameOptions& options) {
+  return Binary("Pow", x, y, options);
+}
+Tensor Maximum(const Input& x, const Input& y, const NameOptions& options) {
+  return Binary("Maximum", x, y, options);
+}
+Tensor Minimum(const Input& x, const Input& y, const NameOptions& options) {
+  return Binary("Minimum", x, y, options);
+}
+Tensor SquaredDifference(const Input& x, const Input& y, const NameOptions& options) {
+  return Binary("SquaredDifference", x, y, options);
+}
+Tensor Atan2(const Input& y, const Input& x, const NameOptions& options) {
+  return Binary("Atan2", y, x, options);
+}
+Tensor Xdivy(const Input& x, const Input& y, const NameOptions& options) {
+  return Binary("Xdivy", x, y, options, "xdivy");
+}
+Tensor Xlogy(const Input& x, const Input& y, const NameOptions& options) {
+  return Binary("Xlogy", x, y, options, "xlogy");
+}
+Tensor Xlog1py(const Input& x, const Input& y, const NameOptions& options) {
+  return Binary("Xlog1py", x, y, options, "xlog1py");
+}
+
+Tensor Divide(const Input& x, const Input& y, const NameOptions& options) {
+  const DataType dtype = DtypeOf({&x, &y}, x.array().valid() ? x.array().dtype() : kFloat32);
+  if (!IsInteger(dtype)) return Binary("RealDiv", x, y, options, "truediv");
+  const DataType real = DTypeSize(dtype) <= 2 ? kFloat32 : kFloat64;
+  const OpScope scope(options.name, "truediv", {&x, &y});
+  auto cast = [&](const Input& in, const char* name) {
+    return OpBuilder("Cast", NameOptions("Cast"))
+        .In(AsTensor(in, dtype, name))
+        .Attr("DstT", real)
+        .Output();
+  };
+  return OpBuilder("RealDiv", scope.self()).In(cast(x, "x")).In(cast(y, "y")).Output();
+}
+
+Tensor AddN(const std::vector<Input>& inputs, const NameOptions& options) {
+  return OpBuilder("AddN", options).InList(inputs).Output();
+}
+
+Tensor ClipByValue(const Input& t, const Input& low, const Input& high,
+                   const NameOptions& options) {
+  const OpScope scope(options.name, "clip_by_value", {&t, &low, &high});
+  const Tensor upper = Binary("Minimum", t, high, "Minimum");
+  return OpBuilder("Maximum", scope.self()).In(upper).In(low).Output();
+}
+
+}  // namespace weft

@@ -7,6 +7,7 @@
 
 #include "kernels/cpu/array_util.h"
 #include "kernels/cpu/element_class.h"
+#include "kernels/cpu/gather.h"
 #include "kernels/cpu/index_tuples.h"
 #include "kernels/cpu/register.h"
 #include "src/core/strings.h"
@@ -78,9 +79,10 @@ int64_t GatherInto(KernelContext& ctx, const GatherSizes& g, const Array& params
   return bad == kNone ? -1 : bad.load();
 }
 
-absl::Status GatherAlong(KernelContext& ctx, int64_t axis_value, int64_t batch_value) {
-  const Array& params = ctx.input(0);
-  Array indices = ctx.input(1);
+}  // namespace
+
+absl::Status GatherAlong(KernelContext& ctx, const Array& params, Array indices, int64_t axis_value,
+                         int64_t batch_value) {
   if (params.rank() < 1) return ctx.InvalidArgument("params must be at least 1 dimensional");
   if (axis_value < -params.rank() || axis_value >= params.rank()) {
     return ctx.InvalidArgument(StrCat("Expected axis in the range [", -params.rank(), ", ",
@@ -131,28 +133,7 @@ absl::Status GatherAlong(KernelContext& ctx, int64_t axis_value, int64_t batch_v
                                     indices.AsInt64(bad), " is not in [0, ", g.size, ")"));
 }
 
-absl::Status Gather(KernelContext& ctx) { return GatherAlong(ctx, 0, 0); }
-
-class GatherV2 : public Kernel {
- public:
-  explicit GatherV2(KernelConstruction& c) : batch_dims_(c.AttrOr<int64_t>("batch_dims", 0)) {}
-
-  absl::Status Compute(KernelContext& ctx) override {
-    const Array& axis = ctx.input(2);
-    if (!axis.shape().IsScalar()) {
-      return ctx.InvalidArgument(
-          StrCat("axis must be scalar, got shape ", axis.shape().ToString()));
-    }
-    return GatherAlong(ctx, axis.AsInt64(), batch_dims_);
-  }
-
- private:
-  int64_t batch_dims_;
-};
-
-absl::Status GatherNd(KernelContext& ctx) {
-  const Array& params = ctx.input(0);
-  const Array& indices = ctx.input(1);
+absl::Status GatherTuples(KernelContext& ctx, const Array& params, const Array& indices) {
   if (params.rank() < 1) return ctx.InvalidArgument("params must be at least a vector");
   if (indices.rank() < 1) return ctx.InvalidArgument("indices must be at least a vector");
   const int64_t depth = indices.dim(indices.rank() - 1);
@@ -188,6 +169,31 @@ absl::Status GatherNd(KernelContext& ctx) {
   });
   return absl::OkStatus();
 }
+
+namespace {
+
+absl::Status Gather(KernelContext& ctx) {
+  return GatherAlong(ctx, ctx.input(0), ctx.input(1), /*axis=*/0, /*batch_dims=*/0);
+}
+
+absl::Status GatherNd(KernelContext& ctx) { return GatherTuples(ctx, ctx.input(0), ctx.input(1)); }
+
+class GatherV2 : public Kernel {
+ public:
+  explicit GatherV2(KernelConstruction& c) : batch_dims_(c.AttrOr<int64_t>("batch_dims", 0)) {}
+
+  absl::Status Compute(KernelContext& ctx) override {
+    const Array& axis = ctx.input(2);
+    if (!axis.shape().IsScalar()) {
+      return ctx.InvalidArgument(
+          StrCat("axis must be scalar, got shape ", axis.shape().ToString()));
+    }
+    return GatherAlong(ctx, ctx.input(0), ctx.input(1), axis.AsInt64(), batch_dims_);
+  }
+
+ private:
+  int64_t batch_dims_;
+};
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "kernels/cpu/element_class.h"
+#include "kernels/cpu/update_loops.h"
 #include "weft/core/array.h"
 #include "weft/runtime/kernel.h"
 
@@ -28,7 +29,7 @@ struct ScatterNdPlan {
 absl::StatusOr<ScatterNdPlan> PlanScatterNd(KernelContext& ctx, const Array& indices,
                                             const Shape& updates, const Shape& shape);
 
-enum class ScatterOp { kAssign, kAdd, kSub, kMin, kMax };
+enum class ScatterOp { kAssign, kAdd, kSub, kMul, kDiv, kMin, kMax };
 
 // Integers wrap around.
 template <typename T>
@@ -36,6 +37,22 @@ inline T WrapAdd(T a, T b, bool subtract) {
   using U = std::make_unsigned_t<T>;
   return static_cast<T>(subtract ? static_cast<U>(a) - static_cast<U>(b)
                                  : static_cast<U>(a) + static_cast<U>(b));
+}
+
+template <typename T>
+inline T WrapMultiply(T a, T b) {
+  // Wider than int: products of narrow unsigned numbers would overflow it.
+  using U = std::conditional_t<sizeof(T) <= sizeof(uint32_t), uint32_t, uint64_t>;
+  return static_cast<T>(static_cast<U>(a) * static_cast<U>(b));
+}
+
+// Integers: b must not be 0. The one quotient that does not fit wraps around.
+template <typename T>
+inline T Quotient(T a, T b) {
+  if constexpr (std::is_integral_v<T> && std::is_signed_v<T>) {
+    if (b == -1) return WrapAdd(T{0}, a, /*subtract=*/true);
+  }
+  return static_cast<T>(a / b);
 }
 
 template <ScatterOp kOp, typename T>
@@ -51,15 +68,40 @@ inline void Combine(T& target, const T& update) {
       target += update;
     }
   } else if constexpr (kOp == ScatterOp::kSub) {
-    if constexpr (std::is_integral_v<T>) {
+    if constexpr (std::is_same_v<T, bool>) {
+      target = target != update;
+    } else if constexpr (std::is_integral_v<T>) {
       target = WrapAdd(target, update, true);
     } else {
       target -= update;
     }
+  } else if constexpr (kOp == ScatterOp::kMul) {
+    if constexpr (std::is_integral_v<T>) {
+      target = WrapMultiply(target, update);
+    } else {
+      target *= update;
+    }
+  } else if constexpr (kOp == ScatterOp::kDiv) {
+    target = Quotient(target, update);
   } else if constexpr (kOp == ScatterOp::kMin) {
     target = update < target ? update : target;
   } else {
     target = target < update ? update : target;
+  }
+}
+
+// Combine for n elements.
+template <ScatterOp kOp, typename T>
+inline void CombineRun(T* target, const T* updates, int64_t n) {
+  constexpr bool kVector = std::is_same_v<T, float> || std::is_same_v<T, double>;
+  if constexpr (kVector && kOp == ScatterOp::kAdd) {
+    cpu::AddRows(target, updates, n, target);
+  } else if constexpr (kVector && kOp == ScatterOp::kSub) {
+    cpu::SubtractRows(target, updates, n, target);
+  } else if constexpr (kOp == ScatterOp::kAssign) {
+    CopyRun(target, updates, n);
+  } else {
+    for (int64_t j = 0; j < n; ++j) Combine<kOp>(target[j], updates[j]);
   }
 }
 
@@ -75,7 +117,18 @@ void ApplyScatterNd(KernelContext& ctx, const ScatterNdPlan& plan, const T* upda
     for (int64_t k = 0; k < count; ++k) {
       T* to = target + plan.offsets[k];
       const T* from = updates + k * plan.inner;
-      for (int64_t j = first; j < last; ++j) Combine<kOp>(to[j], from[j]);
+      CombineRun<kOp>(to + first, from + first, last - first);
+    }
+  });
+}
+
+// As ApplyScatterNd with one update for every element of every slice.
+template <ScatterOp kOp, typename T>
+void ApplyScatterScalar(KernelContext& ctx, const ScatterNdPlan& plan, const T& update, T* target) {
+  const double cost = static_cast<double>(plan.offsets.size());
+  ctx.ParallelFor(plan.inner, cost, [&](int64_t begin, int64_t end) {
+    for (const int64_t offset : plan.offsets) {
+      for (int64_t j = begin; j < end; ++j) Combine<kOp>(target[offset + j], update);
     }
   });
 }

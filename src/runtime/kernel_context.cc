@@ -117,20 +117,7 @@ Array KernelContext::Persist(const Array& value) const {
 
 absl::StatusOr<VariableState*> KernelContext::variable(int i) {
   if (VariableState* v = input_values_[i]->ref) return v;
-  const Array& handle = *inputs_[i];
-  if (handle.dtype() != kResource || handle.num_elements() < 1) {
-    return InvalidArgument(
-        StrCat("input ", i, " is neither a reference nor the handle of a variable"));
-  }
-  const ResourceHandle& h = *handle.data<ResourceHandle>();
-  std::shared_ptr<Resource> any = h.slot ? h.slot->Get() : nullptr;
-  if (!any) {
-    return Error(
-        absl::StatusCode::kFailedPrecondition,
-        StrCat("Error while reading resource variable ", h.name, " from Container: ", h.container,
-               ". This could mean that the variable was uninitialized. Not found: Resource ",
-               h.container, "/", h.name, " does not exist."));
-  }
+  WEFT_ASSIGN_OR_RETURN(std::shared_ptr<Resource> any, AnyResource(i));
   auto* v = dynamic_cast<VariableState*>(any.get());
   if (!v) return WrongResource(i);
   // The resource may be destroyed by another run while this kernel works on it.
@@ -142,7 +129,7 @@ absl::StatusOr<VariableState*> KernelContext::variable(int i) {
 absl::StatusOr<std::shared_ptr<Resource>> KernelContext::AnyResource(int i) {
   const Array& handle = *inputs_[i];
   if (handle.dtype() != kResource || handle.num_elements() < 1)
-    return InvalidArgument(StrCat("input ", i, " is no resource handle"));
+    return InvalidArgument(StrCat("input ", i, " is neither a reference nor a resource handle"));
   const ResourceHandle& h = *handle.data<ResourceHandle>();
   std::shared_ptr<Resource> any = h.slot ? h.slot->Get() : nullptr;
   if (!any)

@@ -258,7 +258,9 @@ void MakeSteps(const std::vector<PlanNode*>& order, Plan* plan) {
   }
   for (int slot = 0; slot < plan->num_slots; ++slot) {
     const int at = last_step[static_cast<size_t>(slot)];
-    if (at >= 0 && !plan->slot_is_fetched[static_cast<size_t>(slot)])
+    // Constants stay for the next run: no step brings them back.
+    if (at >= 0 && !plan->slot_is_fetched[static_cast<size_t>(slot)] &&
+        !plan->slot_is_constant[static_cast<size_t>(slot)])
       plan->steps[static_cast<size_t>(at)].release.push_back(slot);
   }
   std::unordered_set<int> feeds(plan->feed_slots.begin(), plan->feed_slots.end());

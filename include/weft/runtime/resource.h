@@ -75,7 +75,10 @@ class ResourceManager {
 // update is in place when nobody looks.
 class VariableState : public Resource {
  public:
-  explicit VariableState(DataType dtype) : dtype_(dtype) {}
+  // `name` is for messages, `declared` the shape that a reference variable is declared with.
+  explicit VariableState(DataType dtype, std::string name = {}, Shape declared = {})
+      : dtype_(dtype), name_(std::move(name)), declared_(std::move(declared)) {}
+  const std::string& name() const { return name_; }
   std::mutex& mu() { return mu_; }
   DataType dtype() const { return dtype_; }
   // A snapshot; an invalid Array if not initialised.
@@ -86,6 +89,8 @@ class VariableState : public Resource {
   // The rest needs mu() held.
   bool initialized() const { return value_.valid(); }
   const Array& value() const { return value_; }
+  // Of the value; as declared until there is one.
+  const Shape& shape() const { return value_.valid() ? value_.shape() : declared_; }
   Array* Mutable() {
     if (value_.valid() && !value_.OwnsBufferAlone()) value_ = value_.Clone();
     return &value_;
@@ -97,6 +102,8 @@ class VariableState : public Resource {
  private:
   std::mutex mu_;
   DataType dtype_;
+  std::string name_;
+  Shape declared_;
   Array value_;
 };
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cast between all pairs of plain dtypes: one loop a pair.
 #include <bit>
-#include <cmath>
 #include <complex>
 #include <cstdint>
 #include <limits>
@@ -78,7 +77,11 @@ From CutOff(From x) {
   } else {
     using Bits = std::conditional_t<sizeof(From) == 8, uint64_t, uint32_t>;
     constexpr Bits kKept = ~Bits{0} << (kPrecision<From> - kPrecision<To>);
-    return std::isnan(x) ? x : std::bit_cast<From>(std::bit_cast<Bits>(x) & kKept);
+    constexpr Bits kInfinity = std::bit_cast<Bits>(std::numeric_limits<From>::infinity());
+    // Told by its bits: from isnan() GCC 12 concludes at -O1 that the others stay as they are, too.
+    const Bits bits = std::bit_cast<Bits>(x);
+    const bool is_nan = (bits & (~Bits{0} >> 1)) > kInfinity;
+    return std::bit_cast<From>(is_nan ? bits : bits & kKept);
   }
 }
 

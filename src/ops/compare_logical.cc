@@ -24,14 +24,17 @@ OpDefBuilder&& Ordered(OpDefBuilder&& op) {
       .NoGradient(kNoGradient);
 }
 
-// With incompatible_shape_error = false, shapes that don't fit give a scalar when the op runs.
+// With incompatible_shape_error = false, shapes that don't fit give a scalar.
 absl::Status EqualityShape(ShapeContext& c) {
   if (c.Attr<bool>("incompatible_shape_error")) return shape::Broadcast(c);
-  absl::StatusOr<PartialShape> both = shape::BroadcastShapes(c.input(0), c.input(1));
-  // An unknown size may turn out not to fit.
-  const bool certain = both.ok() && c.input(0).IsFullyKnown() && c.input(1).IsFullyKnown();
-  c.set_output(0, certain ? *std::move(both) : PartialShape::Unknown());
-  return absl::OkStatus();
+  const PartialShape &x = c.input(0), &y = c.input(1);
+  absl::StatusOr<PartialShape> both = shape::BroadcastShapes(x, y);
+  if (!both.ok()) {
+    c.set_output(0, PartialShape::Scalar());
+  } else if (x.IsFullyKnown() && y.IsFullyKnown()) {
+    c.set_output(0, *std::move(both));
+  }
+  return absl::OkStatus();  // else a size that is not known yet may turn out not to fit
 }
 
 OpDefBuilder&& Equality(OpDefBuilder&& op) {

@@ -56,15 +56,16 @@ Array Pattern(DataType dtype, const Shape& shape) {
   Array a(dtype, shape);
   auto* bytes = static_cast<uint8_t*>(a.raw_data());
   for (size_t i = 0; i < a.num_bytes(); ++i) {
-    bytes[i] = dtype == kBool ? static_cast<uint8_t>(i % 2) : static_cast<uint8_t>((i * 7 + 1) % 15);
+    bytes[i] =
+        dtype == kBool ? static_cast<uint8_t>(i % 2) : static_cast<uint8_t>((i * 7 + 1) % 15);
   }
   return a;
 }
 
 constexpr DataType kPlain[] = {
-    kFloat32, kFloat64,    kInt32,   kUint8,      kInt16,        kInt8, kComplex64, kInt64,
-    kBool,    kQint8,      kQuint8,  kQint32,     kBfloat16,     kQint16, kQuint16, kUint16,
-    kFloat16, kComplex128, kUint32,  kUint64,     kFloat8E5M2,   kFloat8E4M3fn, kInt4, kUint4};
+    kFloat32, kFloat64,    kInt32,  kUint8,  kInt16,      kInt8,         kComplex64, kInt64,
+    kBool,    kQint8,      kQuint8, kQint32, kBfloat16,   kQint16,       kQuint16,   kUint16,
+    kFloat16, kComplex128, kUint32, kUint64, kFloat8E5M2, kFloat8E4M3fn, kInt4,      kUint4};
 
 TEST(TensorProtoTest, EveryDtypeThereAndBack) {
   for (const DataType dtype : kPlain) {
@@ -91,16 +92,19 @@ TEST(TensorProtoTest, RawBytesOfEveryDtype) {
 
 // As tf.make_tensor_proto writes them.
 TEST(TensorProtoTest, WritesTheFieldsThatPythonUses) {
-  EXPECT_EQ(Write(Array(1.5f)).ShortDebugString(), "dtype: DT_FLOAT tensor_shape { } float_val: 1.5");
+  EXPECT_EQ(Write(Array(1.5f)).ShortDebugString(),
+            "dtype: DT_FLOAT tensor_shape { } float_val: 1.5");
   EXPECT_EQ(Write(Array({1, 2})).ShortDebugString(),
-            "dtype: DT_INT32 tensor_shape { dim { size: 2 } } tensor_content: \"\\001\\000\\000\\000\\002\\000\\000\\000\"");
+            "dtype: DT_INT32 tensor_shape { dim { size: 2 } } tensor_content: "
+            "\"\\001\\000\\000\\000\\002\\000\\000\\000\"");
   EXPECT_EQ(Write(Array({half(1.f), half(-2.f)})).ShortDebugString(),
             "dtype: DT_HALF tensor_shape { dim { size: 2 } } half_val: 15360 half_val: 49152");
   EXPECT_EQ(Write(Array({true, false})).ShortDebugString(),
             "dtype: DT_BOOL tensor_shape { dim { size: 2 } } bool_val: true bool_val: false");
   EXPECT_EQ(Write(Array(complex64(1, 2))).ShortDebugString(),
             "dtype: DT_COMPLEX64 tensor_shape { } scomplex_val: 1 scomplex_val: 2");
-  EXPECT_EQ(Write(Array("x")).ShortDebugString(), "dtype: DT_STRING tensor_shape { } string_val: \"x\"");
+  EXPECT_EQ(Write(Array("x")).ShortDebugString(),
+            "dtype: DT_STRING tensor_shape { } string_val: \"x\"");
 }
 
 TEST(TensorProtoTest, ManyEqualValuesAreWrittenOnce) {
@@ -113,13 +117,17 @@ TEST(TensorProtoTest, ManyEqualValuesAreWrittenOnce) {
 }
 
 TEST(TensorProtoTest, LastValueStandsForTheRest) {
-  EXPECT_EQ(Read("dtype: DT_FLOAT " + Dims({2, 2}) + " float_val: 1 float_val: 2"), Array({{1.f, 2.f}, {2.f, 2.f}}));
-  EXPECT_EQ(Read("dtype: DT_INT64 " + Dims({3}) + " int64_val: -7"), Array({int64_t{-7}, int64_t{-7}, int64_t{-7}}));
+  EXPECT_EQ(Read("dtype: DT_FLOAT " + Dims({2, 2}) + " float_val: 1 float_val: 2"),
+            Array({{1.f, 2.f}, {2.f, 2.f}}));
+  EXPECT_EQ(Read("dtype: DT_INT64 " + Dims({3}) + " int64_val: -7"),
+            Array({int64_t{-7}, int64_t{-7}, int64_t{-7}}));
   EXPECT_EQ(Read("dtype: DT_INT32 " + Dims({2})), Array({0, 0}));
-  EXPECT_EQ(Read("dtype: DT_STRING " + Dims({2}) + " string_val: 'a'"), Array({std::string("a"), std::string("a")}));
+  EXPECT_EQ(Read("dtype: DT_STRING " + Dims({2}) + " string_val: 'a'"),
+            Array({std::string("a"), std::string("a")}));
   EXPECT_EQ(Read("dtype: DT_COMPLEX64 " + Dims({2}) + " scomplex_val: 1 scomplex_val: 2"),
             Array({complex64(1, 2), complex64(1, 2)}));
-  EXPECT_EQ(Read("dtype: DT_HALF " + Dims({2}) + " half_val: 15360"), Array({half(1.f), half(1.f)}));
+  EXPECT_EQ(Read("dtype: DT_HALF " + Dims({2}) + " half_val: 15360"),
+            Array({half(1.f), half(1.f)}));
   // More values than elements: TensorFlow takes the first ones.
   EXPECT_EQ(Read("dtype: DT_INT32 " + Dims({2}) + " int_val: [1, 2, 3]"), Array({1, 2}));
 }
@@ -128,39 +136,57 @@ TEST(TensorProtoTest, LastValueStandsForTheRest) {
 TEST(TensorProtoTest, StringsInContent) {
   EXPECT_EQ(Read("dtype: DT_STRING " + Dims({2}) + " tensor_content: '\\002\\001abc'"),
             Array({std::string("ab"), std::string("c")}));
-  EXPECT_THAT(ReadError("dtype: DT_STRING " + Dims({9}) + " tensor_content: '\\001a'"), HasSubstr("fewer than strings"));
-  EXPECT_THAT(ReadError("dtype: DT_STRING " + Dims({2}) + " tensor_content: '\\001\\001abc'"), HasSubstr("instead of 2"));
-  EXPECT_THAT(ReadError("dtype: DT_STRING " + Dims({1}) + " tensor_content: '\\200\\200\\200\\200\\200\\200\\200\\200@abc'"),
+  EXPECT_THAT(ReadError("dtype: DT_STRING " + Dims({9}) + " tensor_content: '\\001a'"),
+              HasSubstr("fewer than strings"));
+  EXPECT_THAT(ReadError("dtype: DT_STRING " + Dims({2}) + " tensor_content: '\\001\\001abc'"),
+              HasSubstr("instead of 2"));
+  EXPECT_THAT(ReadError("dtype: DT_STRING " + Dims({1}) +
+                        " tensor_content: '\\200\\200\\200\\200\\200\\200\\200\\200@abc'"),
               HasSubstr("wrong length"));
-  EXPECT_THAT(ReadError("dtype: DT_STRING " + Dims({1}) + " tensor_content: '\\200'"), HasSubstr("cut off"));
+  EXPECT_THAT(ReadError("dtype: DT_STRING " + Dims({1}) + " tensor_content: '\\200'"),
+              HasSubstr("cut off"));
 }
 
 TEST(TensorProtoTest, BadProtosAreRefused) {
-  EXPECT_THAT(ReadError("dtype: DT_FLOAT " + Dims({-2, -3}) + " float_val: 1"), HasSubstr("negative"));
-  EXPECT_THAT(ReadError("dtype: DT_FLOAT " + Dims({2147483648, 2147483648, 2147483648})), HasSubstr("overflow"));
-  EXPECT_THAT(ReadError("dtype: DT_FLOAT " + Dims({4611686018427387904, 4})), HasSubstr("overflow"));
+  EXPECT_THAT(ReadError("dtype: DT_FLOAT " + Dims({-2, -3}) + " float_val: 1"),
+              HasSubstr("negative"));
+  EXPECT_THAT(ReadError("dtype: DT_FLOAT " + Dims({2147483648, 2147483648, 2147483648})),
+              HasSubstr("overflow"));
+  EXPECT_THAT(ReadError("dtype: DT_FLOAT " + Dims({4611686018427387904, 4})),
+              HasSubstr("overflow"));
   EXPECT_THAT(ReadError("dtype: DT_DOUBLE " + Dims({4611686018427387904})), HasSubstr("overflow"));
-  EXPECT_THAT(ReadError("dtype: DT_FLOAT " + Dims({0, 4611686018427387904, 4611686018427387904})), HasSubstr("overflow"));
-  EXPECT_THAT(ReadError("dtype: DT_FLOAT " + Dims(std::vector<int64_t>(300, 1))), HasSubstr("rank 300"));
-  EXPECT_THAT(ReadError("dtype: DT_FLOAT tensor_shape { unknown_rank: true } float_val: 1"), HasSubstr("not known"));
-  EXPECT_THAT(ReadError("dtype: DT_FLOAT " + Dims({1000}) + " tensor_content: 'abcd'"), HasSubstr("4 bytes instead of 4000"));
-  EXPECT_THAT(ReadError("dtype: DT_FLOAT " + Dims({1}) + " tensor_content: 'abcdefgh'"), HasSubstr("8 bytes instead of 4"));
-  EXPECT_THAT(ReadError("dtype: DT_BOOL " + Dims({4}) + " tensor_content: '\\000\\001\\002\\377'"), HasSubstr("neither 0 nor 1"));
+  EXPECT_THAT(ReadError("dtype: DT_FLOAT " + Dims({0, 4611686018427387904, 4611686018427387904})),
+              HasSubstr("overflow"));
+  EXPECT_THAT(ReadError("dtype: DT_FLOAT " + Dims(std::vector<int64_t>(300, 1))),
+              HasSubstr("rank 300"));
+  EXPECT_THAT(ReadError("dtype: DT_FLOAT tensor_shape { unknown_rank: true } float_val: 1"),
+              HasSubstr("not known"));
+  EXPECT_THAT(ReadError("dtype: DT_FLOAT " + Dims({1000}) + " tensor_content: 'abcd'"),
+              HasSubstr("4 bytes instead of 4000"));
+  EXPECT_THAT(ReadError("dtype: DT_FLOAT " + Dims({1}) + " tensor_content: 'abcdefgh'"),
+              HasSubstr("8 bytes instead of 4"));
+  EXPECT_THAT(ReadError("dtype: DT_BOOL " + Dims({4}) + " tensor_content: '\\000\\001\\002\\377'"),
+              HasSubstr("neither 0 nor 1"));
   EXPECT_THAT(ReadError(Dims({1})), HasSubstr("no dtype"));
   EXPECT_THAT(ReadError("dtype: DT_FLOAT_REF " + Dims({1})), HasSubstr("101 is no dtype"));
-  EXPECT_THAT(ReadError("dtype: DT_COMPLEX64 " + Dims({1}) + " scomplex_val: 1"), HasSubstr("imaginary part"));
+  EXPECT_THAT(ReadError("dtype: DT_COMPLEX64 " + Dims({1}) + " scomplex_val: 1"),
+              HasSubstr("imaginary part"));
   EXPECT_THAT(ReadError("dtype: DT_RESOURCE " + Dims({3})), HasSubstr("no value"));
-  EXPECT_THAT(ReadError("dtype: DT_RESOURCE " + Dims({1}) + " tensor_content: 'x'"), HasSubstr("numbers only"));
+  EXPECT_THAT(ReadError("dtype: DT_RESOURCE " + Dims({1}) + " tensor_content: 'x'"),
+              HasSubstr("numbers only"));
   proto::TensorProto unknown = Parse<proto::TensorProto>(Dims({1}));
   unknown.set_dtype(static_cast<proto::DataType>(999));
-  EXPECT_THAT(std::string(ArrayFromProto(unknown).status().message()), HasSubstr("999 is no dtype"));
+  EXPECT_THAT(std::string(ArrayFromProto(unknown).status().message()),
+              HasSubstr("999 is no dtype"));
 }
 
 TEST(TensorProtoTest, FewBytesDoNotClaimAllMemory) {
-  const auto huge = Parse<proto::TensorProto>("dtype: DT_FLOAT " + Dims({int64_t{1} << 40}) + " float_val: 1");
+  const auto huge =
+      Parse<proto::TensorProto>("dtype: DT_FLOAT " + Dims({int64_t{1} << 40}) + " float_val: 1");
   EXPECT_EQ(ArrayFromProto(huge).status().code(), absl::StatusCode::kResourceExhausted);
   // Many of a modest size add up.
-  const auto modest = Parse<proto::TensorProto>("dtype: DT_FLOAT " + Dims({1000}) + " float_val: 1");
+  const auto modest =
+      Parse<proto::TensorProto>("dtype: DT_FLOAT " + Dims({1000}) + " float_val: 1");
   FillBudget budget{8000};
   EXPECT_TRUE(ArrayFromProto(modest, &budget).ok());
   EXPECT_TRUE(ArrayFromProto(modest, &budget).ok());
@@ -194,7 +220,8 @@ TEST(TensorProtoTest, HandlesAndVariants) {
 }
 
 TEST(ShapeProtoTest, ThereAndBack) {
-  for (const PartialShape& s : {PartialShape::Unknown(), PartialShape::Scalar(), PartialShape({-1, 3}), PartialShape({0})}) {
+  for (const PartialShape& s : {PartialShape::Unknown(), PartialShape::Scalar(),
+                                PartialShape({-1, 3}), PartialShape({0})}) {
     proto::TensorShapeProto p;
     ShapeToProto(s, &p);
     const absl::StatusOr<PartialShape> back = ShapeFromProto(p);
@@ -202,7 +229,8 @@ TEST(ShapeProtoTest, ThereAndBack) {
     EXPECT_EQ(*back, s);
   }
   EXPECT_FALSE(ShapeFromProto(Parse<proto::TensorShapeProto>("dim { size: -2 }")).ok());
-  EXPECT_FALSE(ShapeFromProto(Parse<proto::TensorShapeProto>("unknown_rank: true dim { size: 1 }")).ok());
+  EXPECT_FALSE(
+      ShapeFromProto(Parse<proto::TensorShapeProto>("unknown_rank: true dim { size: 1 }")).ok());
 }
 
 TEST(AttrProtoTest, EveryKindThereAndBack) {
@@ -251,9 +279,10 @@ TEST(AttrProtoTest, ListOfNothingHasNoKind) {
 }
 
 TEST(AttrProtoTest, BadValuesAreRefused) {
-  for (const char* text : {"type: 999", "list { i: 1 f: 2 }", "shape { dim { size: -9 } }", "list { type: [1, 999] }",
-                           "tensor { dtype: DT_FLOAT tensor_shape { dim { size: -1 } } }",
-                           "func { name: 'f' attr { key: 'a' value { type: 999 } } }"}) {
+  for (const char* text :
+       {"type: 999", "list { i: 1 f: 2 }", "shape { dim { size: -9 } }", "list { type: [1, 999] }",
+        "tensor { dtype: DT_FLOAT tensor_shape { dim { size: -1 } } }",
+        "func { name: 'f' attr { key: 'a' value { type: 999 } } }"}) {
     FillBudget budget;
     const auto attr = [&] {
       proto::AttrValue p;
@@ -301,10 +330,12 @@ TEST(OpDefProtoTest, HoldsTheWholeSchema) {
            allowed_values { list { type: [DT_FLOAT, DT_DOUBLE] } } }
     attr { name: "N" type: "int" has_minimum: true minimum: 2 }
     attr { name: "mode" type: "string" default_value { s: "A" } allowed_values { list { s: ["A", "B"] } } }
-    attr { name: "types" type: "list(type)" default_value { list {} } }
+    attr { name: "types" type: "list(type)" default_value {
+    list {} }
+}
     deprecation { version: 12 explanation: "use Blend" })");
   EXPECT_EQ(got.DebugString(), want.DebugString());
-}
+    }
 
-}  // namespace
-}  // namespace weft
+    }  // namespace
+    }  // namespace weft

@@ -244,7 +244,7 @@ struct KernelOptions {
   // Of several kernels that fit, the highest priority wins.
   int priority = 0;
   // The kernel differs for another value of this int32 "_kernel" label attr.
-  std::string label;
+  std::string label = {};
 };
 
 struct KernelEntry {

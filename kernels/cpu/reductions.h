@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of the reductions family.
+#pragma once
+
+#include "weft/runtime/kernel.h"
+
+namespace weft {
+
+void RegisterArgExtremeKernels(KernelRegistry& kernels);  // ArgMax, ArgMin
+
+}  // namespace weft

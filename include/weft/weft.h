@@ -27,4 +27,5 @@
 #include "weft/ops/math_unary.h"
 #include "weft/ops/matmul.h"
 #include "weft/ops/quantize.h"
+#include "weft/ops/reduction.h"
 #include "weft/runtime/session.h"

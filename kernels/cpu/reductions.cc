@@ -187,6 +187,8 @@ void RegisterReductionsKernels(KernelRegistry& k) {
     k.Add("L2Loss", kCpu, {{"T", dtype_of<T>}}, L2Loss<T>);
   });
   RegisterArgExtremeKernels(k);
+  RegisterScanKernels(k);
+  RegisterCountKernels(k);
 }
 
 }  // namespace weft

@@ -7,5 +7,7 @@
 namespace weft {
 
 void RegisterArgExtremeKernels(KernelRegistry& kernels);  // ArgMax, ArgMin
+void RegisterScanKernels(KernelRegistry& kernels);        // running sums and products
+void RegisterCountKernels(KernelRegistry& kernels);       // histograms
 
 }  // namespace weft

@@ -26,6 +26,8 @@
 #include "weft/ops/math_special.h"
 #include "weft/ops/math_unary.h"
 #include "weft/ops/matmul.h"
+#include "weft/ops/nn.h"
 #include "weft/ops/quantize.h"
+#include "weft/ops/random.h"
 #include "weft/ops/reduction.h"
 #include "weft/runtime/session.h"

@@ -15,7 +15,8 @@ namespace weft {
 namespace {
 
 [[noreturn]] void Reject(std::string_view equation, std::string_view why) {
-  ThrowError(Code::kInvalidArgument, StrCat("Einsum: ", why, " in the equation \"", equation, "\""));
+  ThrowError(Code::kInvalidArgument,
+             StrCat("Einsum: ", why, " in the equation \"", equation, "\""));
 }
 
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -25,7 +26,8 @@ std::string ParseSubscript(std::string_view text, std::string_view equation) {
   std::string subscript;
   for (size_t i = 0; i < text.size(); ++i) {
     if (text.substr(i, 3) == "...") {
-      if (subscript.find(kEllipsis) != std::string::npos) Reject(equation, "a subscript has several ellipses");
+      if (subscript.find(kEllipsis) != std::string::npos)
+        Reject(equation, "a subscript has several ellipses");
       subscript += kEllipsis;
       i += 2;
     } else if (IsLetter(text[i])) {
@@ -39,7 +41,8 @@ std::string ParseSubscript(std::string_view text, std::string_view equation) {
 
 std::string Written(const std::string& subscript) {
   std::string text;
-  for (char label : subscript) text += label == kEllipsis ? std::string("...") : std::string(1, label);
+  for (char label : subscript)
+    text += label == kEllipsis ? std::string("...") : std::string(1, label);
   return text;
 }
 
@@ -58,25 +61,30 @@ std::string ImpliedOutput(const std::vector<std::string>& inputs) {
 
 EinsumEquation ParseAnyEquation(std::string_view text) {
   std::string equation;
-  std::copy_if(text.begin(), text.end(), std::back_inserter(equation), [](char c) { return c != ' '; });
+  std::copy_if(text.begin(), text.end(), std::back_inserter(equation),
+               [](char c) { return c != ' '; });
   std::string_view left = equation;
   const size_t arrow = left.find("->");
   left = left.substr(0, arrow);
   EinsumEquation parsed;
   for (size_t begin = 0;;) {
     const size_t comma = left.find(',', begin);
-    parsed.inputs.push_back(ParseSubscript(left.substr(begin, comma == std::string_view::npos ? comma : comma - begin), text));
+    parsed.inputs.push_back(ParseSubscript(
+        left.substr(begin, comma == std::string_view::npos ? comma : comma - begin), text));
     if (comma == std::string_view::npos) break;
     begin = comma + 1;
   }
-  parsed.output =
-      arrow == std::string_view::npos ? ImpliedOutput(parsed.inputs) : ParseSubscript(std::string_view(equation).substr(arrow + 2), text);
+  parsed.output = arrow == std::string_view::npos
+                      ? ImpliedOutput(parsed.inputs)
+                      : ParseSubscript(std::string_view(equation).substr(arrow + 2), text);
   std::set<char> seen;
   for (char label : parsed.output) {
     if (!seen.insert(label).second) Reject(text, "the result has a label more than once");
-    const bool known = std::any_of(parsed.inputs.begin(), parsed.inputs.end(),
-                                   [label](const std::string& s) { return s.find(label) != std::string::npos; });
-    if (!known && label != kEllipsis) Reject(text, StrCat("the result has the label '", label, "', which no operand has"));
+    const bool known =
+        std::any_of(parsed.inputs.begin(), parsed.inputs.end(),
+                    [label](const std::string& s) { return s.find(label) != std::string::npos; });
+    if (!known && label != kEllipsis)
+      Reject(text, StrCat("the result has the label '", label, "', which no operand has"));
   }
   return parsed;
 }
@@ -93,14 +101,18 @@ Tensor Contract(const std::vector<Operand>& operands, const std::string& output)
     equation += (inputs.empty() ? "" : ",") + Written(operand.labels);
     inputs.push_back(operand.tensor);
   }
-  return OpBuilder("Einsum", {}).InList(inputs).Attr("equation", equation + "->" + Written(output)).Output();
+  return OpBuilder("Einsum", {})
+      .InList(inputs)
+      .Attr("equation", equation + "->" + Written(output))
+      .Output();
 }
 
-// Chooses pairs greedily: first that whose result is smallest beside its operands, pairs with a common label before others. Unknown
-// sizes count as 1.
+// Chooses pairs greedily: first that whose result is smallest beside its operands, pairs with a
+// common label before others. Unknown sizes count as 1.
 class Contraction {
  public:
-  Contraction(std::vector<Operand> operands, std::string output) : operands_(std::move(operands)), output_(std::move(output)) {
+  Contraction(std::vector<Operand> operands, std::string output)
+      : operands_(std::move(operands)), output_(std::move(output)) {
     for (const Operand& operand : operands_) NoteSizes(operand);
   }
   Tensor Run() {
@@ -149,7 +161,8 @@ class Contraction {
     std::sort(labels.begin(), labels.end());
     labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
     std::erase_if(labels, [&](char label) { return later.find(label) == std::string::npos; });
-    std::stable_sort(labels.begin(), labels.end(), [this](char a, char b) { return SizeOf(a) < SizeOf(b); });
+    std::stable_sort(labels.begin(), labels.end(),
+                     [this](char a, char b) { return SizeOf(a) < SizeOf(b); });
     return labels;
   }
   std::pair<size_t, size_t> BestPair() const {
@@ -159,7 +172,8 @@ class Contraction {
       for (size_t j = i + 1; j < operands_.size(); ++j) {
         const std::string &a = operands_[i].labels, &b = operands_[j].labels;
         const bool apart = a.find_first_of(b) == std::string::npos;
-        const std::pair<bool, double> cost = {apart, SizeOf(ResultOf(i, j)) - SizeOf(a) - SizeOf(b)};
+        const std::pair<bool, double> cost = {apart,
+                                              SizeOf(ResultOf(i, j)) - SizeOf(a) - SizeOf(b)};
         if (cost < best_cost) {
           best_cost = cost;
           best = {i, j};
@@ -176,10 +190,12 @@ class Contraction {
 
 }  // namespace
 
-Tensor Einsum(std::string_view equation_text, const std::vector<Input>& inputs, const NameOptions& options) {
+Tensor Einsum(std::string_view equation_text, const std::vector<Input>& inputs,
+              const NameOptions& options) {
   const EinsumEquation equation = ParseAnyEquation(equation_text);
   if (equation.inputs.size() != inputs.size()) {
-    Reject(equation_text, StrCat(inputs.size(), " operands are given, ", equation.inputs.size(), " wanted"));
+    Reject(equation_text,
+           StrCat(inputs.size(), " operands are given, ", equation.inputs.size(), " wanted"));
   }
   DataType dtype = kInvalidType;
   const Input* first = &inputs[0];

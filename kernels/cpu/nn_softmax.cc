@@ -10,52 +10,15 @@
 
 #include "kernels/cpu/register.h"
 #include "kernels/cpu/row_math.h"
+#include "kernels/cpu/widen.h"
 #include "src/core/strings.h"
 
 namespace weft {
 namespace {
 
-// The type that rows of T are computed in.
-template <typename T>
-using Wide = std::conditional_t<std::is_same_v<T, double>, double, float>;
-
 // A rough cost of one logit, in nanoseconds.
 template <typename T>
 constexpr double kLogitCost = std::is_same_v<T, double> ? 8.0 : 1.5;
-
-template <typename To, typename From>
-void ConvertRun(const From* from, int64_t n, To* to) {
-  for (int64_t i = 0; i < n; ++i) to[i] = To(from[i]);
-}
-
-// `x` as Wide<T>: itself, or a converted copy kept in *storage.
-template <typename T>
-absl::StatusOr<const Wide<T>*> Widened(KernelContext& ctx, const Array& x, Array* storage) {
-  if constexpr (std::is_same_v<T, Wide<T>>) {
-    return x.data<T>();
-  } else {
-    WEFT_ASSIGN_OR_RETURN(*storage, ctx.AllocateTemp(dtype_of<Wide<T>>, x.shape()));
-    ConvertRun(x.data<T>(), x.num_elements(), storage->mutable_data<Wide<T>>());
-    return storage->data<Wide<T>>();
-  }
-}
-
-// Where rows of Wide<T> for the output `y` are written: into y, or into *storage, from where
-// Narrow copies them.
-template <typename T>
-absl::StatusOr<Wide<T>*> WideOutput(KernelContext& ctx, Array* y, Array* storage) {
-  if constexpr (std::is_same_v<T, Wide<T>>) {
-    return y->mutable_data<T>();
-  } else {
-    WEFT_ASSIGN_OR_RETURN(*storage, ctx.AllocateTemp(dtype_of<Wide<T>>, y->shape()));
-    return storage->mutable_data<Wide<T>>();
-  }
-}
-template <typename T>
-void Narrow(const Array& storage, Array* y) {
-  if constexpr (!std::is_same_v<T, Wide<T>>)
-    ConvertRun(storage.data<Wide<T>>(), y->num_elements(), y->mutable_data<T>());
-}
 
 // e^(x - max) / sum: no logit overflows, and the largest contributes 1 to the sum.
 template <typename W>
@@ -79,9 +42,10 @@ absl::Status SoftmaxKernel(KernelContext& ctx) {
   }
   WEFT_ASSIGN_OR_RETURN(Array * y, ctx.ForwardOrAllocate({0}, 0, logits.shape()));
   if (logits.num_elements() == 0) return absl::OkStatus();
-  Array wide_x, wide_y;
-  WEFT_ASSIGN_OR_RETURN(const Wide<T>* in, Widened<T>(ctx, logits, &wide_x));
-  WEFT_ASSIGN_OR_RETURN(Wide<T> * out, WideOutput<T>(ctx, y, &wide_y));
+  WEFT_ASSIGN_OR_RETURN(const Array wide_x, WidenArray<T>(ctx, logits));
+  WEFT_ASSIGN_OR_RETURN(Array wide_y, WideOutput<T>(ctx, *y));
+  const Wide<T>* in = wide_x.data<Wide<T>>();
+  Wide<T>* out = wide_y.mutable_data<Wide<T>>();
   const int64_t n = logits.dim(logits.rank() - 1);
   ctx.ParallelFor(logits.num_elements() / n, static_cast<double>(n) * kLogitCost<T>,
                   [=](int64_t begin, int64_t end) {
@@ -92,7 +56,7 @@ absl::Status SoftmaxKernel(KernelContext& ctx) {
                         SoftmaxRow(in + row * n, n, out + row * n);
                     }
                   });
-  Narrow<T>(wide_y, y);
+  NarrowInto<T>(wide_y, y);
   return absl::OkStatus();
 }
 
@@ -165,11 +129,12 @@ absl::Status SoftmaxCrossEntropy(KernelContext& ctx) {
   std::string why;
   if (!Shape::Make({{m.rows, m.columns}}, &full, &why)) return ctx.InvalidArgument(why);
   WEFT_ASSIGN_OR_RETURN(Array * backprop, ctx.AllocateOutput(1, full));
-  Array wide_x, wide_labels, wide_loss, wide_backprop;
-  WEFT_ASSIGN_OR_RETURN(const W* x, Widened<T>(ctx, logits, &wide_x));
-  WEFT_ASSIGN_OR_RETURN(const W* p, Widened<T>(ctx, labels, &wide_labels));
-  WEFT_ASSIGN_OR_RETURN(W * l, WideOutput<T>(ctx, loss, &wide_loss));
-  WEFT_ASSIGN_OR_RETURN(W * b, WideOutput<T>(ctx, backprop, &wide_backprop));
+  WEFT_ASSIGN_OR_RETURN(const Array wide_x, WidenArray<T>(ctx, logits));
+  WEFT_ASSIGN_OR_RETURN(const Array wide_labels, WidenArray<T>(ctx, labels));
+  WEFT_ASSIGN_OR_RETURN(Array wide_loss, WideOutput<T>(ctx, *loss));
+  WEFT_ASSIGN_OR_RETURN(Array wide_backprop, WideOutput<T>(ctx, *backprop));
+  const W *x = wide_x.data<W>(), *p = wide_labels.data<W>();
+  W *l = wide_loss.mutable_data<W>(), *b = wide_backprop.mutable_data<W>();
   if (m.columns == 0) {
     std::fill_n(l, m.rows, W(0));
   } else {
@@ -186,8 +151,8 @@ absl::Status SoftmaxCrossEntropy(KernelContext& ctx) {
           }
         });
   }
-  Narrow<T>(wide_loss, loss);
-  Narrow<T>(wide_backprop, backprop);
+  NarrowInto<T>(wide_loss, loss);
+  NarrowInto<T>(wide_backprop, backprop);
   return absl::OkStatus();
 }
 
@@ -241,18 +206,19 @@ absl::Status SparseSoftmaxCrossEntropy(KernelContext& ctx) {
   WEFT_RETURN_IF_ERROR(CheckLabels<L>(ctx, labels, n));
   WEFT_ASSIGN_OR_RETURN(Array * loss, ctx.AllocateOutput(0, labels.shape()));
   WEFT_ASSIGN_OR_RETURN(Array * backprop, ctx.ForwardOrAllocate({0}, 1, logits.shape()));
-  Array wide_x, wide_loss, wide_backprop;
-  WEFT_ASSIGN_OR_RETURN(const W* x, Widened<T>(ctx, logits, &wide_x));
-  WEFT_ASSIGN_OR_RETURN(W * l, WideOutput<T>(ctx, loss, &wide_loss));
-  WEFT_ASSIGN_OR_RETURN(W * b, WideOutput<T>(ctx, backprop, &wide_backprop));
+  WEFT_ASSIGN_OR_RETURN(const Array wide_x, WidenArray<T>(ctx, logits));
+  WEFT_ASSIGN_OR_RETURN(Array wide_loss, WideOutput<T>(ctx, *loss));
+  WEFT_ASSIGN_OR_RETURN(Array wide_backprop, WideOutput<T>(ctx, *backprop));
+  const W* x = wide_x.data<W>();
+  W *l = wide_loss.mutable_data<W>(), *b = wide_backprop.mutable_data<W>();
   const L* label = labels.data<L>();
   ctx.ParallelFor(logits.dim(0), static_cast<double>(n) * kLogitCost<T>,
                   [=](int64_t begin, int64_t end) {
                     for (int64_t i = begin; i < end; ++i)
                       l[i] = SparseCrossEntropyRow(x + i * n, label[i], n, b + i * n);
                   });
-  Narrow<T>(wide_loss, loss);
-  Narrow<T>(wide_backprop, backprop);
+  NarrowInto<T>(wide_loss, loss);
+  NarrowInto<T>(wide_backprop, backprop);
   return absl::OkStatus();
 }
 

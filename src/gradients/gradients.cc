@@ -14,21 +14,29 @@
 #include "src/core/strings.h"
 #include "src/gradients/gradient_nodes.h"
 #include "src/graph/graph_impl.h"
+#include "weft/ops/basic.h"
 
 namespace weft {
 namespace {
 
+// The rule of a node, or nullptr if no gradient flows through it. *known is false if nobody has
+// said what its gradient is.
 const GradientFn* FindRule(const Node& node, bool* known) {
   *known = true;
+  if (node.inputs.empty()) return nullptr;
+  const OpDef* def = node.def;
   if (const std::string* name = node.FindAttrOf<std::string>("_gradient_op_type")) {
-    const GradientFn* fn = node.graph->registry().FindGradient(*name);
-    if (!fn && &node.graph->registry() != &OpRegistry::Global())
-      fn = OpRegistry::Global().FindGradient(*name);
-    *known = fn != nullptr;
-    return fn;
+    const OpRegistry* const registries[] = {&node.graph->registry(), &OpRegistry::Global()};
+    for (const OpRegistry* registry : registries) {
+      if (const GradientFn* fn = registry->FindGradient(*name)) return fn;
+    }
+    // The rule of another op type.
+    def = node.graph->registry().Find(*name);
+    *known = def != nullptr;
+    if (!def) return nullptr;
   }
-  if (node.def->gradient()) return &node.def->gradient();
-  *known = !node.def->no_gradient().empty();
+  if (def->gradient()) return &def->gradient();
+  *known = !def->no_gradient().empty();
   return nullptr;
 }
 
@@ -41,8 +49,8 @@ class RuleContext final : public GradientContext {
   Operation op() const override { return Operation(node_); }
   Tensor dy(int i) override {
     Grad& g = dys_[static_cast<size_t>(i)];
-    if (g.none()) g = ZerosLike(output(i));
-    if (g.is_slices()) g = ToDense(*this, g.slices());
+    if (g.none()) g = ZeroGradient(*this, output(i));
+    if (g.is_slices()) g = ToDense(*this, op().graph(), g.slices());
     return g.tensor();
   }
   const Grad& dy_raw(int i) const override { return dys_[static_cast<size_t>(i)]; }
@@ -74,17 +82,12 @@ class Differentiator {
   std::vector<Grad> Run() {
     std::lock_guard lock(graph_.impl().mu());
     GraphScope use(graph_);
-    NameScope scope(options_.name, graph_);
-    StartWithYs();
-    CountPending();
-    FindStops();
-    while (!queue_.empty()) {
-      Node* node = queue_.front();
-      queue_.pop_front();
-      Visit(node);
-      for (const Tensor& in : node->inputs) {
-        if (--pending_[in.node()] == 0) queue_.push_back(in.node());
-      }
+    {
+      NameScope scope(options_.name.empty() ? "gradients" : options_.name, graph_);
+      StartWithYs();
+      CountPending();
+      FindStops();
+      VisitAll();
     }
     std::vector<Grad> result;
     for (const Tensor& x : xs_) result.push_back(Result(x));
@@ -97,40 +100,64 @@ class Differentiator {
 
   void StartWithYs() {
     for (size_t i = 0; i < ys_.size(); ++i) {
-      const Tensor& y = ys_[i];
-      Tensor given = i < options_.grad_ys.size() ? options_.grad_ys[i] : Tensor();
-      if (given.valid()) {
-        if (RemoveRef(given.dtype()) != RemoveRef(y.dtype())) {
-          ThrowError(Code::kInvalidArgument,
-                     StrCat("Gradients: grad_ys[", i, "] has dtype ", DTypeName(given.dtype()),
-                            ", y '", y.name(), "' has ", DTypeName(y.dtype())));
-        }
-        if (!given.shape().IsCompatibleWith(y.shape())) {
-          ThrowError(Code::kInvalidArgument,
-                     StrCat("Gradients: grad_ys[", i, "] has shape ", given.shape().ToString(),
-                            ", y '", y.name(), "' has ", y.shape().ToString()));
-        }
-      } else {
-        if (IsComplex(y.dtype())) {
-          ThrowError(Code::kInvalidArgument,
-                     StrCat("Gradients of complex tensors ('", y.name(),
-                            "') must set grad_ys (y.dtype = ", DTypeName(y.dtype()), ")"));
-        }
-        std::optional<ColocateWith> colocate;
-        if (options_.colocate_gradients_with_ops) colocate.emplace(y.op());
-        given = Ones(y, StrCat("grad_ys_", i));
-      }
-      Receive(y, given);
+      std::optional<ColocateWith> colocate;
+      if (options_.colocate_gradients_with_ops) colocate.emplace(ys_[i].op());
+      Receive(ys_[i], StartOf(i));
     }
   }
 
-  Tensor Ones(const Tensor& y, const std::string& name) {
-    Tensor shape = nodes_.Shape(y);
+  // The gradient that y number i begins with.
+  Tensor StartOf(size_t i) {
+    const Tensor& y = ys_[i];
+    const std::string name = StrCat("grad_ys_", i);
+    const Tensor given = i < options_.grad_ys.size() ? options_.grad_ys[i] : Tensor();
+    if (given.valid()) {
+      CheckGiven(i, given);
+      const Tensor start = nodes_.Op("Identity", {given}, {}, name);
+      Check();
+      return start;
+    }
+    if (IsComplex(RemoveRef(y.dtype()))) {
+      ThrowError(Code::kInvalidArgument,
+                 StrCat("Gradients of complex tensors ('", y.name(),
+                        "') must set grad_ys (y.dtype = ", DTypeName(y.dtype()), ")"));
+    }
+    const Tensor shape = nodes_.Shape(y);
     NameScope scope(name, graph_);
-    Tensor one = nodes_.ConstOf(RemoveRef(y.dtype()), 1);
-    Tensor ones = nodes_.Op("Fill", {shape, one}, {}, scope.name());
+    const Tensor one = nodes_.ConstOf(RemoveRef(y.dtype()), 1);
+    const Tensor ones = nodes_.Op("Fill", {shape, one}, {}, scope.name());
     Check();
     return ones;
+  }
+
+  void CheckGiven(size_t i, const Tensor& given) const {
+    const Tensor& y = ys_[i];
+    // The gradient by a handle is one by the variable's value.
+    const bool is_handle = RemoveRef(y.dtype()) == kResource;
+    if (is_handle ? given.dtype() == kResource : RemoveRef(given.dtype()) != RemoveRef(y.dtype())) {
+      ThrowError(Code::kInvalidArgument,
+                 StrCat("Gradients: grad_ys[", i, "] has dtype ", DTypeName(given.dtype()), ", y '",
+                        y.name(), "' has ", DTypeName(y.dtype())));
+    }
+    if (is_handle) return;
+    // Rules that multiply take a gradient that broadcasts to y.
+    const absl::StatusOr<PartialShape> both = shape::BroadcastShapes(given.shape(), y.shape());
+    if (!both.ok() || !both->IsCompatibleWith(y.shape())) {
+      ThrowError(Code::kInvalidArgument,
+                 StrCat("Gradients: grad_ys[", i, "] has shape ", given.shape().ToString(), ", y '",
+                        y.name(), "' has ", y.shape().ToString()));
+    }
+  }
+
+  void VisitAll() {
+    while (!queue_.empty()) {
+      Node* node = queue_.front();
+      queue_.pop_front();
+      Visit(node);
+      for (const Tensor& in : node->inputs) {
+        if (--pending_[in.node()] == 0) queue_.push_back(in.node());
+      }
+    }
   }
 
   void Receive(const Tensor& t, Grad g) {
@@ -149,9 +176,9 @@ class Differentiator {
       queue.pop_front();
       if (!reached.insert(n).second) continue;
       for (Node* consumer : n->consumers) {
-        const bool through = std::any_of(
-            consumer->inputs.begin(), consumer->inputs.end(),
-            [&](const Tensor& in) { return in.node() == n && IsDifferentiable(in.dtype()); });
+        const bool through =
+            std::any_of(consumer->inputs.begin(), consumer->inputs.end(),
+                        [&](const Tensor& in) { return in.node() == n && IsTrainable(in); });
         if (through) queue.push_back(consumer);
       }
     }
@@ -190,8 +217,7 @@ class Differentiator {
 
   void Visit(Node* node) {
     std::optional<ColocateWith> colocate;
-    if (options_.colocate_gradients_with_ops)
-      colocate.emplace(Operation(node), /*ignore_existing=*/true);
+    if (options_.colocate_gradients_with_ops) colocate.emplace(Operation(node));
     auto it = received_.find(node);
     if (it == received_.end()) return;
     std::vector<Grad> dys(static_cast<size_t>(node->num_outputs()));
@@ -199,12 +225,10 @@ class Differentiator {
     it->second.resize(dys.size());
     for (size_t i = 0; i < dys.size(); ++i) {
       std::vector<Grad>& list = it->second[i];
-      std::erase_if(list, [](const Grad& g) { return g.none(); });
-      if (list.size() > 1) list = {Aggregate(*node, list)};
+      if (list.size() > 1) list = {AddUp(graph_, list, options_.aggregation_method, node->name)};
       if (!list.empty()) dys[i] = list[0];
       any |= !dys[i].none();
     }
-    Check();
     if (!any || stops_.contains(node)) return;
     bool known = true;
     const GradientFn* rule = FindRule(*node, &known);
@@ -216,10 +240,10 @@ class Differentiator {
     }
     if (!rule) return;
     for (size_t i = 0; i < dys.size(); ++i) {
-      const DataType t = RemoveRef(node->output_types[i]);
-      if (dys[i].none() && IsDifferentiable(t) && t != kResource && t != kVariant)
-        dys[i] = nodes_.ZerosLike(Tensor(node, static_cast<int>(i)));
+      const Tensor output(node, static_cast<int>(i));
+      if (dys[i].none() && IsTrainable(output)) dys[i] = ZeroGradient(nodes_, output);
     }
+    Check();
     ApplyRule(node, *rule, std::move(dys));
   }
 
@@ -237,87 +261,27 @@ class Differentiator {
     std::vector<Grad>& dxs = context.dxs();
     const auto count =
         std::count_if(dxs.begin(), dxs.end(), [](const Grad& g) { return !g.none(); });
-    if (options_.gate_gradients && count > 1) Gate(&dxs);
+    if (options_.gate_gradients && count > 1) WaitForAll(graph_, &dxs);
     for (size_t i = 0; i < dxs.size(); ++i) {
       if (dxs[i].none()) continue;
       const Tensor& in = node->inputs[i];
-      if (!dxs[i].is_slices() && RemoveRef(in.dtype()) != kResource &&
-          RemoveRef(in.dtype()) != kVariant) {
-        ThrowIfError(WithNode(graph_.impl().SetShape(dxs[i].tensor(), in.shape()), node->name,
-                              node->type()));
-      }
+      if (!dxs[i].is_slices() && RemoveRef(in.dtype()) != kResource)
+        TakeShape(*node, i, dxs[i].tensor());
       Receive(in, dxs[i]);
     }
   }
 
-  // control_flow_ops.tuple: each gradient waits for all of them.
-  void Gate(std::vector<Grad>* dxs) {
-    NameScope scope("tuple", graph_);
-    std::vector<Operation> all;
-    for (const Grad& g : *dxs) {
-      if (!g.none()) all.push_back(g.is_slices() ? g.slices().values.op() : g.tensor().op());
-    }
-    const Operation gate = nodes_.AddOperation("NoOp", {}, {}, "group_deps", all);
-    Check();
-    for (Grad& g : *dxs) {
-      if (g.none()) continue;
-      Tensor t = g.is_slices() ? g.slices().values : g.tensor();
-      ColocateWith colocate(t.op());
-      Operation wait = nodes_.AddOperation("Identity", {t}, {}, "control_dependency", {gate});
-      Check();
-      if (g.is_slices())
-        g = IndexedSlices{wait.output(0), g.slices().indices, g.slices().dense_shape};
-      else
-        g = wait.output(0);
-    }
-  }
-
-  Grad Aggregate(const Node& node, const std::vector<Grad>& list) {
-    const bool dense =
-        std::none_of(list.begin(), list.end(), [](const Grad& g) { return g.is_slices(); });
-    if (!dense) return AggregateSlices(list);
-    std::vector<Tensor> tensors;
-    for (const Grad& g : list) tensors.push_back(g.tensor());
-    if (options_.aggregation_method == AggregationMethod::kExperimentalTree) {
-      NameScope scope(node.name + "_gradient_sum", graph_);
-      Tensor sum = tensors[0];
-      for (size_t i = 1; i + 1 < tensors.size(); ++i) sum = nodes_.Add(sum, tensors[i]);
-      return nodes_.Op("AddV2", {sum, tensors.back()}, {}, "add_n");
-    }
-    return nodes_.Op("AddN", tensors);
-  }
-
-  Grad AggregateSlices(const std::vector<Grad>& list) {
-    std::vector<Tensor> values, indices;
-    Tensor dense_shape;
-    for (const Grad& g : list) {
-      const IndexedSlices s = g.is_slices() ? g.slices() : ToSlices(g.tensor());
-      values.push_back(s.values);
-      indices.push_back(s.indices);
-      if (!dense_shape.valid()) dense_shape = s.dense_shape;
-    }
-    // Indices of mixed widths meet as int64.
-    const bool wide = std::any_of(indices.begin(), indices.end(),
-                                  [](const Tensor& t) { return t.dtype() == kInt64; });
-    if (wide) {
-      for (Tensor& t : indices) t = nodes_.Cast(t, kInt64);
-    }
-    auto concat = [&](std::vector<Tensor> parts) {
-      parts.push_back(nodes_.ConstInt(0, "concat/axis"));
-      return nodes_.Op("ConcatV2", parts, {}, "concat");
-    };
-    const Tensor all_values = concat(values);
-    return IndexedSlices{all_values, concat(indices), dense_shape};
-  }
-
-  IndexedSlices ToSlices(const Tensor& t) {
-    Tensor shape = nodes_.Shape(t);
-    Tensor rows =
-        nodes_.Op("StridedSlice",
-                  {shape, nodes_.ConstInts({0}), nodes_.ConstInts({1}), nodes_.ConstInts({1})},
-                  {{"shrink_axis_mask", 1}});
-    Tensor range = nodes_.Op("Range", {nodes_.ConstInt(0), rows, nodes_.ConstInt(1)});
-    return {t, range, shape};
+  // A gradient has the shape of what it is the gradient of.
+  void TakeShape(const Node& node, size_t i, const Tensor& dx) {
+    const Tensor& in = node.inputs[i];
+    if (graph_.impl().SetShape(dx, in.shape()).ok()) return;
+    ThrowError(
+        Code::kInvalidArgument,
+        StrCat("Incompatible shapes between op input and calculated input gradient. Forward "
+               "operation: ",
+               node.name, ". Input index: ", i, ". Original input shape: ", in.shape().ToString(),
+               ". Calculated input gradient shape: ", dx.shape().ToString()),
+        node.name, node.type());
   }
 
   Grad Result(const Tensor& x) {
@@ -325,11 +289,12 @@ class Differentiator {
     const size_t i = static_cast<size_t>(x.index());
     if (it != received_.end() && i < it->second.size() && !it->second[i].empty()) {
       std::vector<Grad>& list = it->second[i];
-      if (list.size() > 1) list = {Aggregate(*x.node(), list)};
+      if (list.size() > 1)
+        list = {AddUp(graph_, list, options_.aggregation_method, x.node()->name)};
       return list[0];
     }
-    if (options_.unconnected_gradients == UnconnectedGradients::kZero) return nodes_.ZerosLike(x);
-    return {};
+    if (options_.unconnected_gradients == UnconnectedGradients::kNone) return {};
+    return RemoveRef(x.dtype()) == kResource ? ZeroGradient(nodes_, x) : Grad(ZerosLike(x));
   }
 
   const std::vector<Tensor>& ys_;
@@ -368,8 +333,9 @@ Tensor DenseGradient(const Grad& g) {
   if (g.none())
     ThrowError(Code::kInvalidArgument, "DenseGradient: there is no gradient (no path from y to x)");
   if (!g.is_slices()) return g.tensor();
-  GraphNodes nodes(g.slices().values.node()->graph);
-  Tensor t = ToDense(nodes, g.slices());
+  const Graph graph = g.slices().values.graph();
+  GraphNodes nodes(&graph.impl());
+  Tensor t = ToDense(nodes, graph, g.slices());
   ThrowIfError(nodes.status());
   return t;
 }

@@ -15,7 +15,7 @@ TEST(Pack, Values) {
       .Out(F32({{1, 3}, {2, 4}}))
       .RunEverywhere();
   OpCase("Pack").In(Str("a")).In(Str("b")).In(Str("c")).Out(Str({"a", "b", "c"})).RunEverywhere();
-  OpCase("Pack").In(I64({7})).Attr("axis", 1).Out(I64({{7}})).RunEverywhere();
+  OpCase("Pack").In(I64({7})).Attr("axis", 1).Out(I64(Shape({1, 1}), {7})).RunEverywhere();
   OpCase("Pack")
       .In(F32({1}))
       .In(F32({1, 2}))
@@ -69,16 +69,16 @@ TEST(Concat, Values) {
       .Out(F32({{1, 2}, {3, 4}, {5, 6}}))
       .RunEverywhere();
   OpCase("ConcatV2")
-      .In(I64({{1}, {2}}))
+      .In(I64(Shape({2, 1}), {1, 2}))
       .In(I64({{3, 4}, {5, 6}}))
       .In(I64(-1))
       .Out(I64({{1, 3, 4}, {2, 5, 6}}))
       .RunEverywhere();
   OpCase("Concat")
       .In(I32(1))
-      .In(Str({{"a"}, {"b"}}))
-      .In(Str({{"c"}, {"d"}}))
-      .Out(Str({{"a", "c"}, {"b", "d"}}))
+      .In(Str(Shape({2, 1}), {"a", "b"}))
+      .In(Str(Shape({2, 1}), {"c", "d"}))
+      .Out(Str(Shape({2, 2}), {"a", "c", "b", "d"}))
       .RunEverywhere();
   OpCase("ConcatV2")
       .In(F32(Shape({0, 2}), {}))
@@ -98,9 +98,9 @@ TEST(Concat, BadInput) {
   const auto error = [](Array a, Array b, Array axis, const char* text) {
     OpCase("ConcatV2").In(a).In(b).In(axis).ExpectRunError(Code::kInvalidArgument, text);
   };
-  error(F32({1}), F32({{1}}), I32(0),
+  error(F32({1}), F32(Shape({1, 1}), {1}), I32(0),
         "Ranks of all input tensors should match: shape[0] = [1] vs. shape[1] = [1,1]");
-  error(F32({{1, 2}}), F32({{1}}), I32(0),
+  error(F32({{1, 2}}), F32(Shape({1, 1}), {1}), I32(0),
         "Dimension 1 in both shapes must be equal: shape[0] = [1,2] vs. shape[1] = [1,1]");
   error(F32({1}), F32({1}), I32(1), "in the range [-1, 1), but got 1");
   error(F32({1}), F32({1}), I32({0, 1}),
@@ -210,10 +210,10 @@ TEST(Split, Values) {
       .RunEverywhere();
   OpCase("Split")
       .In(I32(-2))
-      .In(Str({{"a"}, {"b"}}))
+      .In(Str(Shape({2, 1}), {"a", "b"}))
       .Attr("num_split", 2)
-      .Out(Str({{"a"}}))
-      .Out(Str({{"b"}}))
+      .Out(Str(Shape({1, 1}), {"a"}))
+      .Out(Str(Shape({1, 1}), {"b"}))
       .RunEverywhere();
   OpCase("Split").In(I32(0)).In(F32({1, 2})).Attr("num_split", 1).Out(F32({1, 2})).RunEverywhere();
   OpCase("Split")
@@ -269,7 +269,7 @@ TEST(SplitV, Values) {
       .In(I32(1))
       .Attr("num_split", 2)
       .Out(F32({{1, 2}}))
-      .Out(F32({{3}}))
+      .Out(F32(Shape({1, 1}), {3}))
       .RunEverywhere();
   OpCase("SplitV")
       .In(F32({1, 2, 3}))

@@ -15,7 +15,7 @@ TEST(Fill, Values) {
   OpCase("Fill").In(I32({-1})).In(F32(3)).ExpectRunError(Code::kInvalidArgument,
                                                          "Dimension -1 must be >= 0");
   OpCase("Fill")
-      .In(I32({{1}}))
+      .In(I32(Shape({1, 1}), {1}))
       .In(F32(3))
       .ExpectRunError(Code::kInvalidArgument, "must represent a vector");
   OpCase("Fill").In(I64({INT64_MAX, 4})).In(F32(3)).ExpectRunError(Code::kInvalidArgument, "");
@@ -105,7 +105,7 @@ TEST(Empty, InitIsZero) {
       .In(I32({2, 1}))
       .Attr("dtype", kFloat32)
       .Attr("init", true)
-      .Out(F32({{0}, {0}}))
+      .Out(F32(Shape({2, 1}), {0, 0}))
       .RunEverywhere();
   OpCase("Empty")
       .In(I32({2}))

@@ -10,7 +10,11 @@ TEST(Reshape, Values) {
       .In(I32({2, 3}))
       .Out(F32({{1, 2, 3}, {4, 5, 6}}))
       .RunEverywhere();
-  OpCase("Reshape").In(Str({{"a", "b"}})).In(I64({-1})).Out(Str({"a", "b"})).RunEverywhere();
+  OpCase("Reshape")
+      .In(Str(Shape({1, 2}), {"a", "b"}))
+      .In(I64({-1}))
+      .Out(Str({"a", "b"}))
+      .RunEverywhere();
   OpCase("Reshape").In(F32({7})).In(I32(Shape({0}), {})).Out(F32(7)).RunEverywhere();
   OpCase("Reshape")
       .In(F32(Shape({0, 3}), {}))
@@ -45,7 +49,7 @@ TEST(Reshape, BadSizes) {
   error(I32({-2}), "Size 0 must be non-negative, not -2");
   error(I32({2}), "a tensor with 3 values, but the requested shape has 2");
   error(I32({2, -1}), "requires a multiple of 2");
-  error(I32({{3}}), "must be 1-D, not [1,1]");
+  error(I32(Shape({1, 1}), {3}), "must be 1-D, not [1,1]");
   error(I64({INT64_MAX, INT64_MAX}), "too many elements");
   OpCase("Reshape")
       .In(F32(Shape({0, 3}), {}))
@@ -60,10 +64,15 @@ TEST(Shape, Values) {
       .Attr("out_type", kInt64)
       .Out(I64(weft::Shape({0}), {}))
       .RunEverywhere();
-  OpCase("ShapeN").In(F32({1, 2})).In(F32({{1}})).Out(I32({2})).Out(I32({1, 1})).RunEverywhere();
+  OpCase("ShapeN")
+      .In(F32({1, 2}))
+      .In(F32(Shape({1, 1}), {1}))
+      .Out(I32({2}))
+      .Out(I32({1, 1}))
+      .RunEverywhere();
   OpCase("Size").In(F32({{1, 2, 3}})).Out(I32(3)).RunEverywhere();
   OpCase("Size").In(F32(4)).Attr("out_type", kInt64).Out(I64(1)).RunEverywhere();
-  OpCase("Rank").In(Str({{"a"}})).Out(I32(2)).RunEverywhere();
+  OpCase("Rank").In(Str(Shape({1, 1}), {"a"})).Out(I32(2)).RunEverywhere();
 }
 
 TEST(Shape, Shapes) {
@@ -76,8 +85,8 @@ TEST(Shape, Shapes) {
 
 TEST(ExpandDims, Values) {
   OpCase("ExpandDims").In(F32({1, 2})).In(I32(0)).Out(F32({{1, 2}})).RunEverywhere();
-  OpCase("ExpandDims").In(F32({1, 2})).In(I64(-1)).Out(F32({{1}, {2}})).RunEverywhere();
-  OpCase("ExpandDims").In(F32({1, 2})).In(I32({1})).Out(F32({{1}, {2}})).RunEverywhere();
+  OpCase("ExpandDims").In(F32({1, 2})).In(I64(-1)).Out(F32(Shape({2, 1}), {1, 2})).RunEverywhere();
+  OpCase("ExpandDims").In(F32({1, 2})).In(I32({1})).Out(F32(Shape({2, 1}), {1, 2})).RunEverywhere();
   OpCase("ExpandDims")
       .In(F32({1, 2}))
       .In(I32(2))
@@ -168,7 +177,7 @@ TEST(IdentityN, ValuesAndShapes) {
 
 TEST(BroadcastTo, Values) {
   OpCase("BroadcastTo")
-      .In(F32({{1}, {2}}))
+      .In(F32(Shape({2, 1}), {1, 2}))
       .In(I32({2, 3}))
       .Out(F32({{1, 1, 1}, {2, 2, 2}}))
       .RunEverywhere();

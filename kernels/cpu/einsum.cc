@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Einsum: each operand is brought into the form of a stack of matrices - copied only where its own layout is none already -, the stacks
-// are multiplied, and the result's dimensions are put where the equation wants them.
+// Einsum: each operand is brought into the form of a stack of matrices - copied only where its own
+// layout is none already -, the stacks are multiplied, and the result's dimensions are put where
+// the equation wants them.
 #include <algorithm>
 #include <atomic>
 #include <map>
@@ -21,14 +22,18 @@ namespace {
 using cpu::GemmArgs;
 using cpu::MatrixOp;
 
-// A label of the equation, or one of the dimensions that an ellipsis stands for, counted from the last: kFirstEllipsisLabel is the last.
+// A label of the equation, or one of the dimensions that an ellipsis stands for, counted from the
+// last: kFirstEllipsisLabel is the last.
 using Label = int;
 constexpr Label kFirstEllipsisLabel = 256;
 
 using Labels = std::vector<Label>;
-bool Has(const Labels& labels, Label label) { return std::find(labels.begin(), labels.end(), label) != labels.end(); }
+bool Has(const Labels& labels, Label label) {
+  return std::find(labels.begin(), labels.end(), label) != labels.end();
+}
 
-// An operand or the result as a function of labels. A label that comes twice (a diagonal) has the sum of the strides.
+// An operand or the result as a function of labels. A label that comes twice (a diagonal) has the
+// sum of the strides.
 struct View {
   struct Dim {
     int64_t size = 1, stride = 0;
@@ -39,7 +44,8 @@ struct View {
   bool has_repeats = false;
 
   int64_t Size(const Labels& of) const {
-    return std::accumulate(of.begin(), of.end(), int64_t{1}, [this](int64_t n, Label l) { return n * dims.at(l).size; });
+    return std::accumulate(of.begin(), of.end(), int64_t{1},
+                           [this](int64_t n, Label l) { return n * dims.at(l).size; });
   }
 };
 
@@ -49,7 +55,8 @@ Labels DimensionLabels(const std::string& subscript, int rank) {
   const int covered = rank - static_cast<int>(subscript.size()) + 1;
   for (char c : subscript) {
     if (c != kEllipsis) labels.push_back(static_cast<unsigned char>(c));
-    for (int i = covered; c == kEllipsis && i > 0; --i) labels.push_back(kFirstEllipsisLabel + i - 1);
+    for (int i = covered; c == kEllipsis && i > 0; --i)
+      labels.push_back(kFirstEllipsisLabel + i - 1);
   }
   return labels;
 }
@@ -65,7 +72,8 @@ View MakeView(const Array& array, const std::string& subscript) {
     stride *= array.dim(static_cast<int>(d));
   }
   for (size_t d = 0; d < of_dims.size(); ++d) {
-    const auto [it, is_new] = v.dims.try_emplace(of_dims[d], View::Dim{array.dim(static_cast<int>(d)), 0});
+    const auto [it, is_new] =
+        v.dims.try_emplace(of_dims[d], View::Dim{array.dim(static_cast<int>(d)), 0});
     it->second.stride += strides[d];
     if (is_new) v.labels.push_back(of_dims[d]);
     v.has_repeats = v.has_repeats || !is_new;
@@ -73,7 +81,8 @@ View MakeView(const Array& array, const std::string& subscript) {
   return v;
 }
 
-// Takes away the ellipsis' dimensions of size 1: where the other operand has more, they are broadcast.
+// Takes away the ellipsis' dimensions of size 1: where the other operand has more, they are
+// broadcast.
 void DropBroadcast(View* v) {
   std::erase_if(v->labels, [v](Label l) {
     const bool drop = l >= kFirstEllipsisLabel && v->dims.at(l).size == 1;
@@ -97,7 +106,8 @@ CopyDims DenseFrom(const View& v, const Labels& order) {
 // True if the view's elements already lie one after the other in this order of labels.
 bool IsDense(const View& v, const Labels& order) {
   CopyDims dims = DenseFrom(v, order);
-  return std::all_of(dims.begin(), dims.end(), [](const CopyDim& d) { return d.size == 1 || d.dst_stride == d.src_stride; });
+  return std::all_of(dims.begin(), dims.end(),
+                     [](const CopyDim& d) { return d.size == 1 || d.dst_stride == d.src_stride; });
 }
 
 template <typename T>
@@ -121,6 +131,22 @@ struct SumOf<int64_t> {
   using type = uint64_t;
 };
 
+// The sum of `n` elements `stride` apart, in several interleaved sums.
+template <typename Sum, typename T>
+Sum SumRun(const T* x, int64_t n, int64_t stride) {
+  constexpr int64_t kLanes = 16;
+  Sum lanes[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int64_t j = 0; j < kLanes; ++j) lanes[j] += static_cast<Sum>(x[(i + j) * stride]);
+  }
+  for (int64_t j = 0; i < n; ++i, ++j) lanes[j] += static_cast<Sum>(x[i * stride]);
+  for (int64_t half_lanes = kLanes / 2; half_lanes > 0; half_lanes /= 2) {
+    for (int64_t j = 0; j < half_lanes; ++j) lanes[j] += lanes[j + half_lanes];
+  }
+  return lanes[0];
+}
+
 // out[kept...] = sum over the reduced dimensions.
 template <typename T>
 void SumOut(KernelContext& ctx, const View& v, const Labels& kept, const Labels& reduced, T* out) {
@@ -130,29 +156,42 @@ void SumOut(KernelContext& ctx, const View& v, const Labels& kept, const Labels&
   CopyDims outer = DenseFrom(v, kept);
   CopyDims inner = DenseFrom(v, reduced);
   CollapseCopy(&outer);
+  CollapseCopy(&inner);
   if (outer.empty()) outer.push_back({});
   const CopyDim row = outer.back();  // summed side by side
   outer.pop_back();
+  CopyDim run;  // added up at once if there is nothing side by side
+  if (row.size == 1 && !inner.empty()) {
+    run = inner.back();
+    inner.pop_back();
+  }
   const int64_t positions = CopyCount(inner);
-  ctx.ParallelFor(CopyCount(outer), 0.5 * static_cast<double>(row.size) * static_cast<double>(positions), [&](int64_t begin, int64_t end) {
-    CopyOdometer at(outer);
-    at.Seek(begin);
-    Sum sums[kBlock];
-    for (int64_t i = begin; i < end; ++i, at.Next()) {
-      for (int64_t j0 = 0; j0 < row.size; j0 += kBlock) {
-        const int64_t width = std::min(kBlock, row.size - j0);
-        std::fill_n(sums, width, Sum(0));
-        const T* from = in + at.src() + j0 * row.src_stride;
-        CopyOdometer position(inner);
-        for (int64_t p = 0; p < positions; ++p, position.Next()) {
-          const T* x = from + position.src();
-          for (int64_t j = 0; j < width; ++j) sums[j] += static_cast<Sum>(x[j * row.src_stride]);
-        }
-        T* to = out + at.dst() + j0;
-        for (int64_t j = 0; j < width; ++j) to[j] = T(sums[j]);
-      }
-    }
-  });
+  ctx.ParallelFor(CopyCount(outer),
+                  0.5 * static_cast<double>(row.size) * static_cast<double>(positions * run.size),
+                  [&](int64_t begin, int64_t end) {
+                    CopyOdometer at(outer);
+                    at.Seek(begin);
+                    Sum sums[kBlock];
+                    for (int64_t i = begin; i < end; ++i, at.Next()) {
+                      for (int64_t j0 = 0; j0 < row.size; j0 += kBlock) {
+                        const int64_t width = std::min(kBlock, row.size - j0);
+                        std::fill_n(sums, width, Sum(0));
+                        const T* from = in + at.src() + j0 * row.src_stride;
+                        CopyOdometer position(inner);
+                        for (int64_t p = 0; p < positions; ++p, position.Next()) {
+                          const T* x = from + position.src();
+                          if (width == 1) {
+                            sums[0] += SumRun<Sum>(x, run.size, run.src_stride);
+                            continue;
+                          }
+                          for (int64_t j = 0; j < width; ++j)
+                            sums[j] += static_cast<Sum>(x[j * row.src_stride]);
+                        }
+                        T* to = out + at.dst() + j0;
+                        for (int64_t j = 0; j < width; ++j) to[j] = T(sums[j]);
+                      }
+                    }
+                  });
 }
 
 // The view with its elements dense in the order `kept`, the other labels summed over.
@@ -185,17 +224,21 @@ struct Stack {
   bool transposed = false;  // [batch, inner, free], else [batch, free, inner]
 };
 template <typename T>
-absl::StatusOr<Stack> MakeStack(KernelContext& ctx, const View& v, const Labels& batch, const Labels& free, const Labels& inner) {
-  const Labels straight = Concat({&batch, &free, &inner}), flipped = Concat({&batch, &inner, &free});
+absl::StatusOr<Stack> MakeStack(KernelContext& ctx, const View& v, const Labels& batch,
+                                const Labels& free, const Labels& inner) {
+  const Labels straight = Concat({&batch, &free, &inner}),
+               flipped = Concat({&batch, &inner, &free});
   Stack s;
-  s.transposed = straight.size() == v.labels.size() && !v.has_repeats && !IsDense(v, straight) && IsDense(v, flipped);
+  s.transposed = straight.size() == v.labels.size() && !v.has_repeats && !IsDense(v, straight) &&
+                 IsDense(v, flipped);
   WEFT_ASSIGN_OR_RETURN(s.array, Densify<T>(ctx, v, s.transposed ? flipped : straight));
   return s;
 }
 
 // Puts `value`, dense in the order `labels`, into the result, whose repeated labels are diagonals.
 template <typename T>
-absl::Status Place(KernelContext& ctx, const Array& value, const Labels& labels, View& result, Array* output) {
+absl::Status Place(KernelContext& ctx, const Array& value, const Labels& labels, View& result,
+                   Array* output) {
   if (result.has_repeats) std::fill_n(output->mutable_data<T>(), output->num_elements(), T(0.f));
   CopyDims dims = DenseFrom(result, labels);
   for (CopyDim& d : dims) std::swap(d.dst_stride, d.src_stride);
@@ -207,14 +250,17 @@ template <typename T>
 class EinsumKernel : public Kernel {
  public:
   explicit EinsumKernel(KernelConstruction& c) {
-    absl::StatusOr<EinsumEquation> equation = EinsumEquation::Parse(c.Attr<std::string>("equation"));
+    absl::StatusOr<EinsumEquation> equation =
+        EinsumEquation::Parse(c.Attr<std::string>("equation"));
     if (!equation.ok()) {
       c.Fail(equation.status());
       return;
     }
     equation_ = *std::move(equation);
     if (static_cast<int>(equation_.inputs.size()) != c.num_inputs()) {
-      c.Fail(absl::InvalidArgumentError(StrCat("Expected ", equation_.inputs.size(), " inputs for the equation but got: ", c.num_inputs())));
+      c.Fail(
+          absl::InvalidArgumentError(StrCat("Expected ", equation_.inputs.size(),
+                                            " inputs for the equation but got: ", c.num_inputs())));
     }
   }
 
@@ -226,7 +272,7 @@ class EinsumKernel : public Kernel {
     Shape output_shape;
     std::string error;
     if (!Shape::Make(shape->dims(), &output_shape, &error)) return ctx.InvalidArgument(error);
-    WEFT_ASSIGN_OR_RETURN(Array* output, ctx.AllocateOutput(0, output_shape));
+    WEFT_ASSIGN_OR_RETURN(Array * output, ctx.AllocateOutput(0, output_shape));
     if (output->num_elements() == 0) return absl::OkStatus();
     View result = MakeView(*output, equation_.output);
     if (ctx.num_inputs() == 1) return Unary(ctx, result, output);
@@ -254,7 +300,8 @@ class EinsumKernel : public Kernel {
   }
 
   absl::Status Binary(KernelContext& ctx, View& result, Array* output) const {
-    View x = MakeView(ctx.input(0), equation_.inputs[0]), y = MakeView(ctx.input(1), equation_.inputs[1]);
+    View x = MakeView(ctx.input(0), equation_.inputs[0]),
+         y = MakeView(ctx.input(1), equation_.inputs[1]);
     DropBroadcast(&x);
     DropBroadcast(&y);
     Labels batch, x_free, y_free, inner;
@@ -276,19 +323,26 @@ class EinsumKernel : public Kernel {
     }
     WEFT_ASSIGN_OR_RETURN(const Stack left, MakeStack<T>(ctx, x, batch, x_free, inner));
     WEFT_ASSIGN_OR_RETURN(const Stack right, MakeStack<T>(ctx, y, batch, y_free, inner));
-    const GemmArgs gemm = {left.transposed ? MatrixOp::kTranspose : MatrixOp::kNone, right.transposed ? MatrixOp::kNone : MatrixOp::kTranspose,
-                           x.Size(x_free), y.Size(y_free), x.Size(inner), 1};
+    const GemmArgs gemm = {left.transposed ? MatrixOp::kTranspose : MatrixOp::kNone,
+                           right.transposed ? MatrixOp::kNone : MatrixOp::kTranspose,
+                           x.Size(x_free),
+                           y.Size(y_free),
+                           x.Size(inner),
+                           1};
     const Labels order = Concat({&batch, &x_free, &y_free});
     if (!result.has_repeats && IsDense(result, order)) {
-      return Multiply(ctx, gemm, x.Size(batch), left.array.data<T>(), right.array.data<T>(), output->mutable_data<T>());
+      return Multiply(ctx, gemm, x.Size(batch), left.array.data<T>(), right.array.data<T>(),
+                      output->mutable_data<T>());
     }
-    WEFT_ASSIGN_OR_RETURN(Array product, ctx.AllocateTemp(output->dtype(), Shape({x.Size(batch), gemm.m, gemm.n})));
-    WEFT_RETURN_IF_ERROR(
-        Multiply(ctx, gemm, x.Size(batch), left.array.data<T>(), right.array.data<T>(), product.mutable_data<T>()));
+    WEFT_ASSIGN_OR_RETURN(
+        Array product, ctx.AllocateTemp(output->dtype(), Shape({x.Size(batch), gemm.m, gemm.n})));
+    WEFT_RETURN_IF_ERROR(Multiply(ctx, gemm, x.Size(batch), left.array.data<T>(),
+                                  right.array.data<T>(), product.mutable_data<T>()));
     return Place<T>(ctx, product, order, result, output);
   }
 
-  static absl::Status Multiply(KernelContext& ctx, GemmArgs gemm, int64_t count, const T* x, const T* y, T* z) {
+  static absl::Status Multiply(KernelContext& ctx, GemmArgs gemm, int64_t count, const T* x,
+                               const T* y, T* z) {
     if (count == 1) {
       gemm.threads = ctx.num_threads();
       return cpu::GemmAny(gemm, x, y, z);
@@ -298,10 +352,13 @@ class EinsumKernel : public Kernel {
     const double cost = 100 + static_cast<double>(z_size) * static_cast<double>(gemm.k) / 40;
     ctx.ParallelFor(count, cost, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        if (!cpu::GemmAny(gemm, x + i * x_size, y + i * y_size, z + i * z_size).ok()) no_memory = true;
+        if (!cpu::GemmAny(gemm, x + i * x_size, y + i * y_size, z + i * z_size).ok())
+          no_memory = true;
       }
     });
-    if (no_memory) return ctx.Error(absl::StatusCode::kResourceExhausted, "no memory for the blocks of a matrix product in float");
+    if (no_memory)
+      return ctx.Error(absl::StatusCode::kResourceExhausted,
+                       "no memory for the blocks of a matrix product in float");
     return absl::OkStatus();
   }
 
@@ -312,7 +369,9 @@ class EinsumKernel : public Kernel {
 
 void RegisterEinsumKernels(KernelRegistry& kernels) {
   ForTypes<float, double, half, bfloat16, complex64, complex128, int32_t, int64_t>(
-      [&]<typename T>() { kernels.Add<EinsumKernel<T>>("Einsum", kCpu, {{"T", dtype_of<T>}}); });
+      [&]<typename T>() {
+        kernels.Add<EinsumKernel<T>>("Einsum", kCpu, {{"T", dtype_of<T>}});
+      });
 }
 
 }  // namespace weft

@@ -30,8 +30,9 @@ class TeamSize {
   bool changed_;
 };
 
-// OpenBLAS resizes process-wide buffers when it is called for another number of threads than before, and must not do that while another
-// call is running: calls of one team size share the lock, a change of size waits for them. One-thread calls never touch those buffers.
+// OpenBLAS resizes process-wide buffers when it is called for another number of threads than
+// before, and must not do that while another call is running: calls of one team size share the
+// lock, a change of size waits for them. One-thread calls never touch those buffers.
 class OpenBlasCall {
  public:
   explicit OpenBlasCall(int threads) : team_(threads) {
@@ -76,7 +77,9 @@ CBLAS_TRANSPOSE BlasOp(MatrixOp op) {
 template <typename T>
 struct View {
   View(const T* data, int64_t ld, MatrixOp op)
-      : data(data), row_stride(op == MatrixOp::kNone ? ld : 1), column_stride(op == MatrixOp::kNone ? 1 : ld),
+      : data(data),
+        row_stride(op == MatrixOp::kNone ? ld : 1),
+        column_stride(op == MatrixOp::kNone ? 1 : ld),
         conjugate(op == MatrixOp::kAdjoint) {}
   T operator()(int64_t row, int64_t column) const {
     const T value = data[row * row_stride + column * column_stride];
@@ -91,10 +94,11 @@ struct View {
   bool conjugate;
 };
 
-// By the definition: for products too small for a library call, and for sizes that OpenBLAS can't count.
+// By the definition: for products too small for a library call, and for sizes that OpenBLAS can't
+// count.
 template <typename T>
-void PlainGemm(MatrixOp op_a, MatrixOp op_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb, T* c,
-               int64_t ldc, bool accumulate) {
+void PlainGemm(MatrixOp op_a, MatrixOp op_b, int64_t m, int64_t n, int64_t k, const T* a,
+               int64_t lda, const T* b, int64_t ldb, T* c, int64_t ldc, bool accumulate) {
   const View<T> left(a, lda, op_a), right(b, ldb, op_b);
   for (int64_t i = 0; i < m; ++i) {
     T* row = c + i * ldc;
@@ -120,14 +124,16 @@ bool IsTrivial(int64_t m, int64_t n, int64_t k, T* c, int64_t ldc, bool accumula
 }
 
 // m * n * k without overflow, for comparisons with small thresholds.
-double Work(int64_t m, int64_t n, int64_t k) { return static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k); }
+double Work(int64_t m, int64_t n, int64_t k) {
+  return static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+}
 
 MatrixOp Op(bool transpose) { return transpose ? MatrixOp::kTranspose : MatrixOp::kNone; }
 
 }  // namespace
 
-// Measured with two threads on an AVX-512 Xeon at 2.5 GHz, Debian's oneDNN 2.6.3 and OpenBLAS 0.3.21, microseconds (best of many runs;
-// N, T: operand as it is, transposed):
+// Measured with two threads on an AVX-512 Xeon at 2.5 GHz, Debian's oneDNN 2.6.3 and OpenBLAS
+// 0.3.21, microseconds (best of many runs; N, T: operand as it is, transposed):
 //   m x n x k            oneDNN  OpenBLAS      m x n x k             oneDNN  OpenBLAS
 //   8^3            NN      1.1       0.12      100 x 500 x 784   NN     380       506
 //   32^3           NN      1.9       0.60      784 x 500 x 100   TN     609       708
@@ -141,7 +147,8 @@ MatrixOp Op(bool transpose) { return transpose ? MatrixOp::kTranspose : MatrixOp
 //   1 x 64 x 64    NN      0.53      0.17      1 x 500 x 784     NN      24        59
 //   1 x 256 x 256  NN      7.3       3.1       1 x 512 x 512     NN      13        19
 //   256 x 1 x 256  NN      9.5       4.5       1 x 2600 x 1300   NN     294      1172
-// A plain loop beats both up to 4^3. OpenBLAS has special kernels for small products, oneDNN starts its team late and packs little.
+// A plain loop beats both up to 4^3. OpenBLAS has special kernels for small products, oneDNN starts
+// its team late and packs little.
 GemmPath ChooseGemmPath(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k) {
   (void)transpose_a;  // makes no difference to the choice at any size measured
   if (m <= 0 || n <= 0 || k <= 0) return GemmPath::kZero;
@@ -152,8 +159,9 @@ GemmPath ChooseGemmPath(bool transpose_a, bool transpose_b, int64_t m, int64_t n
   return work <= limit ? GemmPath::kOpenBlas : GemmPath::kDnnl;
 }
 
-void Gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b, int64_t ldb,
-          float* c, int64_t ldc, int threads, bool accumulate) {
+void Gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const float* a,
+          int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc, int threads,
+          bool accumulate) {
   GemmPath path = ChooseGemmPath(transpose_a, transpose_b, m, n, k);
   if (path == GemmPath::kOpenBlas && !FitsBlas(m, n, k, lda, ldb, ldc)) path = GemmPath::kDnnl;
   switch (path) {
@@ -165,24 +173,28 @@ void Gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, c
       return;
     case GemmPath::kOpenBlas: {
       const OpenBlasCall call(threads);
-      cblas_sgemm(CblasRowMajor, BlasOp(Op(transpose_a)), BlasOp(Op(transpose_b)), static_cast<int>(m), static_cast<int>(n),
-                  static_cast<int>(k), 1.f, a, static_cast<int>(lda), b, static_cast<int>(ldb), accumulate ? 1.f : 0.f, c,
+      cblas_sgemm(CblasRowMajor, BlasOp(Op(transpose_a)), BlasOp(Op(transpose_b)),
+                  static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1.f, a,
+                  static_cast<int>(lda), b, static_cast<int>(ldb), accumulate ? 1.f : 0.f, c,
                   static_cast<int>(ldc));
       return;
     }
     case GemmPath::kDnnl: {
       const TeamSize team(threads);
-      const dnnl_status_t status = dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.f, a, lda, b, ldb,
-                                              accumulate ? 1.f : 0.f, c, ldc);
+      const dnnl_status_t status =
+          dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.f, a, lda, b, ldb,
+                     accumulate ? 1.f : 0.f, c, ldc);
       // oneDNN declines where it can't have its scratch memory.
-      if (status != dnnl_success) PlainGemm(Op(transpose_a), Op(transpose_b), m, n, k, a, lda, b, ldb, c, ldc, accumulate);
+      if (status != dnnl_success)
+        PlainGemm(Op(transpose_a), Op(transpose_b), m, n, k, a, lda, b, ldb, c, ldc, accumulate);
       return;
     }
   }
 }
 
-void Gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const double* a, int64_t lda, const double* b,
-          int64_t ldb, double* c, int64_t ldc, int threads, bool accumulate) {
+void Gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const double* a,
+          int64_t lda, const double* b, int64_t ldb, double* c, int64_t ldc, int threads,
+          bool accumulate) {
   if (IsTrivial(m, n, k, c, ldc, accumulate)) return;
   const MatrixOp op_a = Op(transpose_a), op_b = Op(transpose_b);
   if (Work(m, n, k) <= 64 || !FitsBlas(m, n, k, lda, ldb, ldc)) {
@@ -190,12 +202,14 @@ void Gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, c
     return;
   }
   const OpenBlasCall call(threads);
-  cblas_dgemm(CblasRowMajor, BlasOp(op_a), BlasOp(op_b), static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1.0, a,
-              static_cast<int>(lda), b, static_cast<int>(ldb), accumulate ? 1.0 : 0.0, c, static_cast<int>(ldc));
+  cblas_dgemm(CblasRowMajor, BlasOp(op_a), BlasOp(op_b), static_cast<int>(m), static_cast<int>(n),
+              static_cast<int>(k), 1.0, a, static_cast<int>(lda), b, static_cast<int>(ldb),
+              accumulate ? 1.0 : 0.0, c, static_cast<int>(ldc));
 }
 
-void Gemm(MatrixOp op_a, MatrixOp op_b, int64_t m, int64_t n, int64_t k, const complex64* a, int64_t lda, const complex64* b,
-          int64_t ldb, complex64* c, int64_t ldc, int threads, bool accumulate) {
+void Gemm(MatrixOp op_a, MatrixOp op_b, int64_t m, int64_t n, int64_t k, const complex64* a,
+          int64_t lda, const complex64* b, int64_t ldb, complex64* c, int64_t ldc, int threads,
+          bool accumulate) {
   if (IsTrivial(m, n, k, c, ldc, accumulate)) return;
   if (Work(m, n, k) <= 64 || !FitsBlas(m, n, k, lda, ldb, ldc)) {
     PlainGemm(op_a, op_b, m, n, k, a, lda, b, ldb, c, ldc, accumulate);
@@ -203,12 +217,14 @@ void Gemm(MatrixOp op_a, MatrixOp op_b, int64_t m, int64_t n, int64_t k, const c
   }
   const OpenBlasCall call(threads);
   const complex64 one(1), scale(accumulate ? 1.f : 0.f);
-  cblas_cgemm(CblasRowMajor, BlasOp(op_a), BlasOp(op_b), static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), &one, a,
-              static_cast<int>(lda), b, static_cast<int>(ldb), &scale, c, static_cast<int>(ldc));
+  cblas_cgemm(CblasRowMajor, BlasOp(op_a), BlasOp(op_b), static_cast<int>(m), static_cast<int>(n),
+              static_cast<int>(k), &one, a, static_cast<int>(lda), b, static_cast<int>(ldb), &scale,
+              c, static_cast<int>(ldc));
 }
 
-void Gemm(MatrixOp op_a, MatrixOp op_b, int64_t m, int64_t n, int64_t k, const complex128* a, int64_t lda, const complex128* b,
-          int64_t ldb, complex128* c, int64_t ldc, int threads, bool accumulate) {
+void Gemm(MatrixOp op_a, MatrixOp op_b, int64_t m, int64_t n, int64_t k, const complex128* a,
+          int64_t lda, const complex128* b, int64_t ldb, complex128* c, int64_t ldc, int threads,
+          bool accumulate) {
   if (IsTrivial(m, n, k, c, ldc, accumulate)) return;
   if (Work(m, n, k) <= 64 || !FitsBlas(m, n, k, lda, ldb, ldc)) {
     PlainGemm(op_a, op_b, m, n, k, a, lda, b, ldb, c, ldc, accumulate);
@@ -216,8 +232,9 @@ void Gemm(MatrixOp op_a, MatrixOp op_b, int64_t m, int64_t n, int64_t k, const c
   }
   const OpenBlasCall call(threads);
   const complex128 one(1), scale(accumulate ? 1.0 : 0.0);
-  cblas_zgemm(CblasRowMajor, BlasOp(op_a), BlasOp(op_b), static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), &one, a,
-              static_cast<int>(lda), b, static_cast<int>(ldb), &scale, c, static_cast<int>(ldc));
+  cblas_zgemm(CblasRowMajor, BlasOp(op_a), BlasOp(op_b), static_cast<int>(m), static_cast<int>(n),
+              static_cast<int>(k), &one, a, static_cast<int>(lda), b, static_cast<int>(ldb), &scale,
+              c, static_cast<int>(ldc));
 }
 
 }  // namespace weft::cpu

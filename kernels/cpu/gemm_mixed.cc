@@ -9,11 +9,14 @@
 namespace weft::cpu {
 namespace {
 
-// Rows and columns of C that are computed at a time: converted operands stay small beside the originals.
+// Rows and columns of C that are computed at a time: converted operands stay small beside the
+// originals.
 constexpr int64_t kRowBlock = 256;
 constexpr int64_t kColumnBlock = 1024;
 
-std::unique_ptr<float[]> TryFloats(int64_t n) { return std::unique_ptr<float[]>(new (std::nothrow) float[static_cast<size_t>(n)]); }
+std::unique_ptr<float[]> TryFloats(int64_t n) {
+  return std::unique_ptr<float[]>(new (std::nothrow) float[static_cast<size_t>(n)]);
+}
 
 // A part of an operand as floats. Float operands are used as they are.
 struct FloatBlock {
@@ -23,7 +26,8 @@ struct FloatBlock {
 
 // The `count` rows or columns of a [rows, ld] matrix that begin at `first`, as floats.
 template <typename T>
-FloatBlock Convert(const T* matrix, int64_t rows, int64_t ld, int64_t first, int64_t count, bool along_rows, float* out) {
+FloatBlock Convert(const T* matrix, int64_t rows, int64_t ld, int64_t first, int64_t count,
+                   bool along_rows, float* out) {
   const int64_t block_rows = along_rows ? count : rows;
   const int64_t block_columns = along_rows ? ld : count;
   const T* begin = matrix + (along_rows ? first * ld : first);
@@ -49,7 +53,8 @@ absl::Status GemmViaFloat(const GemmArgs& g, const A* a, const B* b, C* c) {
     return absl::OkStatus();
   }
   const int64_t row_block = std::min(g.m, kRowBlock), column_block = std::min(g.n, kColumnBlock);
-  const std::unique_ptr<float[]> left = TryFloats(row_block * g.k), right = TryFloats(column_block * g.k),
+  const std::unique_ptr<float[]> left = TryFloats(row_block * g.k),
+                                 right = TryFloats(column_block * g.k),
                                  product = TryFloats(row_block * column_block);
   if (!left || !right || !product) {
     return absl::ResourceExhaustedError("no memory for the blocks of a matrix product in float");
@@ -57,11 +62,14 @@ absl::Status GemmViaFloat(const GemmArgs& g, const A* a, const B* b, C* c) {
   const bool transpose_a = g.op_a != MatrixOp::kNone, transpose_b = g.op_b != MatrixOp::kNone;
   for (int64_t j = 0; j < g.n; j += column_block) {
     const int64_t columns = std::min(column_block, g.n - j);
-    const FloatBlock y = Convert(b, transpose_b ? g.n : g.k, g.ldb(), j, columns, transpose_b, right.get());
+    const FloatBlock y =
+        Convert(b, transpose_b ? g.n : g.k, g.ldb(), j, columns, transpose_b, right.get());
     for (int64_t i = 0; i < g.m; i += row_block) {
       const int64_t rows = std::min(row_block, g.m - i);
-      const FloatBlock x = Convert(a, transpose_a ? g.k : g.m, g.lda(), i, rows, !transpose_a, left.get());
-      Gemm(transpose_a, transpose_b, rows, columns, g.k, x.data, x.ld, y.data, y.ld, product.get(), columns, g.threads);
+      const FloatBlock x =
+          Convert(a, transpose_a ? g.k : g.m, g.lda(), i, rows, !transpose_a, left.get());
+      Gemm(transpose_a, transpose_b, rows, columns, g.k, x.data, x.ld, y.data, y.ld, product.get(),
+           columns, g.threads);
       for (int64_t r = 0; r < rows; ++r) {
         const float* from = product.get() + r * columns;
         C* to = c + (i + r) * g.n + j;
@@ -74,12 +82,18 @@ absl::Status GemmViaFloat(const GemmArgs& g, const A* a, const B* b, C* c) {
 
 template <typename A, typename B, typename C>
 void GemmIntegers(const GemmArgs& g, int64_t begin, int64_t end, const A* a, const B* b, C* c) {
-  // Unsigned, so that wrapping is defined; of at least 32 bits, so that no promotion makes it signed again.
+  // Unsigned, so that wrapping is defined; of at least 32 bits, so that no promotion makes it
+  // signed again.
   using Sum = std::conditional_t<sizeof(C) == 8, uint64_t, uint32_t>;
-  constexpr int64_t kInner = 64, kColumns = 256;  // a packed block of B stays in the second-level cache
+  constexpr int64_t kInner = 64,
+                    kColumns = 256;  // a packed block of B stays in the second-level cache
   const bool transpose_a = g.op_a != MatrixOp::kNone, transpose_b = g.op_b != MatrixOp::kNone;
-  const auto left = [&](int64_t i, int64_t p) { return static_cast<Sum>(transpose_a ? a[p * g.m + i] : a[i * g.k + p]); };
-  const auto right = [&](int64_t p, int64_t j) { return static_cast<Sum>(transpose_b ? b[j * g.k + p] : b[p * g.n + j]); };
+  const auto left = [&](int64_t i, int64_t p) {
+    return static_cast<Sum>(transpose_a ? a[p * g.m + i] : a[i * g.k + p]);
+  };
+  const auto right = [&](int64_t p, int64_t j) {
+    return static_cast<Sum>(transpose_b ? b[j * g.k + p] : b[p * g.n + j]);
+  };
   Sum block[kInner * kColumns];
   Sum sums[kColumns];
   for (int64_t j0 = 0; j0 < g.n; j0 += kColumns) {
@@ -113,12 +127,19 @@ template absl::Status GemmViaFloat(const GemmArgs&, const uint8_t*, const bfloat
 template absl::Status GemmViaFloat(const GemmArgs&, const bfloat16*, const bfloat16*, float*);
 template absl::Status GemmViaFloat(const GemmArgs&, const bfloat16*, const float*, float*);
 template absl::Status GemmViaFloat(const GemmArgs&, const float*, const bfloat16*, float*);
-template void GemmIntegers(const GemmArgs&, int64_t, int64_t, const int16_t*, const int16_t*, int16_t*);
-template void GemmIntegers(const GemmArgs&, int64_t, int64_t, const int32_t*, const int32_t*, int32_t*);
-template void GemmIntegers(const GemmArgs&, int64_t, int64_t, const int64_t*, const int64_t*, int64_t*);
-template void GemmIntegers(const GemmArgs&, int64_t, int64_t, const int8_t*, const int8_t*, int32_t*);
-template void GemmIntegers(const GemmArgs&, int64_t, int64_t, const int8_t*, const uint8_t*, int32_t*);
-template void GemmIntegers(const GemmArgs&, int64_t, int64_t, const uint8_t*, const int8_t*, int32_t*);
-template void GemmIntegers(const GemmArgs&, int64_t, int64_t, const uint8_t*, const uint8_t*, int32_t*);
+template void GemmIntegers(const GemmArgs&, int64_t, int64_t, const int16_t*, const int16_t*,
+                           int16_t*);
+template void GemmIntegers(const GemmArgs&, int64_t, int64_t, const int32_t*, const int32_t*,
+                           int32_t*);
+template void GemmIntegers(const GemmArgs&, int64_t, int64_t, const int64_t*, const int64_t*,
+                           int64_t*);
+template void GemmIntegers(const GemmArgs&, int64_t, int64_t, const int8_t*, const int8_t*,
+                           int32_t*);
+template void GemmIntegers(const GemmArgs&, int64_t, int64_t, const int8_t*, const uint8_t*,
+                           int32_t*);
+template void GemmIntegers(const GemmArgs&, int64_t, int64_t, const uint8_t*, const int8_t*,
+                           int32_t*);
+template void GemmIntegers(const GemmArgs&, int64_t, int64_t, const uint8_t*, const uint8_t*,
+                           int32_t*);
 
 }  // namespace weft::cpu

@@ -17,8 +17,8 @@ namespace {
 using cpu::GemmArgs;
 using cpu::MatrixOp;
 
-// How the products of two stacks go: `count` products of the same sizes. Matrix i of the result is made of matrix x_index[i] of x and
-// y_index[i] of y; an empty index stands for i itself.
+// How the products of two stacks go: `count` products of the same sizes. Matrix i of the result is
+// made of matrix x_index[i] of x and y_index[i] of y; an empty index stands for i itself.
 struct Products {
   GemmArgs gemm;
   Shape output;
@@ -27,14 +27,17 @@ struct Products {
 };
 
 absl::Status SizesError(KernelContext& ctx, std::string_view rule) {
-  return ctx.InvalidArgument(StrCat("Matrix size-incompatible: In[0]: ", ctx.input(0).shape().ToString(), ", In[1]: ",
-                                    ctx.input(1).shape().ToString(), "; ", rule));
+  return ctx.InvalidArgument(
+      StrCat("Matrix size-incompatible: In[0]: ", ctx.input(0).shape().ToString(),
+             ", In[1]: ", ctx.input(1).shape().ToString(), "; ", rule));
 }
 
-// Which matrix of a stack with these leading dimensions belongs to each matrix of the broadcast stack.
+// Which matrix of a stack with these leading dimensions belongs to each matrix of the broadcast
+// stack.
 std::vector<int64_t> BroadcastIndex(const Shape& operand, const Shape& output, int64_t count) {
   const int batch_rank = output.rank() - 2, skipped = output.rank() - operand.rank();
-  std::vector<int64_t> steps(static_cast<size_t>(batch_rank), 0);  // between neighbours along each dimension; 0 where broadcast
+  std::vector<int64_t> steps(static_cast<size_t>(batch_rank),
+                             0);  // between neighbours along each dimension; 0 where broadcast
   int64_t step = 1;
   for (int d = batch_rank - 1; d >= skipped; --d) {
     const int64_t size = operand.dim(d - skipped);
@@ -57,10 +60,13 @@ std::vector<int64_t> BroadcastIndex(const Shape& operand, const Shape& output, i
   return index;
 }
 
-absl::StatusOr<Products> PlanProducts(KernelContext& ctx, MatrixOp op_x, MatrixOp op_y, bool broadcast) {
+absl::StatusOr<Products> PlanProducts(KernelContext& ctx, MatrixOp op_x, MatrixOp op_y,
+                                      bool broadcast) {
   const Shape &x = ctx.input(0).shape(), &y = ctx.input(1).shape();
-  if (x.rank() < 2 || y.rank() < 2) return SizesError(ctx, "both must have at least two dimensions");
-  if (!broadcast && x.rank() != y.rank()) return SizesError(ctx, "both must have the same number of dimensions");
+  if (x.rank() < 2 || y.rank() < 2)
+    return SizesError(ctx, "both must have at least two dimensions");
+  if (!broadcast && x.rank() != y.rank())
+    return SizesError(ctx, "both must have the same number of dimensions");
   Products p;
   p.gemm.op_a = op_x;
   p.gemm.op_b = op_y;
@@ -70,8 +76,9 @@ absl::StatusOr<Products> PlanProducts(KernelContext& ctx, MatrixOp op_x, MatrixO
   p.gemm.k = op_x == MatrixOp::kNone ? x_columns : x_rows;
   p.gemm.n = op_y == MatrixOp::kNone ? y_columns : y_rows;
   if (p.gemm.k != (op_y == MatrixOp::kNone ? y_rows : y_columns)) {
-    return SizesError(ctx, StrCat("the ", p.gemm.k, " columns of op(In[0]) must equal the ", op_y == MatrixOp::kNone ? y_rows : y_columns,
-                                  " rows of op(In[1])"));
+    return SizesError(ctx,
+                      StrCat("the ", p.gemm.k, " columns of op(In[0]) must equal the ",
+                             op_y == MatrixOp::kNone ? y_rows : y_columns, " rows of op(In[1])"));
   }
   const int rank = std::max(x.rank(), y.rank());
   std::vector<int64_t> dims(static_cast<size_t>(rank));
@@ -80,7 +87,8 @@ absl::StatusOr<Products> PlanProducts(KernelContext& ctx, MatrixOp op_x, MatrixO
     const int dx = d - (rank - x.rank()), dy = d - (rank - y.rank());
     const int64_t a = dx >= 0 ? x.dim(dx) : 1, b = dy >= 0 ? y.dim(dy) : 1;
     if (a != b && !(broadcast && (a == 1 || b == 1))) {
-      return SizesError(ctx, StrCat("In[0] and In[1] must have compatible batch dimensions, but ", a, " and ", b, " meet"));
+      return SizesError(ctx, StrCat("In[0] and In[1] must have compatible batch dimensions, but ",
+                                    a, " and ", b, " meet"));
     }
     const int64_t size = a == 1 ? b : a;
     dims[static_cast<size_t>(d)] = size;
@@ -108,11 +116,13 @@ absl::StatusOr<Products> PlanProducts(KernelContext& ctx, MatrixOp op_x, MatrixO
 // A rough cost in nanoseconds on one thread.
 template <typename C>
 double ProductCost(const GemmArgs& g) {
-  const double work = static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k);
+  const double work =
+      static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k);
   return 100 + work / (cpu::kGemmIsInteger<C> ? 4 : 40);
 }
 
-// Products below this (multiplications) gain little from a team; stacks of them are shared out among the threads instead.
+// Products below this (multiplications) gain little from a team; stacks of them are shared out
+// among the threads instead.
 constexpr double kTeamWork = 1 << 22;
 
 template <typename A, typename B, typename C>
@@ -128,9 +138,10 @@ class MatMulKernel : public Kernel {
   }
 
   absl::Status Compute(KernelContext& ctx) override {
-    if (only_matrices_ && (ctx.input(0).rank() != 2 || ctx.input(1).rank() != 2)) return SizesError(ctx, "both must be matrices");
+    if (only_matrices_ && (ctx.input(0).rank() != 2 || ctx.input(1).rank() != 2))
+      return SizesError(ctx, "both must be matrices");
     WEFT_ASSIGN_OR_RETURN(Products p, PlanProducts(ctx, op_x_, op_y_, broadcast_));
-    WEFT_ASSIGN_OR_RETURN(Array* z, ctx.AllocateOutput(0, p.output));
+    WEFT_ASSIGN_OR_RETURN(Array * z, ctx.AllocateOutput(0, p.output));
     if (z->num_elements() == 0) return absl::OkStatus();
     const A* x = ctx.input(0).data<A>();
     const B* y = ctx.input(1).data<B>();
@@ -143,8 +154,9 @@ class MatMulKernel : public Kernel {
   static absl::Status One(KernelContext& ctx, GemmArgs gemm, const A* x, const B* y, C* out) {
     gemm.threads = ctx.num_threads();
     if constexpr (cpu::kGemmIsInteger<C>) {
-      ctx.ParallelFor(gemm.m, ProductCost<C>(gemm) / static_cast<double>(gemm.m),
-                      [&](int64_t begin, int64_t end) { cpu::GemmIntegers(gemm, begin, end, x, y, out); });
+      ctx.ParallelFor(
+          gemm.m, ProductCost<C>(gemm) / static_cast<double>(gemm.m),
+          [&](int64_t begin, int64_t end) { cpu::GemmIntegers(gemm, begin, end, x, y, out); });
       return absl::OkStatus();
     } else {
       return cpu::GemmAny(gemm, x, y, out);
@@ -154,12 +166,18 @@ class MatMulKernel : public Kernel {
   static absl::Status Many(KernelContext& ctx, const Products& p, const A* x, const B* y, C* out) {
     const GemmArgs& g = p.gemm;
     const int64_t x_size = g.m * g.k, y_size = g.k * g.n, z_size = g.m * g.n;
-    const auto x_at = [&](int64_t i) { return x + (p.x_index.empty() ? i : p.x_index[static_cast<size_t>(i)]) * x_size; };
-    const auto y_at = [&](int64_t i) { return y + (p.y_index.empty() ? i : p.y_index[static_cast<size_t>(i)]) * y_size; };
+    const auto x_at = [&](int64_t i) {
+      return x + (p.x_index.empty() ? i : p.x_index[static_cast<size_t>(i)]) * x_size;
+    };
+    const auto y_at = [&](int64_t i) {
+      return y + (p.y_index.empty() ? i : p.y_index[static_cast<size_t>(i)]) * y_size;
+    };
     const int threads = ctx.num_threads();
-    const bool team = static_cast<double>(z_size) * static_cast<double>(g.k) >= kTeamWork && p.count % threads != 0 && p.count < 4 * threads;
+    const bool team = static_cast<double>(z_size) * static_cast<double>(g.k) >= kTeamWork &&
+                      p.count % threads != 0 && p.count < 4 * threads;
     if (team && !cpu::kGemmIsInteger<C>) {
-      for (int64_t i = 0; i < p.count; ++i) WEFT_RETURN_IF_ERROR(One(ctx, g, x_at(i), y_at(i), out + i * z_size));
+      for (int64_t i = 0; i < p.count; ++i)
+        WEFT_RETURN_IF_ERROR(One(ctx, g, x_at(i), y_at(i), out + i * z_size));
       return absl::OkStatus();
     }
     std::atomic<bool> no_memory = false;
@@ -168,7 +186,9 @@ class MatMulKernel : public Kernel {
         if (!cpu::GemmAny(g, x_at(i), y_at(i), out + i * z_size).ok()) no_memory = true;
       }
     });
-    if (no_memory) return ctx.Error(absl::StatusCode::kResourceExhausted, "no memory for the blocks of a matrix product in float");
+    if (no_memory)
+      return ctx.Error(absl::StatusCode::kResourceExhausted,
+                       "no memory for the blocks of a matrix product in float");
     return absl::OkStatus();
   }
 
@@ -179,16 +199,19 @@ class MatMulKernel : public Kernel {
 
 template <typename A, typename B, typename C>
 void AddV3(KernelRegistry& kernels) {
-  kernels.Add<MatMulKernel<A, B, C>>("BatchMatMulV3", kCpu, {{"Ta", dtype_of<A>}, {"Tb", dtype_of<B>}, {"Tout", dtype_of<C>}});
+  kernels.Add<MatMulKernel<A, B, C>>(
+      "BatchMatMulV3", kCpu, {{"Ta", dtype_of<A>}, {"Tb", dtype_of<B>}, {"Tout", dtype_of<C>}});
 }
 
 }  // namespace
 
 void RegisterMatmulKernels(KernelRegistry& kernels) {
-  ForTypes<float, double, half, bfloat16, complex64, complex128, int16_t, int32_t, int64_t>([&]<typename T>() {
-    for (const char* op : {"MatMul", "BatchMatMul", "BatchMatMulV2"}) kernels.Add<MatMulKernel<T, T, T>>(op, kCpu, {{"T", dtype_of<T>}});
-    AddV3<T, T, T>(kernels);
-  });
+  ForTypes<float, double, half, bfloat16, complex64, complex128, int16_t, int32_t, int64_t>(
+      [&]<typename T>() {
+        for (const char* op : {"MatMul", "BatchMatMul", "BatchMatMulV2"})
+          kernels.Add<MatMulKernel<T, T, T>>(op, kCpu, {{"T", dtype_of<T>}});
+        AddV3<T, T, T>(kernels);
+      });
   AddV3<int8_t, int8_t, int32_t>(kernels);
   AddV3<int8_t, uint8_t, int32_t>(kernels);
   AddV3<uint8_t, int8_t, int32_t>(kernels);

@@ -25,8 +25,9 @@ absl::StatusOr<std::string> ParseSubscript(std::string_view text, std::string_vi
   const auto dots = std::count(text.begin(), text.end(), '.');
   const size_t at = text.find(kDots);
   if (dots != 0 && (dots != 3 || at == std::string_view::npos)) {
-    return absl::InvalidArgumentError(StrCat("Einsum equation '", equation, "': expected at most one ellipsis (...), but subscript '", text,
-                                             "' has ", dots, " periods"));
+    return absl::InvalidArgumentError(StrCat(
+        "Einsum equation '", equation, "': expected at most one ellipsis (...), but subscript '",
+        text, "' has ", dots, " periods"));
   }
   std::string subscript(text);
   if (at != std::string_view::npos) subscript.replace(at, kDots.size(), 1, kEllipsis);
@@ -36,7 +37,8 @@ absl::StatusOr<std::string> ParseSubscript(std::string_view text, std::string_vi
 absl::StatusOr<int64_t> MergeSize(int64_t a, int64_t b, char label) {
   if (a == kUnknownDim) return b;
   if (b == kUnknownDim || a == b) return a;
-  return absl::InvalidArgumentError(StrCat("Dimensions must be equal, but are ", a, " and ", b, " for Einsum label '", label, "'"));
+  return absl::InvalidArgumentError(StrCat("Dimensions must be equal, but are ", a, " and ", b,
+                                           " for Einsum label '", label, "'"));
 }
 
 // numpy's rule for one dimension of which either size may be unknown.
@@ -45,11 +47,12 @@ absl::StatusOr<int64_t> BroadcastSize(int64_t a, int64_t b) {
   if (a == 1) return b;
   if (a == kUnknownDim) return b;
   if (b == kUnknownDim) return a;
-  return absl::InvalidArgumentError(
-      StrCat("Dimensions must be equal, but are ", a, " and ", b, " where the ellipses of Einsum are broadcast"));
+  return absl::InvalidArgumentError(StrCat("Dimensions must be equal, but are ", a, " and ", b,
+                                           " where the ellipses of Einsum are broadcast"));
 }
 
-// What the ellipses stand for: the broadcast of all operands' parts. Not known if an operand with an ellipsis has unknown rank.
+// What the ellipses stand for: the broadcast of all operands' parts. Not known if an operand with
+// an ellipsis has unknown rank.
 class EllipsisShape {
  public:
   absl::Status Add(std::span<const int64_t> dims) {
@@ -69,7 +72,8 @@ class EllipsisShape {
   std::vector<int64_t> dims_;
 };
 
-absl::Status AddOperand(std::string_view subscript, const PartialShape& shape, std::map<char, int64_t>* sizes, EllipsisShape* ellipsis) {
+absl::Status AddOperand(std::string_view subscript, const PartialShape& shape,
+                        std::map<char, int64_t>* sizes, EllipsisShape* ellipsis) {
   if (!shape.known_rank()) {
     for (char label : subscript) {
       if (label == kEllipsis) {
@@ -102,7 +106,8 @@ absl::Status AddOperand(std::string_view subscript, const PartialShape& shape, s
 absl::StatusOr<EinsumEquation> EinsumEquation::Parse(std::string_view equation) {
   const std::vector<std::string_view> sides = Split(equation, "->");
   if (sides.size() != 2) {
-    return absl::InvalidArgumentError(StrCat("Expecting exactly one '->' in einsum equation: ", equation));
+    return absl::InvalidArgumentError(
+        StrCat("Expecting exactly one '->' in einsum equation: ", equation));
   }
   EinsumEquation parsed;
   for (std::string_view text : Split(sides[0], ",")) {
@@ -110,14 +115,17 @@ absl::StatusOr<EinsumEquation> EinsumEquation::Parse(std::string_view equation) 
     parsed.inputs.push_back(std::move(subscript));
   }
   if (parsed.inputs.size() > 2) {
-    return absl::InvalidArgumentError(
-        StrCat("Expecting 1 or 2 input subscripts in equation '", equation, "' but got: ", parsed.inputs.size()));
+    return absl::InvalidArgumentError(StrCat("Expecting 1 or 2 input subscripts in equation '",
+                                             equation, "' but got: ", parsed.inputs.size()));
   }
   WEFT_ASSIGN_OR_RETURN(parsed.output, ParseSubscript(sides[1], equation));
   for (char label : parsed.output) {
-    const auto has_label = [label](const std::string& s) { return s.find(label) != std::string::npos; };
+    const auto has_label = [label](const std::string& s) {
+      return s.find(label) != std::string::npos;
+    };
     if (label != kEllipsis && std::none_of(parsed.inputs.begin(), parsed.inputs.end(), has_label)) {
-      return absl::InvalidArgumentError(StrCat("Einsum output subscripts for equation '", equation, "' has label '", label,
+      return absl::InvalidArgumentError(StrCat("Einsum output subscripts for equation '", equation,
+                                               "' has label '", label,
                                                "' which is not present in the input subscripts"));
     }
   }
@@ -128,15 +136,18 @@ absl::StatusOr<int> EllipsisRank(std::string_view subscript, int rank) {
   const bool has_ellipsis = subscript.find(kEllipsis) != std::string_view::npos;
   const int labels = static_cast<int>(subscript.size()) - (has_ellipsis ? 1 : 0);
   if (rank < labels || (rank > labels && !has_ellipsis)) {
-    return absl::InvalidArgumentError(StrCat("Shape must be rank ", has_ellipsis ? "at least " : "", labels, " but is rank ", rank,
+    return absl::InvalidArgumentError(StrCat("Shape must be rank ", has_ellipsis ? "at least " : "",
+                                             labels, " but is rank ", rank,
                                              " for an Einsum operand with ", labels, " labels"));
   }
   return rank - labels;
 }
 
-absl::StatusOr<PartialShape> EinsumShape(const EinsumEquation& equation, const std::vector<PartialShape>& inputs) {
+absl::StatusOr<PartialShape> EinsumShape(const EinsumEquation& equation,
+                                         const std::vector<PartialShape>& inputs) {
   if (inputs.size() != equation.inputs.size()) {
-    return absl::InvalidArgumentError(StrCat("Expected ", equation.inputs.size(), " inputs for the equation but got: ", inputs.size()));
+    return absl::InvalidArgumentError(StrCat("Expected ", equation.inputs.size(),
+                                             " inputs for the equation but got: ", inputs.size()));
   }
   std::map<char, int64_t> sizes;
   EllipsisShape ellipsis;
@@ -147,7 +158,8 @@ absl::StatusOr<PartialShape> EinsumShape(const EinsumEquation& equation, const s
   if (!output_has_ellipsis && !ellipsis.dims().empty()) {
     return absl::InvalidArgumentError(
         StrCat("Shape must be at most rank 0 but is rank ", ellipsis.dims().size(),
-               ": an Einsum equation without ellipsis (...) in the output subscripts has input(s) with non-empty broadcasting shape"));
+               ": an Einsum equation without ellipsis (...) in the output subscripts has input(s) "
+               "with non-empty broadcasting shape"));
   }
   if (output_has_ellipsis && !ellipsis.known()) return PartialShape::Unknown();
   std::vector<int64_t> dims;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Einsum: schema, shapes and gradient.   kernels: kernels/cpu/einsum.cc   test: tests/ops/einsum_test.cc
+// Einsum: schema, shapes and gradient.   kernels: kernels/cpu/einsum.cc   test:
+// tests/ops/einsum_test.cc
 #include <algorithm>
 #include <string>
 
@@ -12,7 +13,8 @@ namespace weft {
 namespace {
 
 absl::Status EinsumShapeFn(ShapeContext& c) {
-  WEFT_ASSIGN_OR_RETURN(const EinsumEquation equation, EinsumEquation::Parse(c.Attr<std::string>("equation")));
+  WEFT_ASSIGN_OR_RETURN(const EinsumEquation equation,
+                        EinsumEquation::Parse(c.Attr<std::string>("equation")));
   std::vector<PartialShape> inputs;
   for (int i = 0; i < c.num_inputs(); ++i) inputs.push_back(c.input(i));
   WEFT_ASSIGN_OR_RETURN(PartialShape output, EinsumShape(equation, inputs));
@@ -20,52 +22,67 @@ absl::Status EinsumShapeFn(ShapeContext& c) {
   return absl::OkStatus();
 }
 
-bool Has(const std::string& subscript, char label) { return subscript.find(label) != std::string::npos; }
+bool Has(const std::string& subscript, char label) {
+  return subscript.find(label) != std::string::npos;
+}
 
 bool HasRepeats(const std::string& subscript) {
-  return std::any_of(subscript.begin(), subscript.end(), [&](char label) { return std::count(subscript.begin(), subscript.end(), label) > 1; });
+  return std::any_of(subscript.begin(), subscript.end(), [&](char label) {
+    return std::count(subscript.begin(), subscript.end(), label) > 1;
+  });
 }
 
 // "ab.c" as an equation writes it: "ab...c".
 std::string Written(const std::string& subscript) {
   std::string text;
-  for (char label : subscript) text += label == kEllipsis ? std::string("...") : std::string(1, label);
+  for (char label : subscript)
+    text += label == kEllipsis ? std::string("...") : std::string(1, label);
   return text;
 }
 
-Tensor Contract(NodeAdder& g, const std::vector<Tensor>& operands, const std::vector<std::string>& inputs, const std::string& output) {
+Tensor Contract(NodeAdder& g, const std::vector<Tensor>& operands,
+                const std::vector<std::string>& inputs, const std::string& output) {
   std::string equation;
   for (size_t i = 0; i < inputs.size(); ++i) equation += (i > 0 ? "," : "") + Written(inputs[i]);
-  return g.Op("Einsum", operands, {{"equation", equation + "->" + Written(output)}, {"N", static_cast<int64_t>(operands.size())}});
+  return g.Op("Einsum", operands,
+              {{"equation", equation + "->" + Written(output)},
+               {"N", static_cast<int64_t>(operands.size())}});
 }
 
-// The axis of a label's first place in `subscript`, counted from the end if it comes after the ellipsis.
+// The axis of a label's first place in `subscript`, counted from the end if it comes after the
+// ellipsis.
 int AxisOf(const std::string& subscript, char label) {
   const size_t at = subscript.find(label), ellipsis = subscript.find(kEllipsis);
   const int axis = static_cast<int>(at);
-  return ellipsis != std::string::npos && ellipsis < at ? axis - static_cast<int>(subscript.size()) : axis;
+  return ellipsis != std::string::npos && ellipsis < at ? axis - static_cast<int>(subscript.size())
+                                                        : axis;
 }
 
 // v[begin:end] of a vector; an end of 0 is the vector's end.
 Tensor Slice(NodeAdder& g, Tensor v, int begin, int end) {
-  return g.Op("StridedSlice",
-              {v, g.ConstInts({begin}, "strided_slice/stack"), g.ConstInts({end}, "strided_slice/stack_1"),
-               g.ConstInts({1}, "strided_slice/stack_2")},
-              {{"end_mask", end == 0 ? 1 : 0}}, "strided_slice");
+  return g.Op(
+      "StridedSlice",
+      {v, g.ConstInts({begin}, "strided_slice/stack"), g.ConstInts({end}, "strided_slice/stack_1"),
+       g.ConstInts({1}, "strided_slice/stack_2")},
+      {{"end_mask", end == 0 ? 1 : 0}}, "strided_slice");
 }
 
-Tensor ExpandDims(NodeAdder& g, Tensor t, int axis) { return g.Op("ExpandDims", {t, g.ConstInt(axis, "ExpandDims/dim")}); }
+Tensor ExpandDims(NodeAdder& g, Tensor t, int axis) {
+  return g.Op("ExpandDims", {t, g.ConstInt(axis, "ExpandDims/dim")});
+}
 
-// The gradient of a sum over labels: from that of the result, "ac", to that of the operand, "abc" of shape `sizes`. `reduced` holds the
-// labels that are summed.
-Tensor Unreduce(NodeAdder& g, Tensor dy, const std::string& output, const std::string& input, Tensor sizes, const std::string& reduced) {
+// The gradient of a sum over labels: from that of the result, "ac", to that of the operand, "abc"
+// of shape `sizes`. `reduced` holds the labels that are summed.
+Tensor Unreduce(NodeAdder& g, Tensor dy, const std::string& output, const std::string& input,
+                Tensor sizes, const std::string& reduced) {
   std::string kept;
   for (char label : input) {
     if (!Has(reduced, label)) kept += label;
   }
   if (kept == output && !HasRepeats(input)) {
-    // Nothing is transposed: dimensions of size 1 stand where the sums were, and are repeated. Axes before the ellipsis are put in from
-    // the left, those after it, which count from the end, from the right.
+    // Nothing is transposed: dimensions of size 1 stand where the sums were, and are repeated. Axes
+    // before the ellipsis are put in from the left, those after it, which count from the end, from
+    // the right.
     std::vector<int> axes;
     for (char label : reduced) axes.push_back(AxisOf(input, label));
     std::sort(axes.begin(), axes.end());
@@ -74,7 +91,8 @@ Tensor Unreduce(NodeAdder& g, Tensor dy, const std::string& output, const std::s
     for (auto it = first; it != axes.begin();) dy = ExpandDims(g, dy, *--it);
     return g.Op("BroadcastTo", {dy, sizes});
   }
-  // The sums' dimensions are put first and repeated; another contraction moves them to their places.
+  // The sums' dimensions are put first and repeated; another contraction moves them to their
+  // places.
   std::vector<Tensor> parts;
   for (char label : reduced) {
     const int axis = AxisOf(input, label);
@@ -97,9 +115,11 @@ std::string OwnLabels(const std::string& input, const std::string& others) {
   return own;
 }
 
-// The gradient of one of two operands, as large as if the ellipses had been broadcast: the contraction of dy with the other operand, and
-// then what undoes the sums over the operand's own labels.
-Tensor OperandGradient(NodeAdder& g, Tensor dy, Tensor other, Tensor sizes, const std::string& input, const std::string& other_subscript,
+// The gradient of one of two operands, as large as if the ellipses had been broadcast: the
+// contraction of dy with the other operand, and then what undoes the sums over the operand's own
+// labels.
+Tensor OperandGradient(NodeAdder& g, Tensor dy, Tensor other, Tensor sizes,
+                       const std::string& input, const std::string& other_subscript,
                        const std::string& output) {
   const std::string reduced = OwnLabels(input, output + other_subscript);
   std::string left;
@@ -132,7 +152,8 @@ Span EllipsisSpan(const std::string& subscript) {
 bool SameEllipsisShape(const PartialShape& x, Span sx, const PartialShape& y, Span sy) {
   if (!x.IsFullyKnown() || !y.IsFullyKnown()) return false;
   const auto part = [](const PartialShape& s, Span span) {
-    return s.dims().subspan(static_cast<size_t>(span.begin), static_cast<size_t>(s.rank() + span.end - span.begin));
+    return s.dims().subspan(static_cast<size_t>(span.begin),
+                            static_cast<size_t>(s.rank() + span.end - span.begin));
   };
   const auto a = part(x, sx), b = part(y, sy);
   return std::equal(a.begin(), a.end(), b.begin(), b.end());
@@ -151,23 +172,26 @@ void BinaryGradient(GradientContext& g, const EinsumEquation& equation) {
   const Tensor dx = OperandGradient(g, dy, y, x_sizes, x_subscript, y_subscript, equation.output);
   const Tensor dw = OperandGradient(g, dy, x, y_sizes, y_subscript, x_subscript, equation.output);
   if (!g.ok()) return;
-  const Span sx = has_ellipsis ? EllipsisSpan(x_subscript) : Span{0, 0}, sy = has_ellipsis ? EllipsisSpan(y_subscript) : Span{0, 0};
+  const Span sx = has_ellipsis ? EllipsisSpan(x_subscript) : Span{0, 0},
+             sy = has_ellipsis ? EllipsisSpan(y_subscript) : Span{0, 0};
   if (!has_ellipsis || SameEllipsisShape(x.shape(), sx, y.shape(), sy)) {
     g.SetDx(0, dx);
     g.SetDx(1, dw);
     return;
   }
   const std::vector<Tensor> axes =
-      g.Ops("BroadcastGradientArgs", {Slice(g, x_sizes, sx.begin, sx.end), Slice(g, y_sizes, sy.begin, sy.end)});
+      g.Ops("BroadcastGradientArgs",
+            {Slice(g, x_sizes, sx.begin, sx.end), Slice(g, y_sizes, sy.begin, sy.end)});
   if (!g.ok()) return;
   g.SetDx(0, g.Reshape(g.Sum(dx, g.Add(g.ConstInt(sx.begin, "add/x"), axes[0])), x_sizes));
   g.SetDx(1, g.Reshape(g.Sum(dw, g.Add(g.ConstInt(sy.begin, "add/x"), axes[1])), y_sizes));
 }
 
-// For real operands the map to the result is linear in each: its transpose is a contraction with the labels of that operand as the
-// result. Complex operands are conjugated.
+// For real operands the map to the result is linear in each: its transpose is a contraction with
+// the labels of that operand as the result. Complex operands are conjugated.
 void EinsumGradient(GradientContext& g) {
-  const absl::StatusOr<EinsumEquation> equation = EinsumEquation::Parse(g.Attr<std::string>("equation"));
+  const absl::StatusOr<EinsumEquation> equation =
+      EinsumEquation::Parse(g.Attr<std::string>("equation"));
   if (!equation.ok()) return g.Fail(equation.status());
   if (equation->inputs.size() == 1) return UnaryGradient(g, *equation);
   BinaryGradient(g, *equation);

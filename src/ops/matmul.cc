@@ -23,15 +23,19 @@ Sides SidesOf(const PartialShape& s, bool transposed) {
 }
 
 absl::Status CheckInner(ShapeContext& c, const Sides& a, const Sides& b) {
-  if (a.columns == kUnknownDim || b.rows == kUnknownDim || a.columns == b.rows) return absl::OkStatus();
-  return absl::InvalidArgumentError(StrCat("Dimensions must be equal, but are ", a.columns, " and ", b.rows, ": a is ", c.input(0).ToString(),
-                                           ", b is ", c.input(1).ToString(), "; columns of op(a) must equal rows of op(b)"));
+  if (a.columns == kUnknownDim || b.rows == kUnknownDim || a.columns == b.rows)
+    return absl::OkStatus();
+  return absl::InvalidArgumentError(StrCat("Dimensions must be equal, but are ", a.columns, " and ",
+                                           b.rows, ": a is ", c.input(0).ToString(), ", b is ",
+                                           c.input(1).ToString(),
+                                           "; columns of op(a) must equal rows of op(b)"));
 }
 
 absl::Status MatMulShape(ShapeContext& c) {
   WEFT_ASSIGN_OR_RETURN(const PartialShape a, c.InputWithRank(0, 2));
   WEFT_ASSIGN_OR_RETURN(const PartialShape b, c.InputWithRank(1, 2));
-  const Sides x = SidesOf(a, c.Attr<bool>("transpose_a")), y = SidesOf(b, c.Attr<bool>("transpose_b"));
+  const Sides x = SidesOf(a, c.Attr<bool>("transpose_a")),
+              y = SidesOf(b, c.Attr<bool>("transpose_b"));
   WEFT_RETURN_IF_ERROR(CheckInner(c, x, y));
   c.set_output(0, PartialShape({x.rows, y.columns}));
   return absl::OkStatus();
@@ -60,8 +64,8 @@ absl::Status BatchMatMulShape(ShapeContext& c, bool broadcast) {
 absl::Status EqualBatchShape(ShapeContext& c) { return BatchMatMulShape(c, false); }
 absl::Status BroadcastBatchShape(ShapeContext& c) { return BatchMatMulShape(c, true); }
 
-// d(A B): dA = dC B^H, dB = A^H dC, and the same with the operands' transposes exchanged. Conjugates come first, as MatMul transposes
-// without conjugating.
+// d(A B): dA = dC B^H, dB = A^H dC, and the same with the operands' transposes exchanged.
+// Conjugates come first, as MatMul transposes without conjugating.
 void MatMulGradient(GradientContext& g) {
   const bool ta = g.Attr<bool>("transpose_a"), tb = g.Attr<bool>("transpose_b");
   const Tensor a = g.Conj(g.input(0)), b = g.Conj(g.input(1)), dy = g.dy(0);
@@ -113,10 +117,11 @@ bool BatchesMatch(const PartialShape& x, const PartialShape& y) {
 
 // sizes[:-2].
 Tensor BatchSizes(NodeAdder& g, Tensor sizes) {
-  return g.Op("StridedSlice",
-              {sizes, g.ConstInts({0}, "strided_slice/stack"), g.ConstInts({-2}, "strided_slice/stack_1"),
-               g.ConstInts({1}, "strided_slice/stack_2")},
-              {{"begin_mask", 1}}, "strided_slice");
+  return g.Op(
+      "StridedSlice",
+      {sizes, g.ConstInts({0}, "strided_slice/stack"), g.ConstInts({-2}, "strided_slice/stack_1"),
+       g.ConstInts({1}, "strided_slice/stack_2")},
+      {{"begin_mask", 1}}, "strided_slice");
 }
 
 void BroadcastBatchMatMulGradient(GradientContext& g) {
@@ -127,7 +132,8 @@ void BroadcastBatchMatMulGradient(GradientContext& g) {
     return;
   }
   const Tensor x_sizes = g.Shape(g.input(0)), y_sizes = g.Shape(g.input(1));
-  const std::vector<Tensor> axes = g.Ops("BroadcastGradientArgs", {BatchSizes(g, x_sizes), BatchSizes(g, y_sizes)});
+  const std::vector<Tensor> axes =
+      g.Ops("BroadcastGradientArgs", {BatchSizes(g, x_sizes), BatchSizes(g, y_sizes)});
   if (!g.ok()) return;
   g.SetDx(0, g.Reshape(g.Sum(d.x, axes[0]), x_sizes));
   g.SetDx(1, g.Reshape(g.Sum(d.y, axes[1]), y_sizes));
@@ -144,11 +150,14 @@ class SparseProducts {
   Tensor Product(Tensor a, Tensor b, DataType dtype, bool transpose_a, bool transpose_b) {
     if (!a.valid() || !b.valid()) return Tensor();
     const bool a_sparse = IsSparse(a), b_sparse = IsSparse(b);
-    if (transpose_b) b = g_.Op("Transpose", {b, g_.ConstInts({1, 0}, "transpose/perm")}, {}, "transpose");
+    if (transpose_b)
+      b = g_.Op("Transpose", {b, g_.ConstInts({1, 0}, "transpose/perm")}, {}, "transpose");
     Tensor product;
     if (a_sparse || b_sparse || a.dtype() != b.dtype()) {
-      product = g_.Op("SparseMatMul", {a, b},
-                      {{"transpose_a", transpose_a}, {"a_is_sparse", a_sparse}, {"b_is_sparse", b_sparse}}, "MatMul");
+      product = g_.Op(
+          "SparseMatMul", {a, b},
+          {{"transpose_a", transpose_a}, {"a_is_sparse", a_sparse}, {"b_is_sparse", b_sparse}},
+          "MatMul");
     } else {
       product = g_.Op("MatMul", {a, b}, {{"transpose_a", transpose_a}});
     }
@@ -171,8 +180,10 @@ void SparseMatMulGradient(GradientContext& g) {
   const Tensor a = g.input(0), b = g.input(1);
   const DataType a_type = RemoveRef(a.dtype()), b_type = RemoveRef(b.dtype());
   SparseProducts p(g);
-  g.SetDx(0, ta ? p.Product(b, p.dy(), a_type, tb, true) : p.Product(p.dy(), b, a_type, false, !tb));
-  g.SetDx(1, tb ? p.Product(p.dy(), a, b_type, true, ta) : p.Product(a, p.dy(), b_type, !ta, false));
+  g.SetDx(0,
+          ta ? p.Product(b, p.dy(), a_type, tb, true) : p.Product(p.dy(), b, a_type, false, !tb));
+  g.SetDx(1,
+          tb ? p.Product(p.dy(), a, b_type, true, ta) : p.Product(a, p.dy(), b_type, !ta, false));
 }
 
 }  // namespace
@@ -185,7 +196,9 @@ void RegisterMatmulOps(OpRegistry& ops) {
       .Output("product: T")
       .Attr("transpose_a: bool = false")
       .Attr("transpose_b: bool = false")
-      .Attr("T: {bfloat16, half, float, double, int32, int64, uint8, uint16, uint32, uint64, complex64, complex128}")
+      .Attr(
+          "T: {bfloat16, half, float, double, int32, int64, uint8, uint16, uint32, uint64, "
+          "complex64, complex128}")
       .Shape(MatMulShape)
       .Gradient(MatMulGradient);
   ops.Add("BatchMatMul")
@@ -203,25 +216,34 @@ void RegisterMatmulOps(OpRegistry& ops) {
       .Input("x: T")
       .Input("y: T")
       .Output("output: T")
-      .Attr("T: {bfloat16, half, float, double, int16, int32, int64, uint8, uint16, uint32, uint64, complex64, complex128}")
+      .Attr(
+          "T: {bfloat16, half, float, double, int16, int32, int64, uint8, uint16, uint32, uint64, "
+          "complex64, complex128}")
       .Attr("adj_x: bool = false")
       .Attr("adj_y: bool = false")
       .Shape(BroadcastBatchShape)
       .Gradient(BroadcastBatchMatMulGradient);
   ops.Add("BatchMatMulV3")
-      .Summary("Products of two stacks of matrices; leading dimensions are broadcast, and the result has a dtype of its own.")
+      .Summary(
+          "Products of two stacks of matrices; leading dimensions are broadcast, and the result "
+          "has a dtype of its own.")
       .Input("x: Ta")
       .Input("y: Tb")
       .Output("output: Tout")
-      .Attr("Ta: {bfloat16, half, float, double, uint8, int8, int16, int32, int64, complex64, complex128}")
-      .Attr("Tb: {bfloat16, half, float, double, uint8, int8, int16, int32, int64, complex64, complex128}")
+      .Attr(
+          "Ta: {bfloat16, half, float, double, uint8, int8, int16, int32, int64, complex64, "
+          "complex128}")
+      .Attr(
+          "Tb: {bfloat16, half, float, double, uint8, int8, int16, int32, int64, complex64, "
+          "complex128}")
       .Attr("Tout: {bfloat16, half, float, double, int16, int32, int64, complex64, complex128}")
       .Attr("adj_x: bool = false")
       .Attr("adj_y: bool = false")
       .Shape(BroadcastBatchShape)
       .Gradient(BroadcastBatchMatMulGradient);
   ops.Add("SparseMatMul")
-      .Summary("The product of two matrices that may hold many zeros: 0 times anything is left out.")
+      .Summary(
+          "The product of two matrices that may hold many zeros: 0 times anything is left out.")
       .Input("a: Ta")
       .Input("b: Tb")
       .Output("product: float")

@@ -171,10 +171,4 @@ Tensor HistogramFixedWidth(const Input& values, const Input& value_range,
       .Output();
 }
 
-namespace nn {
-Tensor L2Loss(const Input& t, const NameOptions& options) {
-  return OpBuilder("L2Loss", options).In(t).Output();
-}
-}  // namespace nn
-
 }  // namespace weft

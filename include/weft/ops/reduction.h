@@ -101,9 +101,4 @@ struct HistogramOptions {
 Tensor HistogramFixedWidth(const Input& values, const Input& value_range,
                            const HistogramOptions& options = {});
 
-namespace nn {
-// sum(t^2) / 2, a scalar. Floating. Differentiable.
-Tensor L2Loss(const Input& t, const NameOptions& options = {});
-}  // namespace nn
-
 }  // namespace weft

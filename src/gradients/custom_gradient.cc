@@ -15,6 +15,7 @@ std::vector<Tensor> CustomGradient(
     const std::vector<Tensor>& inputs) {
   if (inputs.empty()) ThrowError(Code::kInvalidArgument, "CustomGradient: no inputs");
   const Graph graph = inputs[0].graph();
+  GraphScope scope(graph);
   GraphNodes nodes(&graph.impl());
   std::vector<Tensor> arguments;
   for (const Tensor& t : inputs) arguments.push_back(nodes.Identity(t));

@@ -75,6 +75,13 @@ TEST(OpCase, Shapes) {
 
 TEST(Arrays, Literals) {
   EXPECT_EQ(F32(Shape({2, 1}), {3, 4}).shape(), Shape({2, 1}));
+  EXPECT_EQ(F32({1}).shape(), Shape({1}));
+  EXPECT_EQ(F32({{1}}).shape(), Shape({1, 1}));
+  EXPECT_EQ(F32({{1}, {2}}).shape(), Shape({2, 1}));
+  EXPECT_EQ(F32(1).shape(), Shape());
+  EXPECT_EQ(Str({{"a"}, {"b"}}).shape(), Shape({2, 1}));
+  EXPECT_EQ(Str({"a", "b"}).shape(), Shape({2}));
+  EXPECT_EQ(C64({{1, 2}}).shape(), Shape({1, 2}));
   EXPECT_EQ(F16({1.5f}).dtype(), kFloat16);
   EXPECT_EQ(Bool({true, false}).dtype(), kBool);
   EXPECT_EQ(F64(Shape({2, 3}), {7}).AsDouble(5), 7);

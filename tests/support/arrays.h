@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <limits>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -21,20 +22,32 @@ inline constexpr float kInf = std::numeric_limits<float>::infinity();
 
 // Makes Arrays of T; elements are written as Written.
 template <typename T, typename Written = T>
-struct Literal {
-  Array operator()(Written value) const { return Array(T(value)); }
-  Array operator()(std::initializer_list<Written> values) const {
+class Literal {
+  // A conversion of its own for one number makes {{1}} a matrix and not a vector.
+  struct Element {
+    template <typename U>
+    requires std::is_convertible_v<U, Written> Element(U v) : value(static_cast<Written>(v)) {}
+    T value;
+  };
+  using RowElement = std::conditional_t<std::is_same_v<Written, std::string>, const char*, Written>;
+
+ public:
+  Array operator()(Element e) const { return Array(e.value); }
+  Array operator()(std::initializer_list<Element> values) const {
     return (*this)(Shape({static_cast<int64_t>(values.size())}), values);
   }
-  Array operator()(std::initializer_list<std::initializer_list<Written>> rows) const {
+  Array operator()(std::initializer_list<std::initializer_list<RowElement>> rows) const {
     const int64_t columns = rows.size() ? static_cast<int64_t>(rows.begin()->size()) : 0;
     std::vector<T> flat;
-    for (const auto& row : rows) flat.insert(flat.end(), row.begin(), row.end());
+    for (const auto& row : rows) {
+      for (const RowElement& e : row) flat.push_back(T(e));
+    }
     return Array::FromVector(flat, Shape({static_cast<int64_t>(rows.size()), columns}));
   }
   // Any rank: row-major elements. One value fills the whole Array.
-  Array operator()(const Shape& shape, std::initializer_list<Written> values) const {
-    std::vector<T> flat(values.begin(), values.end());
+  Array operator()(const Shape& shape, std::initializer_list<Element> values) const {
+    std::vector<T> flat;
+    for (const Element& e : values) flat.push_back(e.value);
     if (flat.size() == 1) flat.resize(static_cast<size_t>(shape.num_elements()), flat[0]);
     return Array::FromVector(flat, shape);
   }

@@ -20,15 +20,16 @@ namespace weft {
 // How several contributions to one gradient are added up.
 enum class AggregationMethod {
   kAddN,              // one AddN when all are there (TensorFlow's default)
-  kExperimentalTree,  // pairwise: less memory is held at once
+  kExperimentalTree,  // pairwise, with AddN: less memory is held at once
 };
 
 // What stands for the gradient of an x that no y depends on.
 enum class UnconnectedGradients { kNone, kZero };
 
 struct GradientOptions {
-  std::vector<Tensor>
-      grad_ys;  // gradients of the ys; an invalid Tensor (or none at all) stands for ones
+  // Gradients that the ys begin with; an invalid Tensor (or none at all) stands for ones. Of the
+  // dtype of y and of its shape, or one that broadcasts to it where y's op takes that.
+  std::vector<Tensor> grad_ys;
   std::string name = "gradients";
   bool colocate_gradients_with_ops = false;
   // Wait for all gradients of an op before any of them is used.
@@ -44,13 +45,19 @@ struct GradientOptions {
 std::vector<Grad> Gradients(const std::vector<Tensor>& ys, const std::vector<Tensor>& xs,
                             const GradientOptions& options = {});
 
+// The second derivatives of the sum of all ys by each x (tf.hessians): for an x of shape S a tensor
+// of shape [S, S], zeros where nothing depends on x. The shape of x must be known statically, and
+// each of its elements adds nodes: meant for small xs. `unconnected_gradients` is not used.
+std::vector<Tensor> Hessians(const std::vector<Tensor>& ys, const std::vector<Tensor>& xs,
+                             const GradientOptions& options = {});
+
 // The gradient as one tensor: IndexedSlices are added up into a dense one. Throws
 // InvalidArgumentError if it is none.
 Tensor DenseGradient(const Grad& g);
 
 // A function with a gradient of its own (tf.custom_gradient): `forward` computes outputs from
 // inputs and says how the gradients of the outputs give those of the inputs (an invalid Tensor:
-// none).
+// none). Gradients flow to `inputs` alone: a variable that `forward` uses must be one of them.
 struct CustomGradientResult {
   std::vector<Tensor> outputs;
   std::function<std::vector<Tensor>(const std::vector<Tensor>& output_gradients)> gradient;

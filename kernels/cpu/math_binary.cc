@@ -91,6 +91,12 @@ struct FloorOver {
     }
   }
 };
+struct TruncateOver {
+  template <typename T>
+  T operator()(const T& x, const T& y) const {
+    return static_cast<T>(std::trunc(Wide(x) / Wide(y)));
+  }
+};
 struct Rest {
   template <typename T>
   T operator()(const T& x, const T& y) const {
@@ -206,6 +212,7 @@ void RegisterMathBinaryKernels(KernelRegistry& k) {
     AddIntegerDivision<Rest, T>(k, "TruncateMod");
   });
   ForTypes<float, double, half, bfloat16>([&]<typename T>() {
+    AddOp<TruncateOver, T>(k, "TruncateDiv");
     AddOp<FloorOver, T>(k, "FloorDiv");
     AddOp<FloorRest, T>(k, "FloorMod");
     AddOp<Rest, T>(k, "Mod");

@@ -52,22 +52,22 @@ Tensor Variance(const Tensor& x, const ReduceOptions& options) {
   return Reduction("Mean", squares, {.axis = options.axis, .keep_dims = options.keep_dims});
 }
 
-Tensor Scan(const char* op, const Input& x, const ScanOptions& options) {
-  const OpScope scope(options.name, op, {&x, &options.axis});
+Tensor Scan(const char* op, const Input& x, const Input& axis, const ScanOptions& options) {
+  const OpScope scope(options.name, op, {&x, &axis});
   const Tensor in = AsTensor(x, kInvalidType, "x");
-  const Tensor axis = AsTensor(options.axis, kInt32, "axis");
+  const Tensor along = AsTensor(axis, kInt32, "axis");
   return OpBuilder(op, scope.self())
       .In(in)
-      .In(axis)
+      .In(along)
       .Attr("exclusive", options.exclusive)
       .Attr("reverse", options.reverse)
       .Output();
 }
 
-Tensor Arg(const char* op, const Input& input, const ArgOptions& options) {
+Tensor Arg(const char* op, const Input& input, const Input& axis, const ArgOptions& options) {
   return OpBuilder(op, options.name)
       .In(input)
-      .In(options.axis)
+      .In(axis)
       .Attr("output_type", options.output_type)
       .Output();
 }
@@ -142,17 +142,21 @@ Tensor CountNonzero(const Input& input, const CountNonzeroOptions& options) {
   return OpBuilder("Cast", "").In(sum).Attr("DstT", options.dtype).Output();
 }
 
-Tensor ArgMax(const Input& input, const ArgOptions& options) {
-  return Arg("ArgMax", input, options);
+Tensor ArgMax(const Input& input, const Input& axis, const ArgOptions& options) {
+  return Arg("ArgMax", input, axis, options);
 }
-Tensor ArgMin(const Input& input, const ArgOptions& options) {
-  return Arg("ArgMin", input, options);
+Tensor ArgMin(const Input& input, const Input& axis, const ArgOptions& options) {
+  return Arg("ArgMin", input, axis, options);
 }
 
-Tensor Cumsum(const Input& x, const ScanOptions& options) { return Scan("Cumsum", x, options); }
-Tensor Cumprod(const Input& x, const ScanOptions& options) { return Scan("Cumprod", x, options); }
-Tensor CumulativeLogsumexp(const Input& x, const ScanOptions& options) {
-  return Scan("CumulativeLogsumexp", x, options);
+Tensor Cumsum(const Input& x, const Input& axis, const ScanOptions& options) {
+  return Scan("Cumsum", x, axis, options);
+}
+Tensor Cumprod(const Input& x, const Input& axis, const ScanOptions& options) {
+  return Scan("Cumprod", x, axis, options);
+}
+Tensor CumulativeLogsumexp(const Input& x, const Input& axis, const ScanOptions& options) {
+  return Scan("CumulativeLogsumexp", x, axis, options);
 }
 
 Tensor HistogramFixedWidth(const Input& values, const Input& value_range,
@@ -166,11 +170,5 @@ Tensor HistogramFixedWidth(const Input& values, const Input& value_range,
       .Attr("dtype", options.dtype)
       .Output();
 }
-
-namespace nn {
-Tensor L2Loss(const Input& t, const NameOptions& options) {
-  return OpBuilder("L2Loss", options).In(t).Output();
-}
-}  // namespace nn
 
 }  // namespace weft

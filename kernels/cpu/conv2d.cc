@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "kernels/cpu/gemm.h"
+#include "kernels/cpu/wrapping.h"
 
 namespace weft::cpu {
 namespace {
@@ -84,15 +85,6 @@ void GatherWindows(const ConvGeometry& g, const T* x, int64_t group, int64_t beg
   }
 }
 
-template <typename T>
-inline T Plus(T a, T b) {
-  if constexpr (std::is_integral_v<T>)
-    return static_cast<T>(static_cast<std::make_unsigned_t<T>>(a) +
-                          static_cast<std::make_unsigned_t<T>>(b));
-  else
-    return a + b;
-}
-
 // Adds rows[p - begin] to where GatherWindows takes it from.
 template <typename T>
 void ScatterWindows(const ConvGeometry& g, const T* rows, int64_t group, int64_t begin, int64_t end,
@@ -102,7 +94,7 @@ void ScatterWindows(const ConvGeometry& g, const T* rows, int64_t group, int64_t
     ForWindow(
         g, p, group,
         [&](int64_t to, int64_t from, int64_t n) {
-          for (int64_t k = 0; k < n; ++k) x[to + k] = Plus(x[to + k], rows[from + k]);
+          for (int64_t k = 0; k < n; ++k) x[to + k] = arithmetic::Add(x[to + k], rows[from + k]);
         },
         [](int64_t, int64_t) {});
   }

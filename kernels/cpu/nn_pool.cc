@@ -10,6 +10,7 @@
 #include "kernels/cpu/register.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/strided_copy.h"
+#include "kernels/cpu/wrapping.h"
 #include "src/core/image_format.h"
 #include "src/core/strings.h"
 
@@ -360,7 +361,8 @@ class MaxPoolGrad final : public MaxPoolGradKernel<T> {
                         finder.Find(x, p);
                         for (int64_t c = 0; c < g.depth; ++c) {
                           const int64_t place = finder.place()[static_cast<size_t>(c)];
-                          if (place >= 0) out[place] = T(out[place] + dy[p * g.depth + c]);
+                          if (place >= 0)
+                            out[place] = arithmetic::Add(out[place], dy[p * g.depth + c]);
                         }
                       }
                     });

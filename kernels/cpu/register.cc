@@ -26,6 +26,7 @@ void RegisterAllCpuKernels(KernelRegistry& kernels) {
   RegisterNnMiscKernels(kernels);
   RegisterNnConvKernels(kernels);
   RegisterControlKernels(kernels);
+  RegisterDataFlowKernels(kernels);
   RegisterLoggingKernels(kernels);
   RegisterLinalgKernels(kernels);
   RegisterTrainingKernels(kernels);

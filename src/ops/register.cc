@@ -26,6 +26,7 @@ void RegisterAllOps(OpRegistry& ops) {
   RegisterNnMiscOps(ops);
   RegisterNnConvOps(ops);
   RegisterControlOps(ops);
+  RegisterDataFlowOps(ops);
   RegisterLoggingOps(ops);
   RegisterLinalgOps(ops);
   RegisterTrainingOps(ops);

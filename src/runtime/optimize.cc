@@ -81,7 +81,9 @@ void MakeConst(PlanNode* n, Array value) {
 void FoldConstants(const std::vector<PlanNode*>& order, PlanGraph* graph) {
   std::unordered_map<PlanNode*, std::vector<Array>> values;  // of nodes with several outputs
   auto value_of = [&](const PlanEdge& e) -> const Array* {
-    if (e.node->op == "Const") return e.node->FindAttrOf<Array>("value");
+    // A constant that waits for another node must not be had without it.
+    if (e.node->op == "Const" && e.node->control_inputs.empty())
+      return e.node->FindAttrOf<Array>("value");
     return nullptr;
   };
   for (PlanNode* n : order) {

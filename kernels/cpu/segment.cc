@@ -271,6 +271,7 @@ void RegisterSegmentKernels(KernelRegistry& k) {
     }
   });
   RegisterSparseSegmentKernels(k);
+  RegisterDynamicStitchKernels(k);
 }
 
 }  // namespace weft

@@ -11,7 +11,8 @@
 
 namespace weft {
 
-void RegisterSparseSegmentKernels(KernelRegistry& kernels);
+void RegisterSparseSegmentKernels(KernelRegistry& kernels);  // reductions of gathered rows
+void RegisterDynamicStitchKernels(KernelRegistry& kernels);  // rows dealt out and put together
 
 // Rows [begin, end) of the data that belong to one segment.
 struct SegmentRun {

@@ -230,6 +230,7 @@ void RegisterSegmentOps(OpRegistry& ops) {
   }
   RegisterSorted(ops, {"Mean", "The mean", kNumber, MeanGradient});
   RegisterSparseSegmentOps(ops);
+  RegisterDynamicStitchOps(ops);
 }
 
 }  // namespace weft

@@ -7,5 +7,6 @@
 namespace weft {
 
 void RegisterSparseSegmentOps(OpRegistry& ops);  // reductions of gathered rows
+void RegisterDynamicStitchOps(OpRegistry& ops);  // rows dealt out and put together
 
 }  // namespace weft

@@ -57,11 +57,15 @@ class Importer {
   class Rollback {
    public:
     explicit Rollback(GraphImpl& graph)
-        : graph_(graph), first_id_(graph.num_nodes()), library_(graph.library) {}
+        : graph_(graph),
+          first_id_(graph.num_nodes()),
+          producer_(graph.producer),
+          library_(graph.library) {}
     ~Rollback() {
       if (dismissed_) return;
       graph_.Truncate(first_id_);
       graph_.library = library_;
+      graph_.producer = producer_;
     }
     int first_id() const { return first_id_; }
     void Dismiss() { dismissed_ = true; }
@@ -69,6 +73,7 @@ class Importer {
    private:
     GraphImpl& graph_;
     int first_id_;
+    int producer_;
     std::shared_ptr<proto::FunctionDefLibrary> library_;
     bool dismissed_ = false;
   };
@@ -103,6 +108,8 @@ class Importer {
       WEFT_ASSIGN_OR_RETURN(
           graph_.library, MergeLibraries(graph_.library.get(), def_.library(), graph_.registry()));
     }
+    // Shape functions follow the rules of the oldest producer.
+    graph_.producer = std::min(graph_.producer, versions_.producer());
     WEFT_RETURN_IF_ERROR(AddNodes());
     WEFT_RETURN_IF_ERROR(AddBackEdges());
     WEFT_RETURN_IF_ERROR(CheckUnusedMappings());
@@ -569,7 +576,6 @@ class Importer {
     for (int id = first_id; id < graph_.num_nodes(); ++id) {
       graph_.ReserveName(graph_.nodes()[static_cast<size_t>(id)]->name);
     }
-    graph_.producer = std::min(graph_.producer, versions_.producer());
     graph_.min_consumer = std::max(graph_.min_consumer, versions_.min_consumer());
     if (!extras_.empty() || versions_.bad_consumers_size() > 0) {
       ImportedExtras& extras = ImportedExtras::Of(graph_);

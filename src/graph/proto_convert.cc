@@ -10,6 +10,7 @@
 
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "google/protobuf/stubs/logging.h"
 #include "src/core/strings.h"
 #include "weft/core/status_macros.h"
 
@@ -244,6 +245,8 @@ bool ParseProto(std::string_view bytes, google::protobuf::MessageLite* message) 
                                             static_cast<int>(bytes.size()));
   // Deeper than any real graph; the stack of a thread holds it.
   in.SetRecursionLimit(100);
+  // The caller reports what is wrong; protobuf would write to stderr too.
+  google::protobuf::LogSilencer silencer;
   return message->ParseFromCodedStream(&in) && in.ConsumedEntireMessage();
 }
 

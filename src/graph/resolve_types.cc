@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attributes and dtypes of a new node: what TensorFlow's op construction infers and checks.
 #include <algorithm>
+#include <limits>
 
 #include "src/core/strings.h"
 #include "src/graph/graph_impl.h"
@@ -52,15 +53,16 @@ class Resolver {
     return absl::OkStatus();
   }
 
+  static constexpr int64_t kAbsent = std::numeric_limits<int64_t>::min();
   int64_t Given(const std::string& attr) const {
     auto it = node_.attrs.find(attr);
     const int64_t* n = it == node_.attrs.end() ? nullptr : it->second.Get<int64_t>();
-    return n ? *n : -1;
+    return n ? *n : kAbsent;
   }
   int64_t GivenLength(const std::string& attr) const {
     auto it = node_.attrs.find(attr);
     const auto* list = it == node_.attrs.end() ? nullptr : it->second.Get<std::vector<DataType>>();
-    return list ? static_cast<int64_t>(list->size()) : -1;
+    return list ? static_cast<int64_t>(list->size()) : kAbsent;
   }
 
   // How many tensors each argument has. One length may be left open: it follows from the number of
@@ -77,8 +79,8 @@ class Resolver {
       if (given >= 0) {
         if (given > total) return WrongCount(total, -1);
         fixed += given;
-      } else if (given < -1) {
-        return Invalid(StrCat("attribute '", key, "' is ", given, ", but must not be negative"));
+      } else if (given != kAbsent) {
+        return Invalid(StrCat("Value for attr '", key, "' of ", given, " must not be negative"));
       } else if (open.empty() || open == key) {
         open = key;
         ++open_arguments;
@@ -116,7 +118,7 @@ class Resolver {
       int64_t n = 1;
       if (!arg.number_attr.empty()) {
         n = Given(arg.number_attr);
-        if (n < 0) {
+        if (n == kAbsent) {
           n = open_length_;
           node_.attrs[arg.number_attr] = n;
         }

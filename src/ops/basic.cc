@@ -20,7 +20,13 @@ constexpr int kScalarPlaceholderProducer = 24;
 absl::Status ConstShape(ShapeContext& c) {
   const AttrValue* attr = c.FindAttr("value");
   const Array* value = attr ? attr->Get<Array>() : nullptr;
-  if (value) c.set_output(0, value->shape());
+  if (!value) return absl::OkStatus();
+  const DataType dtype = c.Attr<DataType>("dtype");
+  if (value->dtype() != dtype) {
+    return absl::InvalidArgumentError(StrCat("Type mismatch between value (", DTypeOpName(value->dtype()),
+                                             ") and dtype (", DTypeOpName(dtype), ")"));
+  }
+  c.set_output(0, value->shape());
   return absl::OkStatus();
 }
 

@@ -177,14 +177,50 @@ TEST(ExportTest, ShapesIfAskedFor) {
 }
 
 TEST(ExportTest, NothingIsLostThereAndBack) {
-  const std::string text = SmallGraph().AsGraphDef().ToText() + R"(
-    library { function { signature { name: 'f' } node_def { name: 'n' op: 'Unknown' attr { key: 'a' value { placeholder: 'T' } } } } }
-    node { name: 'extra' op: 'Pair' input: 'c'
-           attr { key: 'T' value { type: DT_FLOAT } } attr { key: 'newer' value { func { name: 'f' attr { key: 'x' value { i: 1 } } } } }
-           attr { key: '_empty' value { list { } } }
-           experimental_debug_info { original_node_names: 'was' } experimental_type { type_id: TFT_PRODUCT } }
-    versions { min_consumer: 12 bad_consumers: 13 })";
-  const GraphDef def = GraphDef::ParseText(text);
+  GraphDef def = SmallGraph().AsGraphDef();
+  def.mutable_proto().MergeFrom(GraphDef::ParseText(R"pb(
+                                  library {
+                                    function {
+                                      signature { name: "f" }
+                                      node_def {
+                                        name: "n"
+                                        op: "Unknown"
+                                        attr {
+                                          key: "a"
+                                          value { placeholder: "T" }
+                                        }
+                                      }
+                                    }
+                                  }
+                                  node {
+                                    name: "extra"
+                                    op: "Pair"
+                                    input: "c"
+                                    attr {
+                                      key: "T"
+                                      value { type: DT_FLOAT }
+                                    }
+                                    attr {
+                                      key: "newer"
+                                      value {
+                                        func {
+                                          name: "f"
+                                          attr {
+                                            key: "x"
+                                            value { i: 1 }
+                                          }
+                                        }
+                                      }
+                                    }
+                                    attr {
+                                      key: "_empty"
+                                      value { list {} }
+                                    }
+                                    experimental_debug_info { original_node_names: "was" }
+                                    experimental_type { type_id: TFT_PRODUCT }
+                                  }
+                                  versions { min_consumer: 12 bad_consumers: 13 })pb")
+                                    .proto());
   Graph g(&TestOps());
   ImportGraphDef(def, {.prefix = ""}, g);
   EXPECT_EQ(g.AsGraphDef().ToText(), def.ToText());

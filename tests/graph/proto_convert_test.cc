@@ -320,22 +320,35 @@ TEST(OpDefProtoTest, HoldsTheWholeSchema) {
       .Deprecated(12, "use Blend");
   proto::OpDef got;
   OpDefToProto(*ops.Find("Mix"), &got);
-  const auto want = Parse<proto::OpDef>(R"(
-    name: "Mix" summary: "Mixes" is_stateful: true
+  const auto want = Parse<proto::OpDef>(R"pb(
+    name: "Mix"
+    summary: "Mixes"
+    is_stateful: true
     input_arg { name: "xs" type_attr: "T" number_attr: "N" }
     input_arg { name: "ref" type_attr: "T" is_ref: true }
     input_arg { name: "more" type_list_attr: "types" }
     output_arg { name: "y" type: DT_FLOAT }
-    attr { name: "T" type: "type" default_value { type: DT_FLOAT }
-           allowed_values { list { type: [DT_FLOAT, DT_DOUBLE] } } }
-    attr { name: "N" type: "int" has_minimum: true minimum: 2 }
-    attr { name: "mode" type: "string" default_value { s: "A" } allowed_values { list { s: ["A", "B"] } } }
-    attr { name: "types" type: "list(type)" default_value {
-    list {} }
-}
-    deprecation { version: 12 explanation: "use Blend" })");
-  EXPECT_EQ(got.DebugString(), want.DebugString());
+    attr {
+      name: "T"
+      type: "type"
+      default_value { type: DT_FLOAT }
+      allowed_values { list { type: [ DT_FLOAT, DT_DOUBLE ] } }
     }
+    attr { name: "N" type: "int" has_minimum: true minimum: 2 }
+    attr {
+      name: "mode"
+      type: "string"
+      default_value { s: "A" }
+      allowed_values { list { s: [ "A", "B" ] } }
+    }
+    attr {
+      name: "types"
+      type: "list(type)"
+      default_value { list {} }
+    }
+    deprecation { version: 12 explanation: "use Blend" })pb");
+  EXPECT_EQ(got.DebugString(), want.DebugString());
+}
 
-    }  // namespace
-    }  // namespace weft
+}  // namespace
+}  // namespace weft

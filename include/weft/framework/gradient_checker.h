@@ -47,7 +47,7 @@ struct GradientCheckOptions {
   // The point of the check: a value for each x. Missing or invalid ones are drawn uniformly from
   // [low, high), all elements of all xs apart from each other, so that maxima and sorting have no
   // ties nearby. The shape of a drawn x must be known statically.
-  std::vector<Array> x_values;
+  std::vector<Array> x_values = {};
   double low = -1;
   double high = 1;
   uint64_t seed = 1;
@@ -56,14 +56,14 @@ struct GradientCheckOptions {
   double step = 0;
   // Values of x at which y has no derivative. Drawn elements keep kink_distance away from them;
   // entries of given elements that don't are left out.
-  std::vector<double> kinks;
+  std::vector<double> kinks = {};
   double kink_distance = 0.01;
   // True leaves an entry out of the comparison.
-  std::function<bool(const JacobianEntry&)> skip;
+  std::function<bool(const JacobianEntry&)> skip = {};
   // Run once before the check, in this order: initialisers.
-  std::vector<Operation> init;
+  std::vector<Operation> init = {};
   // Further values for all runs.
-  Feeds feeds;
+  Feeds feeds = {};
   // A session of the xs' graph to run in; nullptr: one of its own.
   Session* session = nullptr;
 };

@@ -29,13 +29,13 @@ enum class UnconnectedGradients { kNone, kZero };
 struct GradientOptions {
   // Gradients that the ys begin with; an invalid Tensor (or none at all) stands for ones. Of the
   // dtype of y and of its shape, or one that broadcasts to it where y's op takes that.
-  std::vector<Tensor> grad_ys;
+  std::vector<Tensor> grad_ys = {};
   std::string name = "gradients";
   bool colocate_gradients_with_ops = false;
   // Wait for all gradients of an op before any of them is used.
   bool gate_gradients = false;
   AggregationMethod aggregation_method = AggregationMethod::kAddN;
-  std::vector<Tensor> stop_gradients;  // taken as constants
+  std::vector<Tensor> stop_gradients = {};  // taken as constants
   UnconnectedGradients unconnected_gradients = UnconnectedGradients::kNone;
 };
 

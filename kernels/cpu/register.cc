@@ -26,7 +26,6 @@ void RegisterAllCpuKernels(KernelRegistry& kernels) {
   RegisterNnMiscKernels(kernels);
   RegisterNnConvKernels(kernels);
   RegisterControlKernels(kernels);
-  RegisterDataFlowKernels(kernels);
   RegisterLoggingKernels(kernels);
   RegisterLinalgKernels(kernels);
   RegisterTrainingKernels(kernels);

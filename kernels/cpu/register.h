@@ -28,7 +28,6 @@ void RegisterNnSoftmaxKernels(KernelRegistry& kernels);
 void RegisterNnMiscKernels(KernelRegistry& kernels);
 void RegisterNnConvKernels(KernelRegistry& kernels);
 void RegisterControlKernels(KernelRegistry& kernels);
-void RegisterDataFlowKernels(KernelRegistry& kernels);
 void RegisterLoggingKernels(KernelRegistry& kernels);
 void RegisterLinalgKernels(KernelRegistry& kernels);
 void RegisterTrainingKernels(KernelRegistry& kernels);

@@ -26,7 +26,6 @@ void RegisterAllOps(OpRegistry& ops) {
   RegisterNnMiscOps(ops);
   RegisterNnConvOps(ops);
   RegisterControlOps(ops);
-  RegisterDataFlowOps(ops);
   RegisterLoggingOps(ops);
   RegisterLinalgOps(ops);
   RegisterTrainingOps(ops);

@@ -28,7 +28,6 @@ void RegisterNnSoftmaxOps(OpRegistry& ops);
 void RegisterNnMiscOps(OpRegistry& ops);
 void RegisterNnConvOps(OpRegistry& ops);
 void RegisterControlOps(OpRegistry& ops);
-void RegisterDataFlowOps(OpRegistry& ops);
 void RegisterLoggingOps(OpRegistry& ops);
 void RegisterLinalgOps(OpRegistry& ops);
 void RegisterTrainingOps(OpRegistry& ops);

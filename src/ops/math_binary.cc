@@ -27,16 +27,23 @@ OpDefBuilder&& Floating(OpDefBuilder&& op) {
       .Shape(shape::Broadcast);
 }
 
-void AddGradient(GradientContext& g) { g.SetBroadcastDx(0, g.dy(0), 1, g.dy(0)); }
+void AddGradient(GradientContext& g) {
+  const Tensor first_dx = g.dy(0);
+  const Tensor second_dx = g.dy(0);
+  g.SetBroadcastDx(0, first_dx, 1, second_dx);
+}
 
 void SubGradient(GradientContext& g) {
-  g.SetBroadcastDx(0, g.dy(0), 1, g.needs_dx(1) ? g.Neg(g.dy(0)) : Tensor());
+  const Tensor first_dx = g.dy(0);
+  const Tensor second_dx = g.needs_dx(1) ? g.Neg(g.dy(0)) : Tensor();
+  g.SetBroadcastDx(0, first_dx, 1, second_dx);
 }
 
 void MulGradient(GradientContext& g) {
   const Tensor x = g.Conj(g.input(0)), y = g.Conj(g.input(1));
-  g.SetBroadcastDx(0, g.needs_dx(0) ? g.Op("Mul", {g.dy(0), y}) : Tensor(), 1,
-                   g.needs_dx(1) ? g.Op("Mul", {x, g.dy(0)}) : Tensor());
+  const Tensor first_dx = g.needs_dx(0) ? g.Op("Mul", {g.dy(0), y}) : Tensor();
+  const Tensor second_dx = g.needs_dx(1) ? g.Op("Mul", {x, g.dy(0)}) : Tensor();
+  g.SetBroadcastDx(0, first_dx, 1, second_dx);
 }
 
 // d(x / y) = dy / y and -dy x / y^2, with a division op of the caller's.
@@ -53,13 +60,16 @@ void QuotientGradient(GradientContext& g, const char* divide, const char* name) 
 
 void FloorModGradient(GradientContext& g) {
   const Tensor floors = g.Op("FloorDiv", {g.input(0), g.input(1)}, {}, "floordiv");
-  g.SetBroadcastDx(0, g.dy(0), 1, g.Mul(g.dy(0), g.Neg(floors)));
+  const Tensor first_dx = g.dy(0);
+  const Tensor second_dx = g.Mul(g.dy(0), g.Neg(floors));
+  g.SetBroadcastDx(0, first_dx, 1, second_dx);
 }
 
 void MulNoNanGradient(GradientContext& g) {
   const Tensor x = g.Conj(g.input(0)), y = g.Conj(g.input(1));
-  g.SetBroadcastDx(0, g.Op("MulNoNan", {g.dy(0), y}, {}, "mul_no_nan"), 1,
-                   g.Op("MulNoNan", {x, g.dy(0)}, {}, "mul_no_nan"));
+  const Tensor first_dx = g.Op("MulNoNan", {g.dy(0), y}, {}, "mul_no_nan");
+  const Tensor second_dx = g.Op("MulNoNan", {x, g.dy(0)}, {}, "mul_no_nan");
+  g.SetBroadcastDx(0, first_dx, 1, second_dx);
 }
 
 void SquaredDifferenceGradient(GradientContext& g) {
@@ -94,14 +104,17 @@ void PowGradient(GradientContext& g) {
 void ChoiceGradient(GradientContext& g, const char* compare) {
   const Tensor zero = g.ConstLike(0, g.dy(0), "zeros");
   const Tensor first = g.Op(compare, {g.input(0), g.input(1)});
-  g.SetBroadcastDx(0, g.Op("SelectV2", {first, g.dy(0), zero}), 1,
-                   g.Op("SelectV2", {first, zero, g.dy(0)}));
+  const Tensor first_dx = g.Op("SelectV2", {first, g.dy(0), zero});
+  const Tensor second_dx = g.Op("SelectV2", {first, zero, g.dy(0)});
+  g.SetBroadcastDx(0, first_dx, 1, second_dx);
 }
 
 void Atan2Gradient(GradientContext& g) {
   const Tensor y = g.input(0), x = g.input(1);
   const Tensor scaled = g.Div(g.dy(0), g.Add(g.Op("Square", {x}), g.Op("Square", {y})));
-  g.SetBroadcastDx(0, g.Mul(x, scaled), 1, g.Mul(g.Neg(y), scaled));
+  const Tensor first_dx = g.Mul(x, scaled);
+  const Tensor second_dx = g.Mul(g.Neg(y), scaled);
+  g.SetBroadcastDx(0, first_dx, 1, second_dx);
 }
 
 // 1 where x is not 0, 0 elsewhere.
@@ -112,21 +125,25 @@ Tensor NonZero(GradientContext& g) {
 
 void XdivyGradient(GradientContext& g) {
   const Tensor x = g.input(0), y = g.input(1);
-  g.SetBroadcastDx(0, g.Mul(g.Op("Xdivy", {NonZero(g), y}, {}, "xdivy"), g.dy(0)), 1,
-                   g.Mul(g.Op("Xdivy", {g.Neg(x), g.Op("Square", {y})}, {}, "xdivy"), g.dy(0)));
+  const Tensor first_dx = g.Mul(g.Op("Xdivy", {NonZero(g), y}, {}, "xdivy"), g.dy(0));
+  const Tensor second_dx =
+      g.Mul(g.Op("Xdivy", {g.Neg(x), g.Op("Square", {y})}, {}, "xdivy"), g.dy(0));
+  g.SetBroadcastDx(0, first_dx, 1, second_dx);
 }
 
 void XlogyGradient(GradientContext& g) {
   const Tensor x = g.input(0), y = g.input(1);
-  g.SetBroadcastDx(0, g.Mul(g.Op("Xlogy", {NonZero(g), y}, {}, "xlogy"), g.dy(0)), 1,
-                   g.Mul(g.Op("Xdivy", {x, y}, {}, "xdivy"), g.dy(0)));
+  const Tensor first_dx = g.Mul(g.Op("Xlogy", {NonZero(g), y}, {}, "xlogy"), g.dy(0));
+  const Tensor second_dx = g.Mul(g.Op("Xdivy", {x, y}, {}, "xdivy"), g.dy(0));
+  g.SetBroadcastDx(0, first_dx, 1, second_dx);
 }
 
 void Xlog1pyGradient(GradientContext& g) {
   const Tensor x = g.input(0), y = g.input(1);
   const Tensor above = g.Add(y, g.ConstLike(1, y, "add/y"));
-  g.SetBroadcastDx(0, g.Mul(g.Op("Xlog1py", {NonZero(g), y}, {}, "xlog1py"), g.dy(0)), 1,
-                   g.Mul(g.Op("Xdivy", {x, above}, {}, "xdivy"), g.dy(0)));
+  const Tensor first_dx = g.Mul(g.Op("Xlog1py", {NonZero(g), y}, {}, "xlog1py"), g.dy(0));
+  const Tensor second_dx = g.Mul(g.Op("Xdivy", {x, above}, {}, "xdivy"), g.dy(0));
+  g.SetBroadcastDx(0, first_dx, 1, second_dx);
 }
 
 void RegisterSums(OpRegistry& ops) {

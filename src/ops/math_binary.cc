@@ -41,9 +41,15 @@ void SubGradient(GradientContext& g) {
 
 void MulGradient(GradientContext& g) {
   const Tensor x = g.Conj(g.input(0)), y = g.Conj(g.input(1));
-  const Tensor first_dx = g.needs_dx(0) ? g.Op("Mul", {g.dy(0), y}) : Tensor();
-  const Tensor second_dx = g.needs_dx(1) ? g.Op("Mul", {x, g.dy(0)}) : Tensor();
-  g.SetBroadcastDx(0, first_dx, 1, second_dx);
+  // TensorFlow writes dy first in both products where nothing is broadcast; names and bits of
+  // graphs follow it.
+  const DataType dtype = RemoveRef(x.dtype());
+  const bool same =
+      x.shape().IsFullyKnown() && x.shape() == y.shape() && (dtype == kFloat32 || dtype == kInt32);
+  const Tensor dx = g.needs_dx(0) ? g.Op("Mul", {g.dy(0), y}) : Tensor();
+  Tensor dy;
+  if (g.needs_dx(1)) dy = same ? g.Op("Mul", {g.dy(0), x}) : g.Op("Mul", {x, g.dy(0)});
+  g.SetBroadcastDx(0, dx, 1, dy);
 }
 
 // d(x / y) = dy / y and -dy x / y^2, with a division op of the caller's.

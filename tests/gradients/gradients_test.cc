@@ -331,7 +331,7 @@ TEST_F(GradientsTest, OpWithoutARuleIsAnError) {
   } catch (const NotFoundError& e) {
     EXPECT_THAT(e.what(), HasSubstr("No gradient defined for operation 'found' (op type: Mod)"));
     EXPECT_EQ(e.op_name(), "found");
-    EXPECT_EQ(e.op_type(), "Where");
+    EXPECT_EQ(e.op_type(), "Mod");
   }
 }
 

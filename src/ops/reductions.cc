@@ -98,8 +98,10 @@ void MeanGradient(GradientContext& g) {
     count = g.ConstLike(static_cast<double>(n), dy);
   } else {
     const Tensor sizes = g.Shape(g.input(0));
-    const Tensor reduced = g.Op(
-        "GatherV2", {sizes, PositiveAxes(g, g.Size(sizes)), g.ConstInt(0, "GatherV2/axis")});
+    // A scalar axis counts as a vector of one.
+    const Tensor axes =
+        g.Reshape(PositiveAxes(g, g.Size(sizes)), g.ConstInts({-1}, "Reshape/shape"));
+    const Tensor reduced = g.Op("GatherV2", {sizes, axes, g.ConstInt(0, "GatherV2/axis")});
     count = g.Cast(g.Op("Prod", {reduced, g.ConstInts({0})}), RemoveRef(dy.dtype()));
   }
   g.SetDx(0, g.Div(dy, count));
@@ -221,18 +223,12 @@ Tensor ReducedShape(GradientContext& g) {
 }
 
 void RegisterReductionsOps(OpRegistry& ops) {
-  ops.Add("Sum")
-      .Summary("The sum over dimensions.")
-      .Apply(OfNumbers)
-      .Gradient(SumGradient);
+  ops.Add("Sum").Summary("The sum over dimensions.").Apply(OfNumbers).Gradient(SumGradient);
   ops.Add("Mean")
       .Summary("The mean over dimensions; of integers, cut off towards 0.")
       .Apply(OfNumbers)
       .Gradient(MeanGradient);
-  ops.Add("Prod")
-      .Summary("The product over dimensions.")
-      .Apply(OfNumbers)
-      .Gradient(ProdGradient);
+  ops.Add("Prod").Summary("The product over dimensions.").Apply(OfNumbers).Gradient(ProdGradient);
   ops.Add("EuclideanNorm")
       .Summary("The square root of the sum of |x|^2 over dimensions.")
       .Apply(OfNumbers)

@@ -22,7 +22,7 @@ Tensor Relu6(const Input& features, const NameOptions& options = {});
 // x above 0, alpha x below; integers are taken as float.
 struct LeakyReluOptions {
   float alpha = 0.2f;
-  std::string name;
+  std::string name = {};
 };
 Tensor LeakyRelu(const Input& features, const LeakyReluOptions& options = {});
 // x above 0, e^x - 1 below.
@@ -37,19 +37,19 @@ Tensor Softsign(const Input& features, const NameOptions& options = {});
 // Relu(x) and Relu(-x), concatenated along `axis`.
 struct CreluOptions {
   int axis = -1;
-  std::string name;
+  std::string name = {};
 };
 Tensor Crelu(const Input& features, const CreluOptions& options = {});
 // x times the normal distribution function of x, by erf, or approximated by tanh.
 struct GeluOptions {
   bool approximate = false;
-  std::string name;
+  std::string name = {};
 };
 Tensor Gelu(const Input& features, const GeluOptions& options = {});
 // x Sigmoid(beta x).
 struct SwishOptions {
   float beta = 1.0f;
-  std::string name;
+  std::string name = {};
 };
 Tensor Swish(const Input& features, const SwishOptions& options = {});
 

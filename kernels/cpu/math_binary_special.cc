@@ -35,8 +35,8 @@ double LowerSeries(double a, double x) {
   return sum * GammaFactor(a, x, 1);
 }
 
-// Q(a, x) by its continued fraction (modified Lentz), for x > a + 1.
-double UpperFraction(double a, double x) {
+// Q(a, x) Gamma(a) / (x^a e^-x) by a continued fraction (modified Lentz), for x > a + 1.
+double UpperFractionAlone(double a, double x) {
   constexpr double kTiny = 1e-300;
   double b = x + 1 - a, c = 1 / kTiny, d = 1 / b, h = d;
   for (int n = 1; n < kMaxTerms; ++n) {
@@ -51,8 +51,9 @@ double UpperFraction(double a, double x) {
     h *= delta;
     if (std::abs(delta - 1) < kEpsilon) break;
   }
-  return h * GammaFactor(a, x, 0);
+  return h;
 }
+double UpperFraction(double a, double x) { return UpperFractionAlone(a, x) * GammaFactor(a, x, 0); }
 
 double LowerGamma(double a, double x) {
   if (std::isnan(a) || std::isnan(x) || x < 0 || a <= 0) return kNan;
@@ -69,17 +70,17 @@ double UpperGamma(double a, double x) {
   return x > 1 && x > a ? UpperFraction(a, x) : 1 - LowerSeries(a, x);
 }
 
-// dP/da. Where the series does well, its derivative term by term; in the tail of Q, where that
-// would cancel, a difference of Q.
-double LowerGammaDerivative(double a, double x) {
-  if (std::isnan(a) || std::isnan(x) || x < 0 || a <= 0) return kNan;
-  if (x == 0) return 0;
-  if (x > a + 20 + 4 * std::sqrt(a)) {
-    const double h = 1e-4 * a;
-    auto q = [&](double s) { return UpperFraction(s, x); };
-    // Fourth-order central difference.
-    return -(8 * (q(a + h) - q(a - h)) - (q(a + 2 * h) - q(a - 2 * h))) / (12 * h);
-  }
+// Where the series of P does well, its derivative term by term; in the tail of Q, where that would
+// cancel, a difference of Q.
+bool InTail(double a, double x) { return x > a + 20 + 4 * std::sqrt(a); }
+// f'(a) by a central difference of fourth order.
+template <typename F>
+double Difference(const F& f, double a) {
+  const double h = 1e-4 * a;
+  return (8 * (f(a + h) - f(a - h)) - (f(a + 2 * h) - f(a - 2 * h))) / (12 * h);
+}
+// dP/da Gamma(a+1) / (x^a e^-x), term by term.
+double LowerSeriesSlope(double a, double x) {
   double term = 1, sum = 1, slope = 0, harmonic = 0;
   for (int n = 1; n < kMaxTerms; ++n) {
     term *= x / (a + n);
@@ -88,7 +89,25 @@ double LowerGammaDerivative(double a, double x) {
     slope -= term * harmonic;
     if (term * (1 + harmonic) < sum * kEpsilon) break;
   }
-  return GammaFactor(a, x, 1) * (sum * (std::log(x) - special::Digamma(a + 1)) + slope);
+  return sum * (std::log(x) - special::Digamma(a + 1)) + slope;
+}
+
+// dP/da.
+double LowerGammaDerivative(double a, double x) {
+  if (std::isnan(a) || std::isnan(x) || x < 0 || a <= 0) return kNan;
+  if (x == 0) return 0;
+  if (InTail(a, x)) return -Difference([&](double s) { return UpperFraction(s, x); }, a);
+  return GammaFactor(a, x, 1) * LowerSeriesSlope(a, x);
+}
+
+// dx/da of a gamma number x whose P(a, x) stays: -(dP/da) / (dP/dx), where dP/dx = x^(a-1) e^-x /
+// Gamma(a) is divided out before it can underflow.
+double GammaSampleDerivative(double a, double x) {
+  if (std::isnan(a) || std::isnan(x) || x < 0 || a <= 0) return kNan;
+  if (x == 0) return 0;
+  if (!InTail(a, x)) return -x / a * LowerSeriesSlope(a, x);
+  const auto fraction = [&](double s) { return UpperFractionAlone(s, x); };
+  return x * (fraction(a) * (std::log(x) - special::Digamma(a)) + Difference(fraction, a));
 }
 
 // The continued fraction of I_x(a, b), for x < (a + 1) / (a + b + 2).
@@ -213,6 +232,7 @@ void RegisterMathBinarySpecialKernels(KernelRegistry& k) {
   });
   ForTypes<float, double>([&]<typename T>() {
     AddOp<InDouble<LowerGammaDerivative>, T>(k, "IgammaGradA");
+    AddOp<InDouble<GammaSampleDerivative>, T>(k, "RandomGammaGrad");
     AddOp<InDouble<HurwitzZeta>, T>(k, "Zeta");
     AddOp<InDouble<PolygammaOf>, T>(k, "Polygamma");
     AddOp<Next, T>(k, "NextAfter");

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/cpu/linalg.h"
+
 #include "kernels/cpu/register.h"
 
 namespace weft {
 
-void RegisterLinalgKernels(KernelRegistry& kernels) { (void)kernels; }
+void RegisterLinalgKernels(KernelRegistry& kernels) {
+  RegisterQrKernels(kernels);
+  RegisterSolveKernels(kernels);
+}
 
 }  // namespace weft

@@ -4,12 +4,64 @@
 #include "weft/ops/matmul.h"
 
 #include "src/core/strings.h"
+#include "src/ops/matmul.h"
 #include "src/ops/register.h"
 #include "weft/core/status_macros.h"
 
 namespace weft {
 
 void RegisterEinsumOp(OpRegistry& ops);
+
+PartialShape BatchDims(const PartialShape& s) {
+  if (!s.known_rank()) return PartialShape::Unknown();
+  return PartialShape(s.dims().subspan(0, static_cast<size_t>(s.rank() - 2)));
+}
+
+Tensor AdjointProduct(NodeAdder& g, Tensor a, Tensor b, bool adjoint_a, bool adjoint_b) {
+  if (!a.valid() || !b.valid()) return Tensor();
+  const auto is_matrix = [](Tensor t) { return t.shape().known_rank() && t.shape().rank() <= 2; };
+  if (!is_matrix(a) || !is_matrix(b)) {
+    return g.Op("BatchMatMulV2", {a, b}, {{"adj_x", adjoint_a}, {"adj_y", adjoint_b}}, "MatMul");
+  }
+  if (adjoint_a) a = g.Conj(a);
+  if (adjoint_b) b = g.Conj(b);
+  return g.Op("MatMul", {a, b}, {{"transpose_a", adjoint_a}, {"transpose_b", adjoint_b}});
+}
+
+namespace {
+
+// True if both stacks are known to need no broadcasting.
+bool BatchesMatch(const PartialShape& x, const PartialShape& y) {
+  if (!x.known_rank() || !y.known_rank()) return false;
+  if (x.rank() <= 2 && y.rank() <= 2) return true;
+  const PartialShape a = BatchDims(x), b = BatchDims(y);
+  return a.IsFullyKnown() && b.IsFullyKnown() && a == b;
+}
+
+// sizes[:-2].
+Tensor BatchSizes(NodeAdder& g, Tensor sizes) {
+  return g.Op(
+      "StridedSlice",
+      {sizes, g.ConstInts({0}, "strided_slice/stack"), g.ConstInts({-2}, "strided_slice/stack_1"),
+       g.ConstInts({1}, "strided_slice/stack_2")},
+      {{"begin_mask", 1}}, "strided_slice");
+}
+
+}  // namespace
+
+void SetBroadcastBatchDx(GradientContext& g, Tensor dx, Tensor dy) {
+  if (BatchesMatch(g.input(0).shape(), g.input(1).shape())) {
+    g.SetDx(0, dx);
+    g.SetDx(1, dy);
+    return;
+  }
+  const Tensor x_sizes = g.Shape(g.input(0)), y_sizes = g.Shape(g.input(1));
+  const std::vector<Tensor> axes =
+      g.Ops("BroadcastGradientArgs", {BatchSizes(g, x_sizes), BatchSizes(g, y_sizes)});
+  if (!g.ok()) return;
+  g.SetDx(0, g.Reshape(g.Sum(dx, axes[0]), x_sizes));
+  g.SetDx(1, g.Reshape(g.Sum(dy, axes[1]), y_sizes));
+}
 
 namespace {
 
@@ -39,11 +91,6 @@ absl::Status MatMulShape(ShapeContext& c) {
   WEFT_RETURN_IF_ERROR(CheckInner(c, x, y));
   c.set_output(0, PartialShape({x.rows, y.columns}));
   return absl::OkStatus();
-}
-
-PartialShape BatchDims(const PartialShape& s) {
-  if (!s.known_rank()) return PartialShape::Unknown();
-  return PartialShape(s.dims().subspan(0, static_cast<size_t>(s.rank() - 2)));
 }
 
 // `broadcast`: leading dimensions follow numpy's rule; else they are equal.
@@ -76,18 +123,6 @@ void MatMulGradient(GradientContext& g) {
   g.SetDx(1, tb ? product(dy, a, true, ta) : product(a, dy, !ta, false));
 }
 
-// tf.matmul with adjoints: MatMul for matrices, BatchMatMulV2 for stacks.
-Tensor AdjointProduct(NodeAdder& g, Tensor a, Tensor b, bool adjoint_a, bool adjoint_b) {
-  if (!a.valid() || !b.valid()) return Tensor();
-  const auto is_matrix = [](Tensor t) { return t.shape().known_rank() && t.shape().rank() <= 2; };
-  if (!is_matrix(a) || !is_matrix(b)) {
-    return g.Op("BatchMatMulV2", {a, b}, {{"adj_x", adjoint_a}, {"adj_y", adjoint_b}}, "MatMul");
-  }
-  if (adjoint_a) a = g.Conj(a);
-  if (adjoint_b) b = g.Conj(b);
-  return g.Op("MatMul", {a, b}, {{"transpose_a", adjoint_a}, {"transpose_b", adjoint_b}});
-}
-
 struct Pair {
   Tensor x, y;
 };
@@ -107,36 +142,9 @@ void BatchMatMulGradient(GradientContext& g) {
   g.SetDx(1, d.y);
 }
 
-// True if both stacks are known to need no broadcasting.
-bool BatchesMatch(const PartialShape& x, const PartialShape& y) {
-  if (!x.known_rank() || !y.known_rank()) return false;
-  if (x.rank() <= 2 && y.rank() <= 2) return true;
-  const PartialShape a = BatchDims(x), b = BatchDims(y);
-  return a.IsFullyKnown() && b.IsFullyKnown() && a == b;
-}
-
-// sizes[:-2].
-Tensor BatchSizes(NodeAdder& g, Tensor sizes) {
-  return g.Op(
-      "StridedSlice",
-      {sizes, g.ConstInts({0}, "strided_slice/stack"), g.ConstInts({-2}, "strided_slice/stack_1"),
-       g.ConstInts({1}, "strided_slice/stack_2")},
-      {{"begin_mask", 1}}, "strided_slice");
-}
-
 void BroadcastBatchMatMulGradient(GradientContext& g) {
   const Pair d = BatchProducts(g);
-  if (BatchesMatch(g.input(0).shape(), g.input(1).shape())) {
-    g.SetDx(0, d.x);
-    g.SetDx(1, d.y);
-    return;
-  }
-  const Tensor x_sizes = g.Shape(g.input(0)), y_sizes = g.Shape(g.input(1));
-  const std::vector<Tensor> axes =
-      g.Ops("BroadcastGradientArgs", {BatchSizes(g, x_sizes), BatchSizes(g, y_sizes)});
-  if (!g.ok()) return;
-  g.SetDx(0, g.Reshape(g.Sum(d.x, axes[0]), x_sizes));
-  g.SetDx(1, g.Reshape(g.Sum(d.y, axes[1]), y_sizes));
+  SetBroadcastBatchDx(g, d.x, d.y);
 }
 
 // One product of the gradient of SparseMatMul, as dense or sparse as its operands are said to be.

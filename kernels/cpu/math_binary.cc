@@ -9,6 +9,7 @@
 
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/register.h"
+#include "kernels/cpu/tile_loops.h"
 
 namespace weft {
 namespace {
@@ -155,8 +156,29 @@ struct Least {
   }
 };
 
+template <typename F>
+inline constexpr ElementLoop kFloatLoop = nullptr;
+template <>
+inline constexpr ElementLoop kFloatLoop<Plus> = AddFloats;
+template <>
+inline constexpr ElementLoop kFloatLoop<Minus> = SubtractFloats;
+template <>
+inline constexpr ElementLoop kFloatLoop<Times> = MultiplyFloats;
+template <>
+inline constexpr ElementLoop kFloatLoop<Over> = DivideFloats;
+template <>
+inline constexpr ElementLoop kFloatLoop<Greatest> = MaximumFloats;
+template <>
+inline constexpr ElementLoop kFloatLoop<Least> = MinimumFloats;
+template <>
+inline constexpr ElementLoop kFloatLoop<DifferenceSquared> = SquaredDifferenceFloats;
+
 template <typename F, typename T>
 void AddOp(KernelRegistry& k, std::string_view op) {
+  if constexpr (std::is_same_v<T, float> && kFloatLoop<F> != nullptr) {
+    k.Add(op, kCpu, {{"T", kFloat32}}, Elementwise<kFloatLoop<F>, float(float, float)>);
+    return;
+  }
   k.Add(op, kCpu, {{"T", dtype_of<T>}}, Elementwise<BinaryLoop<T, T, T, F>, T(T, T)>);
 }
 

@@ -31,5 +31,6 @@ void RegisterControlKernels(KernelRegistry& kernels);
 void RegisterLoggingKernels(KernelRegistry& kernels);
 void RegisterLinalgKernels(KernelRegistry& kernels);
 void RegisterTrainingKernels(KernelRegistry& kernels);
+void RegisterFusedKernels(KernelRegistry& kernels);
 
 }  // namespace weft

@@ -37,37 +37,6 @@ bool IsPure(const PlanNode& n) {
          !IsControlFlow(n.op);
 }
 
-// Nodes in an order in which producers come first; false if there is a cycle.
-bool TopologicalOrder(const PlanGraph& graph, std::vector<PlanNode*>* order) {
-  std::unordered_map<PlanNode*, int> state;  // 1: being visited, 2: done
-  for (const auto& root : graph.nodes) {
-    std::vector<std::pair<PlanNode*, size_t>> stack{{root.get(), 0}};
-    while (!stack.empty()) {
-      auto& [n, next] = stack.back();
-      int& mark = state[n];
-      if (mark == 2) {
-        stack.pop_back();
-        continue;
-      }
-      mark = 1;
-      const size_t total = n->inputs.size() + n->control_inputs.size();
-      if (next == total) {
-        mark = 2;
-        order->push_back(n);
-        stack.pop_back();
-        continue;
-      }
-      PlanNode* in = next < n->inputs.size() ? n->inputs[next].node
-                                             : n->control_inputs[next - n->inputs.size()];
-      ++next;
-      const int seen = state[in];
-      if (seen == 1) return false;
-      if (seen == 0) stack.emplace_back(in, 0);
-    }
-  }
-  return true;
-}
-
 void MakeConst(PlanNode* n, Array value) {
   n->op = "Const";
   n->def = OpRegistry::Global().Find("Const");
@@ -198,6 +167,29 @@ void MergeTwins(const std::vector<PlanNode*>& order, PlanGraph* graph) {
   gone.ApplyToResults(graph);
 }
 
+// Reads of a reference variable ("w/read") are left to their readers, each at its own time: they
+// see updates that they wait for, as they do in TensorFlow, where the read shares the variable's
+// memory; and no snapshot makes an update copy. A fetched read stays, and is of the time of its own
+// turn.
+void RemoveReferenceReads(PlanGraph* graph) {
+  const auto is_read = [](const PlanNode& n) {
+    if (n.op != "Identity" || n.inputs.size() != 1 || !n.control_inputs.empty()) return false;
+    const PlanNode& variable = *n.inputs[0].node;
+    return (variable.op == "VariableV2" || variable.op == "Variable") &&
+           variable.device == n.device && OnHost(n);
+  };
+  for (const auto& n : graph->nodes) {
+    for (PlanEdge& e : n->inputs) {
+      if (is_read(*e.node) && n->device == e.node->device && !IsControlFlow(n->op))
+        e = e.node->inputs[0];
+    }
+    for (PlanNode*& c : n->control_inputs) {
+      if (is_read(*c)) c = c->inputs[0].node;
+    }
+  }
+  graph->RemoveUnused();
+}
+
 void RemoveIdentities(const std::vector<PlanNode*>& order, PlanGraph* graph) {
   static const auto* const identities = new std::unordered_set<std::string>{
       "Identity", "Snapshot", "StopGradient", "PreventGradient", "CheckedIdentity"};
@@ -217,9 +209,42 @@ void RemoveIdentities(const std::vector<PlanNode*>& order, PlanGraph* graph) {
 
 }  // namespace
 
+bool TopologicalOrder(const PlanGraph& graph, std::vector<PlanNode*>* order) {
+  std::unordered_map<PlanNode*, int> state;  // 1: being visited, 2: done
+  for (const auto& root : graph.nodes) {
+    std::vector<std::pair<PlanNode*, size_t>> stack{{root.get(), 0}};
+    while (!stack.empty()) {
+      auto& [n, next] = stack.back();
+      int& mark = state[n];
+      if (mark == 2) {
+        stack.pop_back();
+        continue;
+      }
+      mark = 1;
+      const size_t total = n->inputs.size() + n->control_inputs.size();
+      if (next == total) {
+        mark = 2;
+        order->push_back(n);
+        stack.pop_back();
+        continue;
+      }
+      PlanNode* in = next < n->inputs.size() ? n->inputs[next].node
+                                             : n->control_inputs[next - n->inputs.size()];
+      ++next;
+      const int seen = state[in];
+      if (seen == 1) return false;
+      if (seen == 0) stack.emplace_back(in, 0);
+    }
+  }
+  return true;
+}
+
 void OptimizeGraph(SessionImpl*, PlanGraph* graph) {
   std::vector<PlanNode*> order;
   if (!TopologicalOrder(*graph, &order)) return;  // Order() reports the cycle
+  RemoveReferenceReads(graph);
+  order.clear();
+  TopologicalOrder(*graph, &order);
   FoldConstants(order, graph);
   graph->RemoveUnused();
   order.clear();

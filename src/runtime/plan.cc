@@ -294,7 +294,7 @@ absl::StatusOr<std::unique_ptr<Plan>> CompilePlan(SessionImpl* session, const Ru
   WEFT_RETURN_IF_ERROR(PlaceNodes(session, &plan->graph));
   if (session->config().opt_level != OptLevel::kL0) {
     OptimizeGraph(session, &plan->graph);
-    FuseNodes(session, &plan->graph);
+    FuseNodes(&plan->graph);
     plan->graph.RemoveUnused();
   }
   WEFT_RETURN_IF_ERROR(InsertCopies(session, &plan->graph));

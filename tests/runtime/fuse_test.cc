@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fused plans compute what the single nodes do, bit for bit, and fuse what they should.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "weft/weft.h"
+
+namespace weft {
+namespace {
+
+Array Random(std::vector<int64_t> dims, uint32_t seed) {
+  std::mt19937 bits(seed);
+  std::uniform_real_distribution<float> values(-2.0f, 2.0f);
+  int64_t n = 1;
+  for (int64_t d : dims) n *= d;
+  std::vector<float> v(static_cast<size_t>(n));
+  for (float& x : v) x = values(bits);
+  return Array::FromVector(v, dims);
+}
+
+bool SameBits(const Array& a, const Array& b) {
+  return a.shape() == b.shape() && a.dtype() == b.dtype() &&
+         std::memcmp(a.raw_data(), b.raw_data(), a.num_bytes()) == 0;
+}
+
+int FusedNodes(const RunMetadata& metadata) {
+  int n = 0;
+  for (const NodeStats& s : metadata.step_stats) n += s.op_type == "_FusedChain";
+  return n;
+}
+
+Tensor Op(const char* type, const std::vector<Input>& inputs) {
+  OpBuilder builder(type, NameOptions());
+  for (const Input& in : inputs) builder.In(in);
+  return builder.Output();
+}
+
+Tensor Fed(const Array& value, Feeds* feeds) {
+  Tensor p = Placeholder(kFloat32, PartialShape::Unknown());
+  feeds->emplace_back(p, value);
+  return p;
+}
+
+constexpr RunOptions kTrace{.trace_level = TraceLevel::kFull};
+
+// Runs `y` optimised (three times: recorded, planned, planned again) and as it is.
+void ExpectFusedEqual(Tensor y, const Feeds& feeds, int fused_nodes) {
+  ConfigProto plain;
+  plain.opt_level = OptLevel::kL0;
+  Session as_it_is(y.graph(), plain);
+  const Array want = as_it_is.Run(y, feeds);
+  Session session(y.graph());
+  for (int run = 0; run < 3; ++run) {
+    RunMetadata metadata;
+    const Array got = session.Run(y, feeds, kTrace, &metadata);
+    EXPECT_EQ(FusedNodes(metadata), fused_nodes);
+    EXPECT_TRUE(SameBits(got, want)) << got << " instead of " << want;
+  }
+}
+
+class Fuse : public testing::Test {
+ protected:
+  Graph graph_;
+  GraphScope scope_{graph_};
+  Feeds feeds_;
+};
+
+TEST_F(Fuse, BiasAndActivationOfAProduct) {
+  Tensor x = Fed(Random({33, 20}, 1), &feeds_), w = Fed(Random({20, 300}, 2), &feeds_);
+  Tensor b = Fed(Random({300}, 3), &feeds_);
+  ExpectFusedEqual(Op("Relu", {Op("BiasAdd", {Op("MatMul", {x, w}), b})}), feeds_, 1);
+}
+
+TEST_F(Fuse, OperandsOfAllExtents) {
+  for (const std::vector<int64_t>& dims : std::vector<std::vector<int64_t>>{
+           {3, 5}, {7, 129}, {40, 2000}, {1, 1}, {2, 3, 50}, {5000, 3}, {1, 6}, {6, 1}, {0, 4}}) {
+    Feeds feeds;
+    std::vector<int64_t> column = dims;
+    column.back() = 1;
+    Tensor full = Fed(Random(dims, 1), &feeds);
+    Tensor row = Fed(Random({dims.back()}, 2), &feeds);
+    Tensor col = Fed(Random(column, 3), &feeds);
+    Tensor scalar = Fed(Array(0.75f), &feeds);
+    Tensor y = Op("Mul", {Op("AddV2", {full, row}), Op("Sub", {scalar, col})});
+    ExpectFusedEqual(Op("Maximum", {y, Op("Neg", {scalar})}), feeds, 1);
+    ExpectFusedEqual(Op("Tanh", {Op("Sub", {row, full})}), feeds, 1);
+    // A result that no single operand has the shape of.
+    ExpectFusedEqual(Op("Square", {Op("Mul", {row, Op("Exp", {col})})}), feeds, 1);
+  }
+}
+
+TEST_F(Fuse, OperandsThatNeedGeneralBroadcasting) {
+  Tensor a = Fed(Random({4, 1, 6}, 1), &feeds_), b = Fed(Random({1, 5, 1}, 2), &feeds_);
+  Tensor c = Fed(Random({4, 5, 6}, 3), &feeds_);
+  ExpectFusedEqual(Op("Sqrt", {Op("Abs", {Op("AddV2", {Op("Mul", {a, b}), c})})}), feeds_, 1);
+}
+
+TEST_F(Fuse, ResultsUsedTwiceInTheGroup) {
+  Tensor x = Fed(Random({1000, 7}, 1), &feeds_);
+  Tensor s = Op("Sigmoid", {x});
+  ExpectFusedEqual(Op("Mul", {Op("Mul", {s, Op("Sub", {1.0f, s})}), s}), feeds_, 1);
+}
+
+TEST_F(Fuse, LongChainsAreSplitWithoutLoss) {
+  Tensor x = Fed(Random({3000}, 1), &feeds_), y = x;
+  for (int i = 0; i < 300; ++i) y = Op(i % 3 == 0 ? "Sub" : "AddV2", {y, x});
+  ExpectFusedEqual(y, feeds_, 3);
+}
+
+TEST_F(Fuse, WideTreesStayWithinTheirRegisters) {
+  std::vector<Tensor> level;
+  Tensor x = Fed(Random({2500}, 1), &feeds_);
+  for (int i = 0; i < 64; ++i) level.push_back(Op("Mul", {x, static_cast<float>(i)}));
+  while (level.size() > 1) {
+    std::vector<Tensor> next;
+    for (size_t i = 0; i < level.size(); i += 2)
+      next.push_back(Op("AddV2", {level[i], level[i + 1]}));
+    level = next;
+  }
+  ConfigProto plain;
+  plain.opt_level = OptLevel::kL0;
+  Session as_it_is(plain), fused;
+  RunMetadata metadata;
+  EXPECT_TRUE(
+      SameBits(as_it_is.Run(level[0], feeds_), fused.Run(level[0], feeds_, kTrace, &metadata)));
+  EXPECT_GE(FusedNodes(metadata), 1);
+}
+
+TEST_F(Fuse, WhatOthersNeedIsComputedForThem) {
+  Tensor x = Fed(Random({10}, 1), &feeds_);
+  Tensor shared = Op("Exp", {x});
+  Tensor y = Op("Neg", {Op("Square", {shared})});
+  Session session;
+  RunMetadata metadata;
+  auto values = session.Run({y, shared}, feeds_, kTrace, &metadata);
+  EXPECT_EQ(FusedNodes(metadata), 1);
+  EXPECT_TRUE(SameBits(values[1], session.Run(shared, feeds_)));
+  EXPECT_TRUE(SameBits(values[0], session.Run(y, feeds_)));
+  // Fed in the middle of what would be a chain.
+  const Array one = session.Run(y, {{shared, Array(1.0f)}});
+  EXPECT_EQ(one.scalar<float>(), -1.0f);
+}
+
+TEST_F(Fuse, ControlDependenciesHold) {
+  for (bool resource : {false, true}) {
+    Variable v(Array(1.0f), {.use_resource = resource});
+    Tensor read;
+    {
+      ControlDependencies after({v.AssignAdd(10.0f).op()});
+      read = Op("Square", {Op("Neg", {v.ReadValue()})});
+    }
+    Session session;
+    session.Run(GlobalVariablesInitializer());
+    EXPECT_EQ(session.Run(read).scalar<float>(), 121.0f);
+  }
+}
+
+TEST_F(Fuse, ErrorsNameTheNode) {
+  Tensor a = Placeholder(kFloat32, PartialShape::Unknown());
+  Tensor b = Placeholder(kFloat32, PartialShape::Unknown());
+  Tensor sum = OpBuilder("AddV2", "the_sum").In(a).In(b).Output();
+  Tensor y = Op("Neg", {sum});
+  Session session;
+  try {
+    session.Run(y, {{a, Random({2, 3}, 1)}, {b, Random({4}, 2)}});
+    FAIL() << "shapes [2,3] and [4] were added";
+  } catch (const InvalidArgumentError& e) {
+    EXPECT_NE(std::string(e.what()).find("the_sum"), std::string::npos) << e.what();
+    EXPECT_NE(std::string(e.what()).find("Incompatible shapes: [2,3] vs. [4]"), std::string::npos)
+        << e.what();
+  }
+}
+
+// A training step in miniature: decay of the weights, a step, a moving average of the new values.
+TEST_F(Fuse, UpdatesOfVariables) {
+  for (bool resource : {false, true}) {
+    Graph graph;
+    GraphScope scope(graph);
+    Tensor gradient = Placeholder(kFloat32, {50, 40});
+    Tensor rate = Placeholder(kFloat32, PartialShape::Scalar());
+    Variable w(Random({50, 40}, 1), {.use_resource = resource});
+    Variable average(Random({50, 40}, 2), {.trainable = false, .use_resource = resource});
+    Tensor delta = OpBuilder("AddN", NameOptions())
+                       .InList({Input(gradient), Input(Op("Mul", {1e-2f, w}))})
+                       .Output();
+    Operation step =
+        OpBuilder(resource ? "ResourceApplyGradientDescent" : "ApplyGradientDescent", NameOptions())
+            .In(w.RefOrHandle())
+            .In(rate)
+            .In(delta)
+            .Build();
+    Operation follow;
+    {
+      ControlDependencies after({step});
+      Tensor behind = Op("Mul", {Op("Sub", {average.AsTensor(), w.AsTensor()}), 0.125f});
+      follow = average.AssignSub(behind).op();
+    }
+    ConfigProto plain;
+    plain.opt_level = OptLevel::kL0;
+    Session fused(graph), as_it_is(graph, plain);
+    for (Session* s : {&fused, &as_it_is}) s->Run(GlobalVariablesInitializer());
+    const Array first = fused.Run(w);
+    for (int i = 0; i < 4; ++i) {
+      const Feeds feeds = {{gradient, Random({50, 40}, 10 + static_cast<uint32_t>(i))},
+                           {rate, Array(0.5f)}};
+      RunMetadata metadata;
+      fused.Run(std::vector<Fetch>{follow}, feeds, kTrace, &metadata);
+      as_it_is.Run(std::vector<Fetch>{follow}, feeds);
+      EXPECT_EQ(FusedNodes(metadata), 2);
+      EXPECT_TRUE(SameBits(fused.Run(w), as_it_is.Run(w)));
+      EXPECT_TRUE(SameBits(fused.Run(average), as_it_is.Run(average)));
+    }
+    // What was fetched before an update is not changed by it.
+    EXPECT_TRUE(SameBits(first, Random({50, 40}, 1)));
+  }
+}
+
+TEST_F(Fuse, AVariableThatTwoUpdatesChangeIsReadInItsTurn) {
+  for (bool resource : {false, true}) {
+    Graph graph;
+    GraphScope scope(graph);
+    Variable v(Array(2.0f), {.use_resource = resource});
+    Tensor twice = Op("Mul", {v.ReadValue(), 2.0f});
+    Tensor first;
+    {
+      ControlDependencies after({twice.op()});
+      first = v.AssignAdd(100.0f);
+    }
+    Tensor second;
+    {
+      ControlDependencies after({first.op()});
+      second = v.AssignSub(twice);
+    }
+    Session session;
+    session.Run(GlobalVariablesInitializer());
+    session.Run(second);
+    EXPECT_EQ(session.Run(v).scalar<float>(), 98.0f);
+  }
+}
+
+TEST_F(Fuse, UpdatesCheckShapes) {
+  for (bool resource : {false, true}) {
+    Graph graph;
+    GraphScope scope(graph);
+    Variable v(Random({4, 3}, 1), {.use_resource = resource});
+    Tensor x = Placeholder(kFloat32, PartialShape::Unknown());
+    Operation update = OpBuilder(resource ? "AssignSubVariableOp" : "AssignSub", "the_update")
+                           .In(v.RefOrHandle())
+                           .In(Op("Neg", {Op("Neg", {x})}))
+                           .Build();
+    Session session;
+    session.Run(GlobalVariablesInitializer());
+    // A row would fit by broadcasting, but updates don't broadcast.
+    for (const Array& bad : {Random({3}, 2), Random({5, 3}, 3), Array(1.0f)}) {
+      try {
+        session.Run(update, {{x, bad}});
+        FAIL() << "a value of shape " << bad.shape().ToString() << " was subtracted";
+      } catch (const InvalidArgumentError& e) {
+        EXPECT_NE(std::string(e.what()).find("the_update"), std::string::npos) << e.what();
+        EXPECT_NE(std::string(e.what()).find("[4,3]"), std::string::npos) << e.what();
+      }
+    }
+    EXPECT_TRUE(SameBits(session.Run(v), Random({4, 3}, 1)));
+    session.Run(update, {{x, Random({4, 3}, 1)}});
+    EXPECT_TRUE(SameBits(session.Run(v), Array::Zeros(kFloat32, {4, 3})));
+  }
+}
+
+TEST_F(Fuse, AnUninitializedVariableIsNamed) {
+  Variable v(Array(1.0f), {.name = "theta"});
+  Tensor y = Op("Neg", {Op("Square", {v})});
+  Session session;
+  try {
+    session.Run(y);
+    FAIL() << "an uninitialised variable was read";
+  } catch (const FailedPreconditionError& e) {
+    EXPECT_NE(std::string(e.what()).find("theta"), std::string::npos) << e.what();
+  }
+}
+
+}  // namespace
+}  // namespace weft

@@ -20,7 +20,7 @@ Array Random(std::vector<int64_t> dims, uint32_t seed) {
   for (int64_t d : dims) n *= d;
   std::vector<float> v(static_cast<size_t>(n));
   for (float& x : v) x = values(bits);
-  return Array::FromVector(v, dims);
+  return Array::FromVector(v, Shape(dims));
 }
 
 bool SameBits(const Array& a, const Array& b) {

@@ -167,29 +167,6 @@ void MergeTwins(const std::vector<PlanNode*>& order, PlanGraph* graph) {
   gone.ApplyToResults(graph);
 }
 
-// Reads of a reference variable ("w/read") are left to their readers, each at its own time: they
-// see updates that they wait for, as they do in TensorFlow, where the read shares the variable's
-// memory; and no snapshot makes an update copy. A fetched read stays, and is of the time of its own
-// turn.
-void RemoveReferenceReads(PlanGraph* graph) {
-  const auto is_read = [](const PlanNode& n) {
-    if (n.op != "Identity" || n.inputs.size() != 1 || !n.control_inputs.empty()) return false;
-    const PlanNode& variable = *n.inputs[0].node;
-    return (variable.op == "VariableV2" || variable.op == "Variable") &&
-           variable.device == n.device && OnHost(n);
-  };
-  for (const auto& n : graph->nodes) {
-    for (PlanEdge& e : n->inputs) {
-      if (is_read(*e.node) && n->device == e.node->device && !IsControlFlow(n->op))
-        e = e.node->inputs[0];
-    }
-    for (PlanNode*& c : n->control_inputs) {
-      if (is_read(*c)) c = c->inputs[0].node;
-    }
-  }
-  graph->RemoveUnused();
-}
-
 void RemoveIdentities(const std::vector<PlanNode*>& order, PlanGraph* graph) {
   static const auto* const identities = new std::unordered_set<std::string>{
       "Identity", "Snapshot", "StopGradient", "PreventGradient", "CheckedIdentity"};
@@ -208,6 +185,25 @@ void RemoveIdentities(const std::vector<PlanNode*>& order, PlanGraph* graph) {
 }
 
 }  // namespace
+
+void RemoveReferenceReads(PlanGraph* graph) {
+  const auto is_read = [](const PlanNode& n) {
+    if (n.op != "Identity" || n.inputs.size() != 1 || !n.control_inputs.empty()) return false;
+    const PlanNode& variable = *n.inputs[0].node;
+    return (variable.op == "VariableV2" || variable.op == "Variable") &&
+           variable.device == n.device && OnHost(n);
+  };
+  for (const auto& n : graph->nodes) {
+    for (PlanEdge& e : n->inputs) {
+      if (is_read(*e.node) && n->device == e.node->device && !IsControlFlow(n->op))
+        e = e.node->inputs[0];
+    }
+    for (PlanNode*& c : n->control_inputs) {
+      if (is_read(*c)) c = c->inputs[0].node;
+    }
+  }
+  graph->RemoveUnused();
+}
 
 bool TopologicalOrder(const PlanGraph& graph, std::vector<PlanNode*>* order) {
   std::unordered_map<PlanNode*, int> state;  // 1: being visited, 2: done
@@ -242,9 +238,6 @@ bool TopologicalOrder(const PlanGraph& graph, std::vector<PlanNode*>* order) {
 void OptimizeGraph(SessionImpl*, PlanGraph* graph) {
   std::vector<PlanNode*> order;
   if (!TopologicalOrder(*graph, &order)) return;  // Order() reports the cycle
-  RemoveReferenceReads(graph);
-  order.clear();
-  TopologicalOrder(*graph, &order);
   FoldConstants(order, graph);
   graph->RemoveUnused();
   order.clear();

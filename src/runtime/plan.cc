@@ -292,6 +292,7 @@ absl::StatusOr<std::unique_ptr<Plan>> CompilePlan(SessionImpl* session, const Ru
   plan->graph.RemoveUnused();
   WEFT_RETURN_IF_ERROR(CheckPlaceholders(plan->graph));
   WEFT_RETURN_IF_ERROR(PlaceNodes(session, &plan->graph));
+  RemoveReferenceReads(&plan->graph);
   if (session->config().opt_level != OptLevel::kL0) {
     OptimizeGraph(session, &plan->graph);
     FuseNodes(&plan->graph);

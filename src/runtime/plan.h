@@ -126,8 +126,12 @@ struct RunSpec {
 
 absl::StatusOr<std::unique_ptr<Plan>> CompilePlan(SessionImpl* session, const RunSpec& spec);
 
-// Passes, in the order that CompilePlan calls them.
-absl::Status PlaceNodes(SessionImpl* session, PlanGraph* graph);    // placement.cc
+// Passes. CompilePlan calls, in this order:
+absl::Status PlaceNodes(SessionImpl* session, PlanGraph* graph);  // placement.cc
+// Leaves reads of a reference variable ("w/read") to their readers, each at its own time: they see
+// updates that they wait for, as in TensorFlow, where the read shares the variable's memory; and no
+// snapshot makes an update copy. A fetched read stays, and is of the time of its own turn.
+void RemoveReferenceReads(PlanGraph* graph);                        // optimize.cc
 absl::Status InsertCopies(SessionImpl* session, PlanGraph* graph);  // copies.cc
 void OptimizeGraph(SessionImpl* session,
                    PlanGraph* graph);  // optimize.cc: folding, common subexpressions, identities

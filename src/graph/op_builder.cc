@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <optional>
 
 #include "src/core/status.h"
@@ -90,6 +91,11 @@ Array ConvertLiteral(const Array& literal, DataType dtype, std::string_view op,
                         DTypeName(dtype)));
   }
   return out;
+}
+
+bool Allows(const AttrDef& attr, DataType dtype) {
+  const std::vector<DataType>& allowed = attr.allowed_types;
+  return allowed.empty() || std::find(allowed.begin(), allowed.end(), dtype) != allowed.end();
 }
 
 Tensor AddConst(const Array& value, std::string_view name, GraphImpl& graph) {
@@ -200,7 +206,7 @@ Operation OpBuilder::Build() {
           auto it = types.find(arg.type_attr);
           if (it != types.end())
             wanted = it->second;
-          else if (preferred_ != kInvalidType)
+          else if (preferred_ != kInvalidType && Allows(*attr, preferred_))
             wanted = preferred_;
           else if (attr->default_value && attr->default_value->Get<DataType>() &&
                    !IsFloating(value.dtype()))

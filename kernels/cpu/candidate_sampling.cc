@@ -158,7 +158,7 @@ class AllSamplerKernel final : public SamplerKernel {
   }
 };
 
-// Weights of the classes from num_reserved_ids on, for the classes of one shard.
+// The weights of one shard: 0 for reserved classes, then those of the file or the list.
 absl::StatusOr<std::unique_ptr<ClassSampler>> FixedSampler(KernelConstruction& c) {
   const int64_t range = c.Attr<int64_t>("range_max"),
                 reserved = c.Attr<int64_t>("num_reserved_ids"),
@@ -178,19 +178,16 @@ absl::StatusOr<std::unique_ptr<ClassSampler>> FixedSampler(KernelConstruction& c
     WEFT_ASSIGN_OR_RETURN(unigrams, WeightsFromVocabulary(vocab_file));
   }
   std::vector<float> weights;
-  const int64_t words = std::max<int64_t>(reserved, 0) + static_cast<int64_t>(unigrams.size());
-  for (int64_t id = shard; id < words && static_cast<int64_t>(weights.size()) <= range;
-       id += shards) {
-    if (id < reserved) {
-      weights.push_back(0);
-      continue;
-    }
-    const float unigram = unigrams[static_cast<size_t>(id - std::max<int64_t>(reserved, 0))];
-    const float weight = std::pow(unigram, distortion);
+  const auto complete = [&] { return static_cast<int64_t>(weights.size()) > range; };
+  for (int64_t id = shard; id < reserved && !complete(); id += shards) weights.push_back(0);
+  // Numbers go on after the reserved classes of this shard, as TensorFlow has it.
+  int64_t id = static_cast<int64_t>(weights.size());
+  for (size_t i = 0; i < unigrams.size() && !complete(); ++i, ++id) {
+    if (id % shards != shard) continue;
+    const float weight = std::pow(unigrams[i], distortion);
     if (!(weight >= 0) || std::isinf(weight))
-      return absl::InvalidArgumentError(StrCat("the weight of class ", id, " is ", unigram,
-                                               " to the power ", distortion,
-                                               ": neither positive nor 0"));
+      return absl::InvalidArgumentError(StrCat("weight ", i, " is ", unigrams[i], " to the power ",
+                                               distortion, ": neither positive nor 0"));
     weights.push_back(weight);
   }
   if (static_cast<int64_t>(weights.size()) != range || range > kMaxInt32)

@@ -29,10 +29,11 @@ template <typename T>
 struct LogSums {
   using Acc = arithmetic::Accumulator<T>;
   static Acc Identity() { return -std::numeric_limits<Acc>::infinity(); }
-  // log(e^a + e^b).
+  // log(e^a + e^b) of the sum so far, a, and the next element, b. As in TensorFlow, which takes
+  // NaN as neither smaller nor larger than anything, b counts as another a where it is NaN.
   static Acc Combine(Acc a, Acc b) {
-    if (a == b && std::isinf(a)) return a;
-    const Acc high = a > b ? a : b, low = a > b ? b : a;
+    const Acc high = a < b ? b : a, low = b < a ? b : a;
+    if (high == Identity()) return high;
     return high + std::log1p(std::exp(low - high));
   }
   static constexpr double kCostNs = 20;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/op_case.h"
+#include "weft/ops/array.h"
 
 namespace weft {
 namespace {
@@ -79,6 +80,16 @@ TEST(Range, Shapes) {
   ExpectShape("Range", {F64(0), F64(1), F64(0.3)}, "[4]");
   ExpectShape("Range", {I32(0), "int32[]", I32(3)}, "[?]");
   ExpectBuildError("Range", {"int32[1]", I32(10), I32(3)}, "for 'start'");
+}
+
+TEST(LinSpace, Literals) {
+  const Graph graph;
+  const GraphScope use(graph);
+  const Tensor three = LinSpace(1, 2, 3), wide = LinSpace(1.0, 2.0, int64_t{3});
+  EXPECT_EQ(three.dtype(), kFloat32);
+  EXPECT_EQ(three.op().input(2).dtype(), kInt32);
+  EXPECT_EQ(wide.op().input(2).dtype(), kInt32);
+  EXPECT_TRUE(ArraysNear(Session(graph).Run(three), F32({1, 1.5f, 2}), {}));
 }
 
 TEST(LinSpace, Values) {

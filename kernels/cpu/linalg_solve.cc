@@ -2,7 +2,7 @@
 // Inverses, solutions of systems, Cholesky factors.
 #include <atomic>
 
-#include "kernels/common/broadcast.h"
+#include "kernels/common/broadcast_index.h"
 #include "kernels/cpu/eigen_matrix.h"
 #include "kernels/cpu/linalg.h"
 
@@ -116,16 +116,6 @@ class MatrixSolveKernel final : public Kernel {
   bool adjoint_;
 };
 
-// The number of the operand's matrix that belongs to matrix i of the broadcast stack.
-int64_t MatrixIndex(const BroadcastPlan& plan, size_t operand, int64_t i) {
-  int64_t index = 0;
-  for (size_t d = plan.dims.size(); d-- > 0;) {
-    index += i % plan.dims[d].size * plan.dims[d].strides[operand];
-    i /= plan.dims[d].size;
-  }
-  return index;
-}
-
 template <typename T>
 class TriangularSolveKernel final : public Kernel {
  public:
@@ -155,8 +145,8 @@ class TriangularSolveKernel final : public Kernel {
     T* out = y->mutable_data<T>();
     ctx.ParallelFor(count, 100 + CubicCost(n, k) / 2, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        const EigenMatrix<T> m = ReadMatrix(matrices + MatrixIndex(*plan, 0, i) * n * n, n, n);
-        EigenMatrix<T> x = ReadMatrix(sides + MatrixIndex(*plan, 1, i) * n * k, n, k);
+        const EigenMatrix<T> m = ReadMatrix(matrices + OperandIndex(*plan, 0, i) * n * n, n, n);
+        EigenMatrix<T> x = ReadMatrix(sides + OperandIndex(*plan, 1, i) * n * k, n, k);
         Solve(m, &x);
         WriteMatrix(x, out + i * n * k);
       }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <mutex>
 #include <random>
 #include <type_traits>
@@ -55,6 +56,23 @@ inline constexpr uint64_t kReservedSamplesPerNumber = 256;
 absl::StatusOr<Shape> ShapeFromInput(KernelContext& ctx, int i);
 // `outer` followed by `inner`; InvalidArgument if it has too many elements.
 absl::StatusOr<Shape> JoinShapes(KernelContext& ctx, const Shape& outer, const Shape& inner);
+
+// InvalidArgument unless the last dimensions of `shape` are `end`.
+absl::Status CheckEndsWith(KernelContext& ctx, const Shape& shape, const Shape& end);
+
+// Integers take the nearest value that they have; NaN becomes 0.
+template <typename T>
+T NumberAs(double x) {
+  if constexpr (std::is_integral_v<T>) {
+    if (std::isnan(x)) return 0;
+    if (x >= static_cast<double>(std::numeric_limits<T>::max()))
+      return std::numeric_limits<T>::max();
+  }
+  if constexpr (std::is_same_v<T, half> || std::is_same_v<T, bfloat16>)
+    return T(static_cast<float>(x));
+  else
+    return static_cast<T>(x);
+}
 
 // The generator that a stateless op's input i, two seeds, stands for. The seeds are mixed so that
 // it doesn't matter which of their bits differ.

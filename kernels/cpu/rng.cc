@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Uniform, normal and truncated normal numbers of ops with a state.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,14 @@ absl::StatusOr<Shape> JoinShapes(KernelContext& ctx, const Shape& outer, const S
   std::string why;
   if (!Shape::Make(dims, &shape, &why)) return ctx.InvalidArgument(why);
   return shape;
+}
+
+absl::Status CheckEndsWith(KernelContext& ctx, const Shape& shape, const Shape& end) {
+  const auto all = shape.dims(), last = end.dims();
+  if (last.size() <= all.size() && std::equal(last.rbegin(), last.rend(), all.rbegin()))
+    return absl::OkStatus();
+  return ctx.InvalidArgument(StrCat("Shape passed in must end with broadcasted shape: ",
+                                    shape.ToString(), " doesn't end with ", end.ToString()));
 }
 
 template <typename T>
@@ -122,6 +131,7 @@ void RegisterRngKernels(KernelRegistry& k) {
   RegisterStatelessKernels(k);
   RegisterRejectionKernels(k);
   RegisterParameterizedTruncatedNormalKernels(k);
+  RegisterBinomialKernels(k);
   RegisterDiscreteKernels(k);
 }
 

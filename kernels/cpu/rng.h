@@ -9,6 +9,7 @@ namespace weft {
 void RegisterStatelessKernels(KernelRegistry& kernels);  // rng_stateless.cc
 void RegisterRejectionKernels(KernelRegistry& kernels);  // rng_rejection.cc: gamma, Poisson
 void RegisterParameterizedTruncatedNormalKernels(KernelRegistry& kernels);  // rng_truncated.cc
+void RegisterBinomialKernels(KernelRegistry& kernels);                      // rng_binomial.cc
 void RegisterDiscreteKernels(KernelRegistry& kernels);  // rng_discrete.cc: shuffle, multinomial
 
 }  // namespace weft

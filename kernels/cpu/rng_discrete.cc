@@ -16,9 +16,18 @@ namespace weft {
 namespace {
 
 // Output 0 is input 0 with its rows in another order (Fisher and Yates' shuffle), a word a row.
-absl::Status ShuffleRows(KernelContext& ctx, Words words) {
+// `generator()` gives the generator, for rows - 1 words; it isn't asked if there is nothing to do.
+template <typename G>
+absl::Status ShuffleRows(KernelContext& ctx, const G& generator) {
   const Array& x = ctx.input(0);
+  if (x.num_elements() <= 1 || x.dim(0) <= 1) {
+    ctx.set_output(0, x);
+    return absl::OkStatus();
+  }
   const int64_t rows = x.dim(0);
+  if (rows > std::numeric_limits<int32_t>::max())
+    return ctx.InvalidArgument(StrCat("can't shuffle ", rows, " rows; at most 2^31 - 1"));
+  Words words(generator());
   std::vector<uint32_t> order(static_cast<size_t>(rows));
   std::iota(order.begin(), order.end(), 0u);
   for (size_t i = 0; i + 1 < order.size(); ++i)
@@ -40,19 +49,18 @@ class RandomShuffleKernel final : public Kernel {
  public:
   explicit RandomShuffleKernel(KernelConstruction& c) : state_(c) {}
   absl::Status Compute(KernelContext& ctx) override {
-    const Array& x = ctx.input(0);
-    if (x.num_elements() <= 1 || x.dim(0) <= 1) {
-      ctx.set_output(0, x);
-      return absl::OkStatus();
-    }
-    if (x.dim(0) > std::numeric_limits<int32_t>::max())
-      return ctx.InvalidArgument(StrCat("can't shuffle ", x.dim(0), " rows; at most 2^31 - 1"));
-    return ShuffleRows(ctx, Words(state_.ReserveWords(static_cast<uint64_t>(x.dim(0) - 1))));
+    return ShuffleRows(
+        ctx, [&] { return state_.ReserveWords(static_cast<uint64_t>(ctx.input(0).dim(0) - 1)); });
   }
 
  private:
   PhiloxState state_;
 };
+
+absl::Status StatelessShuffle(KernelContext& ctx) {
+  WEFT_ASSIGN_OR_RETURN(const Philox generator, PhiloxFromKeyCounter(ctx, 1));
+  return ShuffleRows(ctx, [&] { return generator; });
+}
 
 // What is drawn from each row of logits, input 0; num_samples is input 1.
 absl::StatusOr<Array*> AllocateClasses(KernelContext& ctx) {
@@ -143,6 +151,8 @@ absl::Status StatelessMultinomial(KernelContext& ctx) {
 
 void RegisterDiscreteKernels(KernelRegistry& k) {
   k.Add<RandomShuffleKernel>("RandomShuffle", kCpu, {});
+  k.Add("StatelessShuffle", kCpu, {}, StatelessShuffle,
+        {.host_arguments = {"key", "counter", "alg"}});
   ForTypes<float, double, half, bfloat16>([&]<typename T>() {
     ForTypes<int32_t, int64_t>([&]<typename Out>() {
       const KernelConstraints types = {{"T", dtype_of<T>}, {"output_dtype", dtype_of<Out>}};

@@ -4,12 +4,10 @@
 // others took.
 #include <cmath>
 #include <limits>
-#include <type_traits>
 
 #include "kernels/common/special_functions.h"
 #include "kernels/cpu/random_source.h"
 #include "kernels/cpu/rng.h"
-#include "src/core/strings.h"
 
 namespace weft {
 namespace {
@@ -89,20 +87,6 @@ class Poisson {
   double rate_, exp_neg_rate_, log_rate_, b_, a_, inverse_alpha_;
 };
 
-// Integers take the nearest value that they have; NaN becomes 0.
-template <typename T>
-T Round(double x) {
-  if constexpr (std::is_integral_v<T>) {
-    if (std::isnan(x)) return 0;
-    if (x >= static_cast<double>(std::numeric_limits<T>::max()))
-      return std::numeric_limits<T>::max();
-  }
-  if constexpr (std::is_same_v<T, half> || std::is_same_v<T, bfloat16>)
-    return T(static_cast<float>(x));
-  else
-    return static_cast<T>(x);
-}
-
 // The distributions' parameters (input `parameters`) are the innermost dimensions of the output:
 // number s of distribution d is element s * distributions + d, from stretch d * numbers + s.
 template <typename D, typename R, typename T>
@@ -119,7 +103,7 @@ void Draw(KernelContext& ctx, const Philox& base, const Array& parameters, Array
       for (int64_t s = i % numbers; s < numbers && i < end; ++s, ++i) {
         Philox generator = base;
         generator.Skip(static_cast<uint64_t>(i) * kReservedSamplesPerNumber);
-        out[s * distributions + d] = Round<T>(distribution(generator));
+        out[s * distributions + d] = NumberAs<T>(distribution(generator));
       }
     }
   });
@@ -145,14 +129,6 @@ class StatefulKernel final : public Kernel {
   PhiloxState state_;
 };
 
-bool EndsWith(const Shape& shape, const Shape& end) {
-  if (end.rank() > shape.rank()) return false;
-  for (int i = 0; i < end.rank(); ++i) {
-    if (shape.dim(shape.rank() - end.rank() + i) != end.dim(i)) return false;
-  }
-  return true;
-}
-
 // Input 0: the shape of the output; the distributions are input `kParameters`, after what
 // `generator` reads from input 1 on.
 template <typename D, typename R, typename T,
@@ -161,10 +137,7 @@ absl::Status Stateless(KernelContext& ctx) {
   const Array& parameters = ctx.input(kParameters);
   WEFT_ASSIGN_OR_RETURN(const Philox base, generator(ctx, 1));
   WEFT_ASSIGN_OR_RETURN(const Shape shape, ShapeFromInput(ctx, 0));
-  if (!EndsWith(shape, parameters.shape()))
-    return ctx.InvalidArgument(
-        StrCat("Shape passed in must end with broadcasted shape: ", shape.ToString(),
-               " doesn't end with ", parameters.shape().ToString()));
+  WEFT_RETURN_IF_ERROR(CheckEndsWith(ctx, shape, parameters.shape()));
   WEFT_ASSIGN_OR_RETURN(Array * y, ctx.AllocateOutput(0, shape));
   Draw<D, R, T>(ctx, base, parameters, y);
   return absl::OkStatus();

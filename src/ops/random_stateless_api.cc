@@ -118,4 +118,42 @@ Tensor StatelessPoisson(const IntList& shape, const Input& seed, const Input& la
   return InAsWritten(op, lam, "Rtype").Attr("dtype", o.dtype).Output();
 }
 
+Tensor StatelessBinomial(const IntList& shape, const Input& seed, const Input& counts,
+                         const Input& probs, const StatelessBinomialOptions& o) {
+  const OpScope scope(o.name, "stateless_random_binomial", GraphOfAll(seed, shape, probs));
+  const Tensor sizes = SizesOf(shape);
+  // A literal takes the other one's dtype.
+  const Tensor p = AsTensor(probs, DtypeOf({&probs, &counts}, kFloat32), "probs");
+  const Tensor n = AsTensor(counts, p.dtype(), "counts");
+  OpBuilder op("StatelessRandomBinomial", NameOptions());
+  InAsWritten(op.In(sizes), seed, "Tseed");
+  return op.In(n).In(p).Attr("dtype", o.output_dtype).Output();
+}
+
+Tensor StatelessParameterizedTruncatedNormal(const IntList& shape, const Input& seed,
+                                             const StatelessParameterizedOptions& o) {
+  const OpScope scope(o.name, "stateless_parameterized_truncated_normal",
+                      GraphOfAll(seed, shape, o.means));
+  const Tensor sizes = SizesOf(shape);
+  const DataType dtype = DtypeOf({&o.means, &o.stddevs, &o.minvals, &o.maxvals}, kFloat32);
+  const Tensor means = AsTensor(o.means, dtype, "means"),
+               stddevs = AsTensor(o.stddevs, dtype, "stddevs"),
+               minvals = AsTensor(o.minvals, dtype, "minvals"),
+               maxvals = AsTensor(o.maxvals, dtype, "maxvals");
+  OpBuilder op("StatelessParameterizedTruncatedNormal", NameOptions());
+  InAsWritten(op.In(sizes), seed, "Tseed");
+  return op.In(means).In(stddevs).In(minvals).In(maxvals).Output();
+}
+
+Tensor StatelessShuffle(const Input& value, const Input& seed, const NameOptions& options) {
+  const OpScope scope(options.name, "stateless_shuffle", {&value, &seed});
+  const Key key = KeyOf(seed);
+  return OpBuilder("StatelessShuffle", NameOptions())
+      .In(value)
+      .In(key.key)
+      .In(key.counter)
+      .In(kAutoSelect)
+      .Output();
+}
+
 }  // namespace weft::random

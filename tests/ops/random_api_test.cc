@@ -235,6 +235,24 @@ TEST(Stateless, Nodes) {
       }).back(),
       "StatelessRandomPoisson s/StatelessRandomPoisson(s/shape, s/StatelessRandomPoisson/seed, "
       "s/StatelessRandomPoisson/lam)");
+  EXPECT_THAT(NodesOf([] {
+                random::StatelessBinomial({2}, {1, 2}, 5.0f, {.5f, .6f}, {.name = "s"});
+              }),
+              ElementsAre("Const s/shape()", "Const s/probs()", "Const s/counts()",
+                          "Const s/StatelessRandomBinomial/seed()",
+                          "StatelessRandomBinomial s/StatelessRandomBinomial(s/shape, "
+                          "s/StatelessRandomBinomial/seed, s/counts, s/probs)"));
+  EXPECT_EQ(
+      NodesOf([] {
+        random::StatelessParameterizedTruncatedNormal({4}, {1, 2}, {.name = "s"});
+      }).back(),
+      "StatelessParameterizedTruncatedNormal s/StatelessParameterizedTruncatedNormal(s/shape, "
+      "s/StatelessParameterizedTruncatedNormal/seed, s/means, s/stddevs, s/minvals, s/maxvals)");
+  EXPECT_EQ(NodesOf([] {
+              random::StatelessShuffle({1.0f, 2.0f}, {1, 2}, "s");
+            }).back(),
+            "StatelessShuffle s/StatelessShuffle(s/StatelessShuffle/value, " + keys +
+                "s/StatelessShuffle/alg)");
   EXPECT_THROW(random::StatelessUniform({2}, {1, 2}, {.dtype = kInt64}), InvalidArgumentError);
 }
 

@@ -317,6 +317,127 @@ TEST(Stateless, Shapes) {
   ExpectBuildError("StatelessRandomGetKeyCounter", {"int64[3]"}, "3 and 2");
 }
 
+TEST(StatelessBinomial, Values) {
+  OpCase("StatelessRandomBinomial")
+      .In(I32({3, 4}))
+      .In(I32({1, 2}))
+      .In(F32({5, 100, 100, 1000}))
+      .In(F32({.3f, .02f, .4f, .95f}))
+      .Attr("dtype", kInt32)
+      .Out(I32(Shape({3, 4}), {3, 2, 40, 947, 2, 4, 39, 950, 2, 2, 34, 953}))
+      .RunEverywhere();
+  OpCase("StatelessRandomBinomial")
+      .In(I64({2, 2, 3}))
+      .In(I32({1, 2}))
+      .In(F64({{20}, {50}}))
+      .In(F64({.1, .5, .9}))
+      .Attr("dtype", kFloat64)
+      .Out(F64(Shape({2, 2, 3}), {3, 13, 16, 8, 21, 44, 2, 15, 18, 2, 27, 45}))
+      .RunEverywhere();
+  OpCase("StatelessRandomBinomial")
+      .In(I32({3}))
+      .In(I32({1, 2}))
+      .In(F16(30))
+      .In(F16(.6f))
+      .Attr("dtype", kFloat16)
+      .Out(F16({15, 16, 14}))
+      .RunEverywhere();
+  // Impossible, certain, and no numbers at all.
+  OpCase("StatelessRandomBinomial")
+      .In(I32({7}))
+      .In(I32({1, 2}))
+      .In(F32({0, -3, 7, 7, 7, kNaN, 7}))
+      .In(F32({.3f, .3f, 0, 1, 2, .5f, kNaN}))
+      .Attr("dtype", kFloat32)
+      .Out(F32({0, 0, 0, 7, 7, kNaN, kNaN}))
+      .RunEverywhere();
+  OpCase("StatelessRandomBinomial")
+      .In(I32({3}))
+      .In(I32({1, 2}))
+      .In(F32({1, 2}))
+      .In(F32({1, 2, 3}))
+      .ExpectRunError(Code::kInvalidArgument, "must have compatible batch dimensions");
+  OpCase("StatelessRandomBinomial")
+      .In(I32({3}))
+      .In(I32({1, 2}))
+      .In(F32({1, 2}))
+      .In(F32(.5f))
+      .ExpectRunError(Code::kInvalidArgument, "Shape passed in must end with broadcasted shape");
+  ExpectShape("StatelessRandomBinomial", {I32({2, 3}), "int64[2]", "?", "?"}, "[2,3]");
+}
+
+const Array kMeans = F32({{0}, {5}}), kDeviations = F32({1, 2, .5f}), kLows = F32(-1),
+            kHighs = F32({1, 9, 7});
+
+TEST(StatelessParameterizedTruncatedNormal, Values) {
+  OpCase("StatelessParameterizedTruncatedNormal")
+      .In(I32({2, 2, 3}))
+      .In(I32({1, 2}))
+      .In(kMeans)
+      .In(kDeviations)
+      .In(kLows)
+      .In(kHighs)
+      .Out(F32(Shape({2, 2, 3}),
+               {0.6881208419799805f, 1.3025155067443848f, 0.5410656929016113f, 0.8813571929931641f,
+                3.5390191078186035f, 5.101590156555176f, -0.6159093379974365f, 2.209773302078247f,
+                0.2755246162414551f, 0.7539472579956055f, 3.558492422103882f, 4.5488386154174805f}))
+      .RunEverywhere();
+  const auto error = [](Array shape, Array mean, Array stddev, const char* text) {
+    OpCase("StatelessParameterizedTruncatedNormal")
+        .In(shape)
+        .In(I32({1, 2}))
+        .In(mean)
+        .In(stddev)
+        .In(F32(-1))
+        .In(F32(1))
+        .ExpectRunError(Code::kInvalidArgument, text);
+  };
+  error(I32({3}), F32({1, 2}), F32({1, 2, 3}), "must have compatible batch dimensions");
+  error(I32({3}), F32({1, 2}), F32(1), "Shape passed in must end with broadcasted shape");
+  error(I32({3}), F32(1), F32(-1), "Invalid parameters");
+}
+
+// As TensorFlow 2.15.1 has it, for the sum of n times number n.
+TEST(StatelessParameterizedTruncatedNormal, Gradient) {
+  const Graph graph;
+  const GraphScope use(graph);
+  const std::vector<Tensor> parameters = {ConstantOf(kMeans), ConstantOf(kDeviations),
+                                          ConstantOf(kLows), ConstantOf(kHighs)};
+  const Tensor numbers = random::StatelessParameterizedTruncatedNormal({2, 2, 3}, {1, 2},
+                                                                       {.means = parameters[0],
+                                                                        .stddevs = parameters[1],
+                                                                        .minvals = parameters[2],
+                                                                        .maxvals = parameters[3]});
+  const Array weights = F32(Shape({2, 2, 3}), {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
+  const auto weighted = AddNode("Mul", {numbers, ConstantOf(weights)});
+  ASSERT_TRUE(weighted.ok());
+  const auto gradients = Gradients({weighted->output(0)}, parameters);
+  Session session(graph);
+  const std::vector<Array> want = {
+      F32({{30}, {48}}), F32({-62.55834197998047f, -1.4391345977783203f, -1.4029541015625f}),
+      F32(8.446425437927246f),
+      F32({14.867926597595215f, 0.6730507016181946f, 0.0023023555986583233f})};
+  for (size_t i = 0; i < want.size(); ++i)
+    EXPECT_TRUE(ArraysNear(session.Run(gradients[i].tensor()), want[i], {1e-4, 1e-6})) << i;
+}
+
+TEST(StatelessShuffle, Values) {
+  OpCase("StatelessShuffle")
+      .In(I64({0, 1, 2, 3, 4, 5, 6, 7, 8, 9}))
+      .In(kKey)
+      .In(kCounter)
+      .In(I32(3))
+      .Out(I64({0, 3, 8, 1, 5, 4, 9, 7, 6, 2}))
+      .RunEverywhere();
+  OpCase("StatelessShuffle")
+      .In(I64({0, 1}))
+      .In(kKey)
+      .In(kCounter)
+      .In(I32(2))
+      .ExpectRunError(Code::kInvalidArgument, "Unsupported algorithm id: 2");
+  ExpectShape("StatelessShuffle", {"[?,3]", "?", "?", "?"}, "[?,3]");
+}
+
 // The n-th number depends on the seeds and on n alone.
 TEST(Rng, AnyNumberOfThreads) {
   struct Case {

@@ -11,8 +11,9 @@
 // order in which they are made. Each run gives new numbers. The stateless functions of namespace
 // random give the same numbers for the same seed (a vector of two integers) in each run.
 //
-// Gradients: only RandomGamma and StatelessGamma pass one, to alpha and beta (and the linear
-// functions around the sources to mean, stddev, minval and maxval).
+// Gradients: RandomGamma and StatelessGamma pass one to alpha and beta,
+// StatelessParameterizedTruncatedNormal to its parameters, and the linear functions around the
+// sources to mean, stddev, minval and maxval.
 #pragma once
 
 #include <cstdint>
@@ -155,6 +156,30 @@ struct StatelessPoissonOptions {
 // `shape` is that of the result and ends with lam's.
 Tensor StatelessPoisson(const IntList& shape, const Input& seed, const Input& lam,
                         const StatelessPoissonOptions& options = {});
+
+struct StatelessBinomialOptions {
+  DataType output_dtype = kInt32;
+  std::string name = {};
+};
+// The number of successes in `counts` trials of probability `probs` each (both of one floating
+// dtype). `shape` is that of the result and ends with the shape of counts broadcast with probs.
+Tensor StatelessBinomial(const IntList& shape, const Input& seed, const Input& counts,
+                         const Input& probs, const StatelessBinomialOptions& options = {});
+
+struct StatelessParameterizedOptions {
+  Input means = 0.0f;
+  Input stddevs = 1.0f;
+  Input minvals = -2.0f;
+  Input maxvals = 2.0f;
+  std::string name = {};
+};
+// Normal numbers in [minvals, maxvals]. `shape` is that of the result and ends with the shape of
+// the parameters broadcast with each other; all four get gradients.
+Tensor StatelessParameterizedTruncatedNormal(const IntList& shape, const Input& seed,
+                                             const StatelessParameterizedOptions& options = {});
+
+// The rows of `value` (its slices along dimension 0) in a random order.
+Tensor StatelessShuffle(const Input& value, const Input& seed, const NameOptions& options = {});
 
 }  // namespace random
 }  // namespace weft

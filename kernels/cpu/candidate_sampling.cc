@@ -177,12 +177,14 @@ absl::StatusOr<std::unique_ptr<ClassSampler>> FixedSampler(KernelConstruction& c
   if (!vocab_file.empty()) {
     WEFT_ASSIGN_OR_RETURN(unigrams, WeightsFromVocabulary(vocab_file));
   }
-  std::vector<float> weights;
-  const auto complete = [&] { return static_cast<int64_t>(weights.size()) > range; };
-  for (int64_t id = shard; id < reserved && !complete(); id += shards) weights.push_back(0);
+  const int64_t num_reserved = reserved > shard ? (reserved - shard - 1) / shards + 1 : 0;
+  if (range > kMaxInt32 || num_reserved > range)
+    return absl::InvalidArgumentError(StrCat("range is ", range, "; it must be less than 2^31 and ",
+                                             "at least ", num_reserved, ", the reserved classes"));
+  std::vector<float> weights(static_cast<size_t>(num_reserved), 0.0f);
   // Numbers go on after the reserved classes of this shard, as TensorFlow has it.
-  int64_t id = static_cast<int64_t>(weights.size());
-  for (size_t i = 0; i < unigrams.size() && !complete(); ++i, ++id) {
+  int64_t id = num_reserved;
+  for (size_t i = 0; i < unigrams.size(); ++i, ++id) {
     if (id % shards != shard) continue;
     const float weight = std::pow(unigrams[i], distortion);
     if (!(weight >= 0) || std::isinf(weight))
@@ -190,7 +192,7 @@ absl::StatusOr<std::unique_ptr<ClassSampler>> FixedSampler(KernelConstruction& c
                                                distortion, ": neither positive nor 0"));
     weights.push_back(weight);
   }
-  if (static_cast<int64_t>(weights.size()) != range || range > kMaxInt32)
+  if (static_cast<int64_t>(weights.size()) != range)
     return absl::InvalidArgumentError(
         StrCat("range is ", range, " must be equal to weights size  ", weights.size()));
   return std::make_unique<WeightedSampler>(std::move(weights));

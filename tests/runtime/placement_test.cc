@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include "weft/graph/graph_def.h"
 #include "weft/graph/op_def.h"
 #include "weft/runtime/kernel.h"
 #include "weft/weft.h"
@@ -167,28 +168,42 @@ TEST_F(Placement, ColocatedNodesGoTogether) {
   for (const NodeStats& s : metadata.step_stats) EXPECT_TRUE(s.device.ends_with("CPU:1"));
 }
 
-TEST_F(Placement, ColocationOfNodesThatAskForDifferentDevicesFails) {
+// An op that takes a reference is made on the variable's device, whatever scope it is in.
+TEST_F(Placement, UpdatesFollowTheirVariable) {
+  Session session(Devices(2, 0));
   Variable v;
   Tensor update;
   {
-    DeviceScope device("/cpu:0");
+    DeviceScope device("/cpu:1");
     v = Variable(Array(1.0f), {.name = "v"});
   }
   {
-    DeviceScope device("/cpu:1");
-    update = OpBuilder("AssignAdd", "elsewhere")
-                 .In(v.ref())
-                 .In(Array(1.0f))
-                 .Attr("_class", std::vector<std::string>{"loc:@v"})
-                 .Output();
+    DeviceScope device("/cpu:0");
+    update = v.AssignAdd(1.0f);
   }
-  Session session(Devices(2, 0));
   session.Run(v.initializer());
-  const std::string error = ErrorOf([&] { session.Run(update); });
-  // Either both are on the variable's device because an update follows its reference, or it says
-  // that they can't be.
-  EXPECT_NE(error.find("colocate"), std::string::npos) << error;
-  EXPECT_NE(error.find("elsewhere"), std::string::npos) << error;
+  EXPECT_TRUE(DeviceOf(session, update).ends_with("/device:CPU:1"));
+}
+
+TEST_F(Placement, ColocationOfNodesThatAskForDifferentDevicesFails) {
+  // As a GraphDef may have it: "b" is bound to "a", and each asks for a device of its own.
+  GraphDef def = GraphDef::ParseText(R"(
+    node { name: "a" op: "Const" device: "/device:CPU:0"
+           attr { key: "dtype" value { type: DT_FLOAT } }
+           attr { key: "value" value { tensor { dtype: DT_FLOAT tensor_shape { } float_val: 1 } } } }
+    node { name: "b" op: "Neg" input: "a" device: "/device:CPU:1"
+           attr { key: "T" value { type: DT_FLOAT } }
+           attr { key: "_class" value { list { s: "loc:@a" } } } }
+    versions { producer: 1087 })");
+  ImportGraphDef(def, {.prefix = ""});
+  Session session(Devices(2, 0));
+  const std::string error = ErrorOf([&] { session.Run("b:0"); });
+  EXPECT_NE(error.find("Cannot colocate nodes"), std::string::npos) << error;
+  EXPECT_NE(error.find("'a'"), std::string::npos) << error;
+  EXPECT_NE(error.find("'b'"), std::string::npos) << error;
+  ConfigProto soft = Devices(2, 0);
+  soft.allow_soft_placement = true;
+  EXPECT_EQ(Session(soft).Run("b:0").scalar<float>(), -1.0f);
 }
 
 TEST_F(Placement, PlacementIsLogged) {

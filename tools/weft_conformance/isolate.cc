@@ -76,14 +76,15 @@ std::string Finish(Child& child, const Limits& limits) {
 
 }  // namespace
 
-std::vector<std::string> RunIsolated(size_t n, int jobs, const Limits& limits,
+std::vector<std::string> RunIsolated(size_t n, int jobs,
+                                     const std::function<Limits(size_t)>& limits,
                                      const std::function<std::string(size_t)>& work) {
   std::vector<std::string> texts(n);
   std::vector<Child> running;
   size_t next = 0;
   while (next < n || !running.empty()) {
-    while (next < n && static_cast<int>(running.size()) < jobs)
-      running.push_back(Start(next++, limits, work));
+    for (; next < n && static_cast<int>(running.size()) < jobs; ++next)
+      running.push_back(Start(next, limits(next), work));
     std::vector<pollfd> fds;
     for (const Child& c : running) fds.push_back({c.pipe, POLLIN, 0});
     if (poll(fds.data(), fds.size(), -1) < 0) continue;
@@ -95,7 +96,7 @@ std::vector<std::string> RunIsolated(size_t n, int jobs, const Limits& limits,
         running[i].text.append(buffer, static_cast<size_t>(got));
         continue;
       }
-      texts[running[i].item] = Finish(running[i], limits);
+      texts[running[i].item] = Finish(running[i], limits(running[i].item));
       running.erase(running.begin() + static_cast<ptrdiff_t>(i));
     }
   }

@@ -28,6 +28,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kAdvisorySeconds = 10;
+
 struct CaseFile {
   std::string path, family, name;
 };
@@ -72,8 +74,13 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::vector<CaseFile> cases = FindCases(arguments[1], absl::GetFlag(FLAGS_filter));
-  weft::conformance::Limits limits;
-  limits.seconds = absl::GetFlag(FLAGS_seconds);
+  const auto limits = [&](size_t i) {
+    weft::conformance::Limits limits;
+    limits.seconds = absl::GetFlag(FLAGS_seconds);
+    if (weft::conformance::IsAdvisory(cases[i].path))
+      limits.seconds = std::min(limits.seconds, kAdvisorySeconds);
+    return limits;
+  };
   const std::vector<std::string> results = weft::conformance::RunIsolated(
       cases.size(), std::max(1, absl::GetFlag(FLAGS_jobs)), limits,
       [&](size_t i) { return weft::conformance::RunCase(cases[i].path); });

@@ -148,6 +148,9 @@ absl::Status Reverse(KernelContext& ctx) {
                x.rank(), ", 'dims' has ", dims.num_elements(), " values"));
   }
   WEFT_RETURN_IF_ERROR(CheckReverseRank(ctx, x.rank()));
+  // A rule of this op alone: ReverseV2 takes such an input.
+  if (x.rank() > 0 && x.dim(0) == 0)
+    return ctx.InvalidArgument("Invalid input first dimension. Found 0.");
   const bool* flags = dims.data<bool>();
   return ReverseAxes(ctx, absl::InlinedVector<bool, 8>(flags, flags + x.rank()));
 }

@@ -17,14 +17,24 @@ namespace weft {
 namespace internal {
 inline constexpr uint64_t kRangeTooLong = std::numeric_limits<uint64_t>::max();
 
-// delta != 0 and points from start to limit. The distance of two int64 fits in uint64.
+// |v|, also of the lowest value.
+template <typename T>
+uint64_t Magnitude(T v) {
+  using U = std::make_unsigned_t<T>;
+  return v < 0 ? static_cast<U>(U{0} - static_cast<U>(v)) : static_cast<U>(v);
+}
+
+// delta != 0 and points from start to limit. A distance of integers that does not fit in T wraps
+// around, as it does in TensorFlow: from the lowest to the highest int64 it is one step of any
+// size.
 template <typename T>
 uint64_t CountSteps(T start, T limit, T delta) {
   if constexpr (std::is_integral_v<T>) {
-    const uint64_t a = static_cast<uint64_t>(start), b = static_cast<uint64_t>(limit),
-                   d = static_cast<uint64_t>(delta);
-    const uint64_t distance = delta > 0 ? b - a : a - b;
-    const uint64_t step = delta > 0 ? d : uint64_t{0} - d;
+    using U = std::make_unsigned_t<T>;
+    const U difference = static_cast<U>(static_cast<U>(limit) - static_cast<U>(start));
+    const uint64_t distance =
+        std::is_signed_v<T> ? Magnitude(static_cast<T>(difference)) : difference;
+    const uint64_t step = Magnitude(delta);
     return distance / step + (distance % step != 0 ? 1 : 0);
   } else {
     const T steps = std::ceil(std::abs((limit - start) / delta));

@@ -64,6 +64,7 @@ absl::Status RangeShape(ShapeContext& c) {
     const DataType dtype = c.input_dtype(0);
     const auto known = dtype == kFloat64   ? ConstantRangeSize<double>
                        : IsFloating(dtype) ? ConstantRangeSize<float>
+                       : dtype == kInt32   ? ConstantRangeSize<int32_t>
                                            : ConstantRangeSize<int64_t>;
     WEFT_ASSIGN_OR_RETURN(size, known(*values[0], *values[1], *values[2]));
   }

@@ -186,6 +186,28 @@ absl::StatusOr<std::vector<PlanNode*>> Order(const PlanGraph& graph) {
   return absl::InternalError("order");
 }
 
+// An Exit leaves the frame that an Enter before it made.
+absl::Status CheckFrames(const std::vector<PlanNode*>& order) {
+  std::unordered_map<const PlanNode*, int> depth;  // number of frames around a node's outputs
+  for (const PlanNode* n : order) {
+    int frames = 0;
+    for (const PlanEdge& e : n->inputs) frames = std::max(frames, depth[e.node]);
+    for (const PlanNode* c : n->control_inputs) frames = std::max(frames, depth[c]);
+    if (n->op == "Enter" || n->op == "RefEnter") ++frames;
+    if (n->op == "Exit" || n->op == "RefExit") {
+      if (frames == 0) {
+        return WithNode(absl::InvalidArgumentError(StrCat("Invalid ", n->op, " op '", n->name,
+                                                          "': cannot find a corresponding Enter "
+                                                          "op")),
+                        n->name, n->op);
+      }
+      --frames;
+    }
+    depth[n] = frames;
+  }
+  return absl::OkStatus();
+}
+
 bool CanMakeDead(const PlanNode& n) {
   return n.op == "Switch" || n.op == "RefSwitch" || n.op == "_SwitchN";
 }
@@ -303,6 +325,7 @@ absl::StatusOr<std::unique_ptr<Plan>> CompilePlan(SessionImpl* session, const Ru
     if (!n->is_feed) WEFT_RETURN_IF_ERROR(session->MakeKernel(n.get()));
   }
   WEFT_ASSIGN_OR_RETURN(std::vector<PlanNode*> order, Order(plan->graph));
+  WEFT_RETURN_IF_ERROR(CheckFrames(order));
   MarkDead(order);
   AssignSlots(order, plan.get());
   MakeSteps(order, plan.get());

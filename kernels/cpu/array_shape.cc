@@ -15,8 +15,31 @@ void RegisterArrayCreateKernels(KernelRegistry& kernels);
 
 namespace {
 
+// The size that is -1 among sizes, all of which are known to fit. If the input and the other sizes
+// have zeros both, any size would do: the zeros are left out of both products, so that a [0,5]
+// reshaped to [-1,0] is a [5,0].
+absl::StatusOr<int64_t> InferSize(KernelContext& ctx, const Shape& input,
+                                  std::span<const int64_t> sizes, int64_t product) {
+  const int64_t n = input.num_elements();
+  if (product != 0 && n % product == 0) return n / product;
+  if (product != 0 || n != 0) {
+    return ctx.InvalidArgument(StrCat("Input to reshape is a tensor with ", n,
+                                      " values, but the requested shape requires a multiple of ",
+                                      product));
+  }
+  int64_t size = 1;
+  for (const int64_t dim : input.dims()) {
+    if (dim != 0 && __builtin_mul_overflow(size, dim, &size))
+      return ctx.InvalidArgument("the input's dimensions are too large to infer a size from");
+  }
+  for (const int64_t asked : sizes) {
+    if (asked > 0) size /= asked;
+  }
+  return size;
+}
+
 // Sizes asked for; one may be -1 and is inferred.
-absl::StatusOr<Shape> InferReshape(KernelContext& ctx, int64_t num_elements,
+absl::StatusOr<Shape> InferReshape(KernelContext& ctx, const Shape& input,
                                    std::span<int64_t> sizes) {
   int unknown = -1;
   int64_t product = 1;
@@ -34,19 +57,9 @@ absl::StatusOr<Shape> InferReshape(KernelContext& ctx, int64_t num_elements,
     }
   }
   if (unknown >= 0) {
-    if (product == 0) {
-      return ctx.InvalidArgument(
-          "reshape cannot infer the missing input size for an empty tensor "
-          "unless all specified input sizes are non-zero");
-    }
-    sizes[unknown] = num_elements / product;
-    if (sizes[unknown] * product != num_elements) {
-      return ctx.InvalidArgument(StrCat("Input to reshape is a tensor with ", num_elements,
-                                        " values, but the requested shape requires a multiple of ",
-                                        product));
-    }
-  } else if (product != num_elements) {
-    return ctx.InvalidArgument(StrCat("Input to reshape is a tensor with ", num_elements,
+    WEFT_ASSIGN_OR_RETURN(sizes[unknown], InferSize(ctx, input, sizes, product));
+  } else if (product != input.num_elements()) {
+    return ctx.InvalidArgument(StrCat("Input to reshape is a tensor with ", input.num_elements(),
                                       " values, but the requested shape has ", product));
   }
   return ShapeFromSizes(ctx, sizes);
@@ -60,8 +73,22 @@ absl::Status Reshape(KernelContext& ctx) {
         StrCat("sizes input must be 1-D, not ", sizes_input.shape().ToString()));
   }
   auto sizes = ReadInts(sizes_input);
-  WEFT_ASSIGN_OR_RETURN(Shape shape, InferReshape(ctx, x.num_elements(), sizes));
+  WEFT_ASSIGN_OR_RETURN(Shape shape, InferReshape(ctx, x.shape(), sizes));
   ctx.set_output(0, x.Reshaped(shape));
+  return absl::OkStatus();
+}
+
+absl::Status QuantizedReshape(KernelContext& ctx) {
+  WEFT_RETURN_IF_ERROR(Reshape(ctx));
+  for (int i = 2; i <= 3; ++i) {
+    const Array& end = ctx.input(i);
+    if (end.num_elements() != 1 || end.rank() > 1) {
+      return ctx.InvalidArgument(StrCat(i == 2 ? "input_min" : "input_max",
+                                        " must be a scalar or a vector of 1 element, got shape ",
+                                        end.shape().ToString()));
+    }
+    ctx.set_output(i - 1, end.Reshaped(Shape()));
+  }
   return absl::OkStatus();
 }
 
@@ -198,6 +225,8 @@ absl::Status IdentityN(KernelContext& ctx) {
 }  // namespace
 
 void RegisterArrayShapeKernels(KernelRegistry& kernels) {
+  for (const DataType t : {kQuint8, kQint32})
+    kernels.Add("QuantizedReshape", kCpu, {{"T", t}}, QuantizedReshape);
   kernels.Add("Reshape", kCpu, {}, Reshape);
   kernels.Add("Shape", kCpu, {}, ShapeOfInputs);
   kernels.Add("ShapeN", kCpu, {}, ShapeOfInputs);

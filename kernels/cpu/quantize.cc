@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/cpu/quantized_range.h"
 #include "kernels/cpu/register.h"
 #include "kernels/cpu/slice_runs.h"
 #include "src/core/strings.h"
@@ -14,6 +15,7 @@
 namespace weft {
 
 void RegisterFakeQuantKernels(KernelRegistry& kernels);
+void RegisterQuantizedMathKernels(KernelRegistry& kernels);
 
 namespace {
 
@@ -53,20 +55,14 @@ Mode ReadMode(KernelConstruction& c) {
                              : Mode::kMinCombined;
 }
 
-// The integers behind a quantized type.
-template <typename Q>
-using Base = decltype(Q().value);
 template <typename B>
-constexpr float kLowest = static_cast<float>(std::numeric_limits<B>::lowest());
+constexpr float kLowest = static_cast<float>(kLowestQuantized<B>);
 template <typename B>
-constexpr float kHighest = static_cast<float>(std::numeric_limits<B>::max());
-template <typename B>
-constexpr double kSpan = static_cast<double>(std::numeric_limits<B>::max()) -
-                         static_cast<double>(std::numeric_limits<B>::lowest());
+constexpr float kHighest = static_cast<float>(kHighestQuantized<B>);
 // Half of the range of a signed type: what is added to make its values count from 0.
 template <typename B>
 constexpr float kHalfRange = std::numeric_limits<B>::is_signed
-                                 ? static_cast<float>((kSpan<B> + 1) / 2)
+                                 ? static_cast<float>((kQuantizedSteps<B> + 1) / 2)
                                  : 0.f;
 
 // To the nearest integer, clamped to the type. NaN becomes 0.
@@ -79,11 +75,7 @@ B ToInteger(float v) {
   return static_cast<B>(v);
 }
 
-struct Range {
-  float low = 0, high = 0;
-};
-
-inline float Clamp(float v, const Range& r) {
+inline float Clamp(float v, const QuantizedRange& r) {
   v = v > r.high ? r.high : v;
   return v < r.low ? r.low : v;
 }
@@ -95,19 +87,15 @@ class Quantizer {
       : mode_(mode), half_to_even_(half_to_even), narrow_(narrow) {}
 
   // Sets up for a range; returns the range that the integers stand for.
-  Range Prepare(Range r) {
+  QuantizedRange Prepare(QuantizedRange r) {
     range_ = r;
     switch (mode_) {
       case Mode::kMinCombined:
-        scale_ = static_cast<float>(kSpan<B> / static_cast<double>(r.high - r.low));
+        scale_ = static_cast<float>(kQuantizedSteps<B> / static_cast<double>(r.high - r.low));
         break;
-      case Mode::kMinFirst: {
-        scale_ = r.high == r.low
-                     ? 0.f
-                     : static_cast<float>(kSpan<B> / static_cast<double>(r.high - r.low));
-        low_steps_ = std::round(r.low * scale_);
+      case Mode::kMinFirst:
+        min_first_ = FastQuantizer<B>(r);
         break;
-      }
       case Mode::kScaled: {
         const float first = kLowest<B> + (narrow_ ? 1.f : 0.f), last = kHighest<B>;
         constexpr float kNone = std::numeric_limits<float>::max();
@@ -128,7 +116,7 @@ class Quantizer {
           return ToInteger<B>(std::round(v - kHalfRange<B>));
         return ToInteger<B>(v + 0.5f);
       case Mode::kMinFirst:
-        return ToInteger<B>(std::round(v * scale_) - (low_steps_ - kLowest<B>));
+        return min_first_(v);
       case Mode::kScaled:
         break;
     }
@@ -139,8 +127,9 @@ class Quantizer {
  private:
   Mode mode_;
   bool half_to_even_, narrow_;
-  Range range_;
-  float scale_ = 0, low_steps_ = 0;
+  QuantizedRange range_;
+  float scale_ = 0;
+  FastQuantizer<B> min_first_{QuantizedRange()};
 };
 
 template <typename Q>
@@ -168,14 +157,14 @@ class Quantize final : public Kernel {
     WEFT_ASSIGN_OR_RETURN(Array * y, ctx.AllocateOutput(0, x.shape()));
     WEFT_ASSIGN_OR_RETURN(Array * low, ctx.AllocateOutput(1, ctx.input(1).shape()));
     WEFT_ASSIGN_OR_RETURN(Array * high, ctx.AllocateOutput(2, ctx.input(1).shape()));
-    using B = Base<Q>;
+    using B = QuantizedBase<Q>;
     const float* in = x.data<float>();
     B* out = static_cast<B*>(y->raw_data());
     std::vector<Quantizer<B>> quantizers(static_cast<size_t>(v.slices),
                                          {mode_, half_to_even_, narrow_});
     for (int64_t s = 0; s < v.slices; ++s) {
-      const Range given = {ctx.input(1).data<float>()[s], ctx.input(2).data<float>()[s]};
-      const Range stands_for = quantizers[static_cast<size_t>(s)].Prepare(Widen(given));
+      const QuantizedRange given = {ctx.input(1).data<float>()[s], ctx.input(2).data<float>()[s]};
+      const QuantizedRange stands_for = quantizers[static_cast<size_t>(s)].Prepare(Widen(given));
       low->mutable_data<float>()[s] = stands_for.low;
       high->mutable_data<float>()[s] = stands_for.high;
     }
@@ -188,7 +177,7 @@ class Quantize final : public Kernel {
 
  private:
   // Takes in 0, and keeps the ends apart: else all values would be one integer.
-  Range Widen(const Range& r) const {
+  QuantizedRange Widen(const QuantizedRange& r) const {
     const float low = std::min(0.f, r.low);
     const float apart = std::max(1.f, std::max(std::fabs(r.low), std::fabs(r.high))) * least_;
     return {low, std::max(0.f, std::max(r.high, low + apart))};
@@ -207,16 +196,16 @@ struct Linear {
   float shift = 0, scale = 1, offset = 0;
 };
 template <typename B>
-Linear DequantizeBy(Mode mode, bool narrow, const Range& r) {
+Linear DequantizeBy(Mode mode, bool narrow, const QuantizedRange& r) {
   Linear l;
   switch (mode) {
     case Mode::kMinCombined:
-      l.scale = (r.high - r.low) / static_cast<float>(kSpan<B>);
+      l.scale = (r.high - r.low) / static_cast<float>(kQuantizedSteps<B>);
       l.shift = kHalfRange<B>;
       l.offset = r.low;
       break;
     case Mode::kMinFirst: {
-      l.scale = static_cast<float>(static_cast<double>(r.high - r.low) / kSpan<B>);
+      l.scale = static_cast<float>(static_cast<double>(r.high - r.low) / kQuantizedSteps<B>);
       const float low = r.high == r.low ? r.low : std::round(r.low / l.scale) * l.scale;
       l.offset = low - kLowest<B> * l.scale;
       break;
@@ -250,7 +239,7 @@ class Dequantize final : public Kernel {
                  "), got ", ctx.input(i).num_elements(), ", expected ", v.slices));
     }
     WEFT_ASSIGN_OR_RETURN(Array * y, ctx.AllocateOutput(0, x.shape()));
-    using B = Base<Q>;
+    using B = QuantizedBase<Q>;
     const B* in = static_cast<const B*>(x.raw_data());
     Out* out = y->mutable_data<Out>();
     std::vector<Linear> maps;
@@ -285,6 +274,7 @@ void RegisterQuantizeKernels(KernelRegistry& kernels) {
   });
   RegisterRoundTripKernels(kernels);
   RegisterFakeQuantKernels(kernels);
+  RegisterQuantizedMathKernels(kernels);
 }
 
 }  // namespace weft

@@ -73,6 +73,13 @@ absl::Status ReshapeShape(ShapeContext& c) {
   return absl::OkStatus();
 }
 
+absl::Status QuantizedReshapeShape(ShapeContext& c) {
+  WEFT_RETURN_IF_ERROR(ReshapeShape(c));
+  for (int i = 2; i <= 3; ++i) WEFT_RETURN_IF_ERROR(c.InputWithRank(i, 0).status());
+  for (int o = 1; o <= 2; ++o) c.set_output(o, PartialShape::Scalar());
+  return absl::OkStatus();
+}
+
 // dx has the shape of x: for Reshape, ExpandDims and Squeeze.
 void ReshapeToInput(GradientContext& g) { g.SetDx(0, g.Reshape(g.dy(0), g.Shape(g.input(0)))); }
 
@@ -256,6 +263,18 @@ void RegisterArrayShapeOps(OpRegistry& ops) {
       .Attr("Tshape: {int32, int64} = DT_INT32")
       .Shape(ReshapeShape)
       .Gradient(ReshapeToInput);
+  ops.Add("QuantizedReshape")
+      .Summary("Reshape of quantized values; the range passes through.")
+      .Input("tensor: T")
+      .Input("shape: Tshape")
+      .Input("input_min: float")
+      .Input("input_max: float")
+      .Output("output: T")
+      .Output("output_min: float")
+      .Output("output_max: float")
+      .Attr("T: type")
+      .Attr("Tshape: {int32, int64} = DT_INT32")
+      .Shape(QuantizedReshapeShape);
   ops.Add("ExpandDims")
       .Summary("A dimension of size 1 inserted at `dim`.")
       .Input("input: T")

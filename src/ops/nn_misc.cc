@@ -2,26 +2,30 @@
 // Adding a bias to each channel, and dense tensors from sparse ones.
 // kernels: kernels/cpu/nn_misc.cc   test: tests/ops/nn_misc_test.cc
 #include "src/core/strings.h"
+#include "src/ops/nn_bias.h"
 #include "src/ops/register.h"
 
 namespace weft {
 
 void RegisterTopKOps(OpRegistry& ops);
 
-namespace {
-
-bool ChannelsFirst(const std::string& data_format) { return data_format == "NCHW"; }
-
-absl::Status BiasAddShape(ShapeContext& c) {
-  const bool first = ChannelsFirst(c.Attr<std::string>("data_format"));
-  WEFT_ASSIGN_OR_RETURN(PartialShape value, c.WithRankAtLeast(c.input(0), first ? 3 : 2));
+absl::Status BiasAddShape(ShapeContext& c, bool channels_first) {
+  WEFT_ASSIGN_OR_RETURN(PartialShape value, c.WithRankAtLeast(c.input(0), channels_first ? 3 : 2));
   WEFT_ASSIGN_OR_RETURN(const PartialShape bias, c.InputWithRank(1, 1));
   if (!value.known_rank()) return absl::OkStatus();
-  const int axis = first ? 1 : value.rank() - 1;
+  const int axis = channels_first ? 1 : value.rank() - 1;
   WEFT_ASSIGN_OR_RETURN(const int64_t channels, c.MergeDim(value.dim(axis), bias.dim(0)));
   value.set_dim(axis, channels);
   c.set_output(0, std::move(value));
   return absl::OkStatus();
+}
+
+namespace {
+
+bool ChannelsFirst(const std::string& data_format) { return data_format == "NCHW"; }
+
+absl::Status BiasAddNodeShape(ShapeContext& c) {
+  return BiasAddShape(c, ChannelsFirst(c.Attr<std::string>("data_format")));
 }
 
 absl::Status BiasAddGradShape(ShapeContext& c) {
@@ -121,7 +125,7 @@ void RegisterNnMiscOps(OpRegistry& ops) {
       .Input("bias: T")
       .Attr("data_format: {'NHWC', 'NCHW'} = 'NHWC'")
       .Output("output: T")
-      .Shape(BiasAddShape)
+      .Shape(BiasAddNodeShape)
       .Gradient(BiasAddGradient);
   ops.Add("BiasAddV1")
       .Summary("Adds bias[c] to every element of channel c; channels are the last dimension.")
@@ -129,7 +133,7 @@ void RegisterNnMiscOps(OpRegistry& ops) {
       .Input("value: T")
       .Input("bias: T")
       .Output("output: T")
-      .Shape(BiasAddShape)
+      .Shape([](ShapeContext& c) { return BiasAddShape(c, /*channels_first=*/false); })
       .Gradient(BiasAddV1Gradient);
   ops.Add("BiasAddGrad")
       .Summary("The sum of each channel: the gradient of BiasAdd for the bias.")

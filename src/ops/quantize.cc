@@ -9,6 +9,7 @@
 namespace weft {
 
 void RegisterFakeQuantOps(OpRegistry& ops);
+void RegisterQuantizedMathOps(OpRegistry& ops);
 
 namespace {
 
@@ -178,6 +179,7 @@ void RegisterQuantizeOps(OpRegistry& ops) {
   RegisterIntegerOps(ops);
   RegisterRoundTripOps(ops);
   RegisterFakeQuantOps(ops);
+  RegisterQuantizedMathOps(ops);
 }
 
 // ---- the public functions ----

@@ -60,6 +60,15 @@ class Deadline {
   std::thread thread_;
 };
 
+// What a kernel's constructor said, with the node's name.
+absl::Status ConstructionError(const PlanNode& node, const absl::Status& s) {
+  if (s.ok()) return s;
+  const std::string text(s.message()), name = StrCat("'", node.name, "'");
+  if (text.find(name) != std::string::npos) return WithNode(s, node.name, node.op);
+  return WithNode(absl::Status(s.code(), StrCat(node.op, " ", name, ": ", text)), node.name,
+                  node.op);
+}
+
 absl::Status UninitializedError(const PlanNode& reader, const PlanNode& variable) {
   return WithNode(
       absl::FailedPreconditionError(StrCat("Attempting to use uninitialized value ", variable.name,
@@ -205,7 +214,7 @@ absl::Status SessionImpl::MakeKernel(PlanNode* node) {
   } catch (const Error& e) {
     return WithNode(ToStatus(e), node->name, node->op);
   }
-  WEFT_RETURN_IF_ERROR(WithNode(construction.status(), node->name, node->op));
+  WEFT_RETURN_IF_ERROR(ConstructionError(*node, construction.status()));
   node->kernel = std::move(kernel);
   const auto* fn = dynamic_cast<FnKernel*>(node->kernel.get());
   node->fn = fn ? fn->fn() : nullptr;

@@ -217,7 +217,8 @@ void MarkDead(const std::vector<PlanNode*>& order) {
     bool dead = CanMakeDead(*n);
     for (const PlanEdge& e : n->inputs) dead |= e.node->may_be_dead;
     for (PlanNode* c : n->control_inputs) dead |= c->may_be_dead;
-    n->may_be_dead = dead;
+    // It is there to run after branches that were not taken.
+    n->may_be_dead = dead && n->op != "ControlTrigger";
   }
 }
 

@@ -49,7 +49,7 @@ struct Space {
 absl::StatusOr<Space> SpaceOf(KernelContext& ctx) {
   const Shape& shape = ctx.input(0).shape();
   const Array& axis_input = ctx.input(1);
-  if (axis_input.num_elements() != 1) {
+  if (axis_input.rank() != 0) {
     return ctx.InvalidArgument(
         StrCat("ScanOp: axis must be a scalar, not ", axis_input.shape().ToString()));
   }

@@ -49,18 +49,23 @@ TEST(Range, Values) {
       .Out(F32({0, 0.1f, 2 * 0.1f, 3 * 0.1f, 4 * 0.1f, 5 * 0.1f}))
       .Exact()
       .RunEverywhere();
-  OpCase("Range")
-      .In(I32(INT32_MIN))
-      .In(I32(INT32_MAX))
-      .In(I32(INT32_MAX))
-      .Out(I32({INT32_MIN, -1, INT32_MAX - 1}))
-      .RunEverywhere();
-  OpCase("Range")
-      .In(I64(INT64_MAX))
-      .In(I64(INT64_MIN))
-      .In(I64(INT64_MIN))
-      .Out(I64({INT64_MAX, -1}))
-      .RunEverywhere();
+}
+
+// As in TensorFlow the distance of integers wraps around where it doesn't fit.
+TEST(Range, EndsOfTheIntegers) {
+  const auto range = [](auto start, auto limit, auto delta) {
+    return OpCase("Range").In(Array(start)).In(Array(limit)).In(Array(delta));
+  };
+  range(INT64_MIN, INT64_MAX, int64_t{1}).Out(I64({INT64_MIN})).RunEverywhere();
+  range(INT64_MIN, int64_t{0}, INT64_MAX).Out(I64({INT64_MIN, -1})).RunEverywhere();
+  range(int64_t{10}, int64_t{0}, INT64_MIN).Out(I64({10})).RunEverywhere();
+  range(int64_t{0}, INT64_MAX, INT64_MAX - 3).Out(I64({0, INT64_MAX - 3})).RunEverywhere();
+  range(INT32_MIN, INT32_MAX, 1).Out(I32({INT32_MIN})).RunEverywhere();
+  range(INT64_MAX, INT64_MIN, INT64_MIN).Out(I64({INT64_MAX})).RunEverywhere();
+  range(INT32_MIN, INT32_MAX, INT32_MAX).Out(I32({INT32_MIN})).RunEverywhere();
+  range(INT32_MIN, 0, 1 << 30).Out(I32({INT32_MIN, -(1 << 30)})).RunEverywhere();
+  ExpectShape("Range", {I32(INT32_MIN), I32(INT32_MAX), I32(1)}, "[1]");
+  ExpectShape("Range", {I32(INT32_MIN), I32(0), I32(1)}, "[2147483648]");
 }
 
 TEST(Range, BadInput) {
@@ -73,6 +78,7 @@ TEST(Range, BadInput) {
   error(I32(5), I32(8), I32(-1), "Requires start >= limit when delta < 0: 5/8");
   error(F32(0), F32(1e30f), F32(1e-10f), "Requires ((limit - start) / delta) <=");
   error(F32(0), F32(kNaN), F32(1), "Requires start <= limit");
+  error(I64(INT64_MIN), I64(0), I64(1), "Requires ((limit - start) / delta) <=");
 }
 
 TEST(Range, Shapes) {

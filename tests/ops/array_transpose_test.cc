@@ -167,6 +167,16 @@ TEST(Reverse, Values) {
                       "'dims' must have the same number of values as 'input' has dimensions");
 }
 
+// The older op refuses what has no rows; ReverseV2 takes it.
+TEST(Reverse, NoRows) {
+  const Array none = F32(Shape({0, 1}), {});
+  OpCase("Reverse")
+      .In(none)
+      .In(Bool({true, false}))
+      .ExpectRunError(Code::kInvalidArgument, "Invalid input first dimension. Found 0");
+  OpCase("ReverseV2").In(none).In(I32({0})).Out(none).RunEverywhere();
+}
+
 TEST(Reverse, Shapes) {
   ExpectShape("ReverseV2", {"[?,3]", I32({0})}, "[?,3]");
   ExpectShape("Reverse", {"?", "bool[2]"}, "[?,?]");

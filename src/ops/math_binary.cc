@@ -41,15 +41,16 @@ void SubGradient(GradientContext& g) {
 
 void MulGradient(GradientContext& g) {
   const Tensor x = g.Conj(g.input(0)), y = g.Conj(g.input(1));
-  // TensorFlow writes dy first in both products where nothing is broadcast; names and bits of
-  // graphs follow it.
+  const Tensor dy = g.dy(0);
+  if (!g.ok()) return;
+  // TensorFlow's order of the factors: dy comes first where nothing is broadcast.
   const DataType dtype = RemoveRef(x.dtype());
-  const bool same =
-      x.shape().IsFullyKnown() && x.shape() == y.shape() && (dtype == kFloat32 || dtype == kInt32);
-  const Tensor dx = g.needs_dx(0) ? g.Op("Mul", {g.dy(0), y}) : Tensor();
-  Tensor dy;
-  if (g.needs_dx(1)) dy = same ? g.Op("Mul", {g.dy(0), x}) : g.Op("Mul", {x, g.dy(0)});
-  g.SetBroadcastDx(0, dx, 1, dy);
+  const bool dy_first = x.shape().IsFullyKnown() && x.shape() == y.shape() &&
+                        x.shape() == dy.shape() && (dtype == kFloat32 || dtype == kInt32);
+  const Tensor first_dx = g.needs_dx(0) ? g.Op("Mul", {dy, y}) : Tensor();
+  Tensor second_dx;
+  if (g.needs_dx(1)) second_dx = dy_first ? g.Op("Mul", {dy, x}) : g.Op("Mul", {x, dy});
+  g.SetBroadcastDx(0, first_dx, 1, second_dx);
 }
 
 // d(x / y) = dy / y and -dy x / y^2, with a division op of the caller's.

@@ -286,6 +286,12 @@ TEST_F(GradientsTest, NothingFlowsThroughStopGradient) {
   EXPECT_TRUE(Gradients({Exp(StopGradient(x))}, {x})[0].none());
 }
 
+TEST_F(GradientsTest, PreventGradientIsAnError) {
+  const Tensor x = Named("x", {2});
+  EXPECT_THAT(ErrorOf([&] { Gradients({PreventGradient(Exp(x), "because")}, {x}); }),
+              HasSubstr("Gradient explicitly disabled. Reason: because"));
+}
+
 TEST_F(GradientsTest, UnconnectedGradientsAreNoneOrZeros) {
   const Tensor x = Named("x", {2}), w = Named("w", {2}), open = Named("open", {-1});
   const Tensor y = Exp(x, "y");
@@ -323,15 +329,19 @@ TEST_F(GradientsTest, OutputsWithoutGradientGetZeros) {
 
 TEST_F(GradientsTest, OpWithoutARuleIsAnError) {
   const Tensor x = Named("x", {2});
-  absl::StatusOr<Operation> where = AddNode("Mod", {x, x}, {}, "found");
-  ASSERT_TRUE(where.ok()) << where.status();
+  if (!OpRegistry::Global().Find("GradientsTestNoRule"))
+    OpRegistry::Global().Add("GradientsTestNoRule").Input("x: float").Output("y: float");
+  absl::StatusOr<Operation> node = AddNode("GradientsTestNoRule", {x}, {}, "found");
+  ASSERT_TRUE(node.ok()) << node.status();
   try {
-    Gradients({where->output(0)}, {x});
-    FAIL();
+    Gradients({node->output(0)}, {x});
+    FAIL() << "no error";
   } catch (const NotFoundError& e) {
-    EXPECT_THAT(e.what(), HasSubstr("No gradient defined for operation 'found' (op type: Mod)"));
+    EXPECT_THAT(
+        e.what(),
+        HasSubstr("No gradient defined for operation 'found' (op type: GradientsTestNoRule)"));
     EXPECT_EQ(e.op_name(), "found");
-    EXPECT_EQ(e.op_type(), "Mod");
+    EXPECT_EQ(e.op_type(), "GradientsTestNoRule");
   }
 }
 

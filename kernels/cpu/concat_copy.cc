@@ -39,6 +39,27 @@ void ForEachRun(const BlockList<U>& parts, int64_t total, int64_t begin, int64_t
   }
 }
 
+// True if all blocks are one element: the whole has the parts as columns.
+template <typename U>
+bool AreColumns(const BlockList<U>& parts) {
+  return std::all_of(parts.begin(), parts.end(),
+                     [](const Blocks<U>& part) { return part.length == 1; });
+}
+
+// Calls copy(column, first row, last row), for some rows at a time that stay in the cache.
+template <typename U, typename F>
+void ForEachColumn(KernelContext& ctx, const BlockList<U>& parts, int64_t rows, F&& copy) {
+  constexpr int64_t kRows = 512;
+  const int64_t columns = static_cast<int64_t>(parts.size());
+  ctx.ParallelFor(rows, kMoveCost<U> * 2.0 * static_cast<double>(columns),
+                  [&](int64_t begin, int64_t end) {
+                    for (int64_t first = begin; first < end; first += kRows) {
+                      for (int64_t c = 0; c < columns; ++c)
+                        copy(c, first, std::min(first + kRows, end));
+                    }
+                  });
+}
+
 template <typename U>
 double RunCost(const BlockList<U>& parts, int64_t total) {
   return kMoveCost<U> + 2.0 * static_cast<double>(parts.size()) / static_cast<double>(total);
@@ -57,6 +78,12 @@ void ConcatBlocks(KernelContext& ctx, std::span<const Array* const> parts, int64
     }
     const int64_t total = out->num_elements() / outer;
     U* to = MutableElementsOf<U>(*out);
+    if (AreColumns(blocks)) {
+      return ForEachColumn(ctx, blocks, outer, [&](int64_t c, int64_t first, int64_t last) {
+        const U* from = blocks[c].data;
+        for (int64_t r = first; r < last; ++r) to[r * total + c] = from[r];
+      });
+    }
     ctx.ParallelFor(out->num_elements(), RunCost(blocks, total), [&](int64_t begin, int64_t end) {
       ForEachRun(blocks, total, begin, end,
                  [&](const U* from, int64_t at, int64_t n) { CopyRun(to + at, from, n); });
@@ -75,6 +102,12 @@ void SplitBlocks(KernelContext& ctx, const Array& whole, int64_t outer,
     }
     const int64_t total = whole.num_elements() / outer;
     const U* from = ElementsOf<U>(whole);
+    if (AreColumns(blocks)) {
+      return ForEachColumn(ctx, blocks, outer, [&](int64_t c, int64_t first, int64_t last) {
+        U* to = blocks[c].data;
+        for (int64_t r = first; r < last; ++r) to[r] = from[r * total + c];
+      });
+    }
     ctx.ParallelFor(whole.num_elements(), RunCost(blocks, total), [&](int64_t begin, int64_t end) {
       ForEachRun(blocks, total, begin, end,
                  [&](U* to, int64_t at, int64_t n) { CopyRun(to, from + at, n); });

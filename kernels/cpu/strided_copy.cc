@@ -2,6 +2,7 @@
 #include "kernels/cpu/strided_copy.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "kernels/cpu/element_class.h"
@@ -81,42 +82,122 @@ void TransposeSquare(U* dst, int64_t dst_stride, const U* src, int64_t src_strid
   for (int r = 0; r < kCount; ++r) std::memcpy(dst + r * dst_stride, &rows[r], 16);
 }
 
-// As TransposeSquare for a block of height x width elements of src.
+// The sides of a block: its rows are a few cache lines, and the block fits the first-level cache.
 template <typename U>
+constexpr int64_t kBlock = sizeof(U) == 1   ? 128
+                           : sizeof(U) == 8 ? 32
+                                            : 64;
+
+// dst[j * dst_stride + i] = src[i * src_stride + j] for height x width elements of src: along the
+// rows of dst, or of src.
+enum class Order { kAlongDst, kAlongSrc };
+template <Order kOrder, typename U>
 void TransposeBlock(U* dst, int64_t dst_stride, const U* src, int64_t src_stride, int64_t height,
                     int64_t width) {
   constexpr int kCount = Lanes<U>::kCount;
   const int64_t full_height = height - height % kCount;
   const int64_t full_width = width - width % kCount;
-  for (int64_t j = 0; j < full_width; j += kCount) {
+  const auto square = [&](int64_t i, int64_t j) {
+    TransposeSquare(dst + j * dst_stride + i, dst_stride, src + i * src_stride + j, src_stride);
+  };
+  if constexpr (kOrder == Order::kAlongDst) {
+    for (int64_t j = 0; j < full_width; j += kCount) {
+      for (int64_t i = 0; i < full_height; i += kCount) square(i, j);
+    }
+  } else {
     for (int64_t i = 0; i < full_height; i += kCount) {
-      TransposeSquare(dst + j * dst_stride + i, dst_stride, src + i * src_stride + j, src_stride);
+      for (int64_t j = 0; j < full_width; j += kCount) square(i, j);
     }
   }
-  for (int64_t j = 0; j < width; ++j) {
-    const int64_t done = j < full_width ? full_height : 0;
-    for (int64_t i = done; i < height; ++i) dst[j * dst_stride + i] = src[i * src_stride + j];
+  for (int64_t j = full_width; j < width; ++j) {
+    for (int64_t i = 0; i < full_height; ++i) dst[j * dst_stride + i] = src[i * src_stride + j];
+  }
+  for (int64_t i = full_height; i < height; ++i) {
+    for (int64_t j = 0; j < width; ++j) dst[j * dst_stride + i] = src[i * src_stride + j];
   }
 }
 
-// `down` is contiguous in dst, `across` in src; blocks of kBlock x kBlock
-// elements fit the first-level cache with room for both sides.
+// The same by way of a buffer: every cache line of src is read, and of dst written, all at once.
+// With large strides, above all powers of two, the lines of a block fall into few sets of the cache
+// and would be evicted before they are used up.
 template <typename U>
-void CopyByBlocks(KernelContext& ctx, U* dst, const U* src, CopyDims dims, size_t down_index,
+void TransposeBlockBuffered(U* dst, int64_t dst_stride, const U* src, int64_t src_stride,
+                            int64_t height, int64_t width) {
+  alignas(64) U buffer[kBlock<U> * kBlock<U>];
+  constexpr int64_t kLine = 64 / sizeof(U);
+  for (int64_t j = 0; j < width; ++j) {
+    for (int64_t i = 0; i < height; i += kLine)
+      __builtin_prefetch(dst + j * dst_stride + i, /*rw=*/1);
+  }
+  TransposeBlock<Order::kAlongSrc>(buffer, kBlock<U>, src, src_stride, height, width);
+  for (int64_t j = 0; j < width; ++j)
+    std::memcpy(dst + j * dst_stride, buffer + j * kBlock<U>,
+                static_cast<size_t>(height) * sizeof(U));
+}
+
+// True if rows at this distance share few sets of the first-level cache.
+template <typename U>
+bool MeetsInCache(int64_t stride) {
+  const int64_t bytes = std::abs(stride) * static_cast<int64_t>(sizeof(U));
+  return bytes >= 4096 && bytes % 256 == 0;
+}
+constexpr int64_t kSecondLevelCache = 1 << 20;
+
+// As TransposeBlock for a few long rows, kHeight of them or (0) `height`: they become interleaved.
+template <typename U, int64_t kHeight>
+void InterleaveRows(U* dst, int64_t dst_stride, const U* src, int64_t src_stride, int64_t height,
+                    int64_t width) {
+  const int64_t rows = kHeight > 0 ? kHeight : height;
+  for (int64_t j = 0; j < width; ++j) {
+    for (int64_t i = 0; i < rows; ++i) dst[j * dst_stride + i] = src[i * src_stride + j];
+  }
+}
+
+// `down` is contiguous in dst and short, `across` in src and long.
+template <typename U>
+void CopyInterleaved(KernelContext& ctx, U* dst, const U* src, const CopyDims& outer,
+                     const CopyDim& down, const CopyDim& across) {
+  constexpr int64_t kRun = 1024;
+  const int64_t runs = (across.size + kRun - 1) / kRun;
+  const auto interleave = down.size == 2   ? InterleaveRows<U, 2>
+                          : down.size == 3 ? InterleaveRows<U, 3>
+                                           : InterleaveRows<U, 0>;
+  const double cost =
+      kMoveCost<U> * 2.5 * static_cast<double>(down.size * std::min(across.size, kRun)) + 5.0;
+  ctx.ParallelFor(CopyCount(outer) * runs, cost, [&](int64_t begin, int64_t end) {
+    CopyOdometer at(outer);
+    at.Seek(begin / runs);
+    for (int64_t task = begin, run = begin % runs; task < end; ++task) {
+      const int64_t j = run * kRun;
+      interleave(dst + at.dst() + j * across.dst_stride, across.dst_stride, src + at.src() + j,
+                 down.src_stride, down.size, std::min(kRun, across.size - j));
+      if (++run < runs) continue;
+      run = 0;
+      at.Next();
+    }
+  });
+}
+
+// `down` is contiguous in dst, `across` in src.
+template <typename U>
+void CopyByBlocks(KernelContext& ctx, U* dst, const U* src, const CopyDims& dims, size_t down_index,
                   size_t across_index) {
-  constexpr int64_t kBlock = 64;
   const CopyDim down = dims[down_index];
   const CopyDim across = dims[across_index];
   CopyDims tasks;
   for (size_t k = 0; k < dims.size(); ++k) {
     if (k != down_index && k != across_index) tasks.push_back(dims[k]);
   }
-  const int64_t down_blocks = (down.size + kBlock - 1) / kBlock;
-  const int64_t across_blocks = (across.size + kBlock - 1) / kBlock;
+  if (down.size < Lanes<U>::kCount) return CopyInterleaved(ctx, dst, src, tasks, down, across);
+  constexpr int64_t kSide = kBlock<U>;
+  const bool buffered = CopyCount(dims) * static_cast<int64_t>(sizeof(U)) > kSecondLevelCache &&
+                        (MeetsInCache<U>(down.src_stride) || MeetsInCache<U>(across.dst_stride));
+  const int64_t down_blocks = (down.size + kSide - 1) / kSide;
+  const int64_t across_blocks = (across.size + kSide - 1) / kSide;
   const int64_t per_task = down_blocks * across_blocks;
   const double cost =
       kMoveCost<U> * 2.5 *
-          static_cast<double>(std::min(down.size, kBlock) * std::min(across.size, kBlock)) +
+          static_cast<double>(std::min(down.size, kSide) * std::min(across.size, kSide)) +
       5.0;
   ctx.ParallelFor(CopyCount(tasks) * per_task, cost, [&](int64_t begin, int64_t end) {
     CopyOdometer at(tasks);
@@ -124,11 +205,17 @@ void CopyByBlocks(KernelContext& ctx, U* dst, const U* src, CopyDims dims, size_
     int64_t across_block = begin % per_task / down_blocks;
     int64_t down_block = begin % down_blocks;
     for (int64_t task = begin; task < end; ++task) {
-      const int64_t i = down_block * kBlock;
-      const int64_t j = across_block * kBlock;
-      TransposeBlock(dst + at.dst() + i + j * across.dst_stride, across.dst_stride,
-                     src + at.src() + i * down.src_stride + j, down.src_stride,
-                     std::min(kBlock, down.size - i), std::min(kBlock, across.size - j));
+      const int64_t i = down_block * kSide, j = across_block * kSide;
+      const int64_t height = std::min(kSide, down.size - i),
+                    width = std::min(kSide, across.size - j);
+      U* to = dst + at.dst() + i + j * across.dst_stride;
+      const U* from = src + at.src() + i * down.src_stride + j;
+      if (buffered) {
+        TransposeBlockBuffered(to, across.dst_stride, from, down.src_stride, height, width);
+      } else {
+        TransposeBlock<Order::kAlongDst>(to, across.dst_stride, from, down.src_stride, height,
+                                         width);
+      }
       if (++down_block < down_blocks) continue;
       down_block = 0;
       if (++across_block < across_blocks) continue;
@@ -138,22 +225,57 @@ void CopyByBlocks(KernelContext& ctx, U* dst, const U* src, CopyDims dims, size_
   });
 }
 
+// The dimensions that are contiguous in dst and in src, if they are two and the copy is better done
+// in blocks.
+template <typename U>
+bool FindBlockDims(const CopyDims& dims, size_t* down, size_t* across) {
+  *down = *across = dims.size();
+  for (size_t k = 0; k < dims.size(); ++k) {
+    if (dims[k].dst_stride == 1) *down = k;
+    if (dims[k].src_stride == 1) *across = k;
+  }
+  if (*down == *across || *down == dims.size() || *across == dims.size()) return false;
+  // Rows are as good if they are long in one view and all that is short is in the other.
+  constexpr int64_t kLeast = Lanes<U>::kCount;
+  return dims[*across].size >= kLeast;
+}
+
 template <typename U>
 void CopyClass(KernelContext& ctx, U* dst, const U* src, const CopyDims& dims) {
   if constexpr (std::is_integral_v<U>) {
-    size_t down = dims.size(), across = dims.size();
-    for (size_t k = 0; k < dims.size(); ++k) {
-      if (dims[k].dst_stride == 1) down = k;
-      if (dims[k].src_stride == 1) across = k;
-    }
-    // Sides shorter than a tile gain nothing.
-    constexpr int64_t kLeast = Lanes<U>::kCount;
-    if (down != across && down < dims.size() && across < dims.size() && dims[down].size >= kLeast &&
-        dims[across].size >= kLeast) {
+    size_t down, across;
+    if (FindBlockDims<U>(dims, &down, &across))
       return CopyByBlocks(ctx, dst, src, dims, down, across);
-    }
   }
   CopyByRows(ctx, dst, src, dims);
+}
+
+// If the innermost dimension is a contiguous run as long as a larger element, it is taken as one
+// such element: its class, else an invalid type.
+DataType WidenElements(size_t element_size, const void* src, const void* dst, CopyDims* dims) {
+  const CopyDim run = dims->back();
+  const size_t bytes = static_cast<size_t>(run.size) * element_size;
+  DataType wide = kInvalidType;
+  if (bytes == 2) wide = kUint16;
+  if (bytes == 4) wide = kUint32;
+  if (bytes == 8) wide = kUint64;
+  if (bytes == 16) wide = kComplex128;
+  if (wide == kInvalidType || run.size == 1 || run.dst_stride != 1 || run.src_stride != 1)
+    return kInvalidType;
+  const auto aligned = [bytes](const void* p) {
+    return reinterpret_cast<uintptr_t>(p) % bytes == 0;
+  };
+  bool whole = aligned(src) && aligned(dst);
+  for (size_t k = 0; k + 1 < dims->size(); ++k)
+    whole &= (*dims)[k].dst_stride % run.size == 0 && (*dims)[k].src_stride % run.size == 0;
+  if (!whole) return kInvalidType;
+  dims->pop_back();
+  for (CopyDim& d : *dims) {
+    d.dst_stride /= run.size;
+    d.src_stride /= run.size;
+  }
+  if (dims->empty()) dims->push_back({1, 1, 1});
+  return wide;
 }
 
 }  // namespace
@@ -163,8 +285,17 @@ void StridedCopy(KernelContext& ctx, const Array& src, int64_t src_offset, Array
   if (CopyCount(dims) == 0) return;
   CollapseCopy(&dims);
   if (dims.empty()) dims.push_back({1, 1, 1});
-  WithElementClass(src.dtype(), [&]<typename U>() {
-    CopyClass(ctx, MutableElementsOf<U>(dst) + dst_offset, ElementsOf<U>(src) + src_offset, dims);
+  const size_t size = DTypeSize(src.dtype());
+  const char* from =
+      static_cast<const char*>(src.raw_data()) + src_offset * static_cast<int64_t>(size);
+  char* to = static_cast<char*>(dst.raw_data()) + dst_offset * static_cast<int64_t>(size);
+  DataType dtype = src.dtype();
+  if (IsPlain(dtype)) {
+    if (const DataType wide = WidenElements(size, from, to, &dims); wide != kInvalidType)
+      dtype = wide;
+  }
+  WithElementClass(dtype, [&]<typename U>() {
+    CopyClass(ctx, reinterpret_cast<U*>(to), reinterpret_cast<const U*>(from), dims);
   });
 }
 

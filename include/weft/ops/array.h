@@ -183,7 +183,7 @@ inline SliceItem Between(std::optional<IntList::Element> begin, std::optional<In
 }
 // Python's :, ... and tf.newaxis.
 struct AllType {
-  operator SliceItem() const { return Between({}, {}); }  // NOLINT
+  operator SliceItem() const { return SliceItem({}, {}, {}); }  // NOLINT
 };
 struct EllipsisType {
   operator SliceItem() const { return SliceItem(SliceItem::Kind::kEllipsis); }  // NOLINT

@@ -45,7 +45,7 @@ GradientTable Layouts() {
       Check("MirrorPad", {{2, 3}, I32({{1, 0}, {1, 2}})}, {}, {{"mode", "SYMMETRIC"}}),
       Check("MirrorPadGrad", {{3, 6}, I32({{1, 0}, {1, 2}})}, {}, {{"mode", "REFLECT"}}),
       Check("Pad", {{2, 3}, I32({{1, 0}, {1, 2}})}),
-      Check("PadV2", {{2, 3}, I32({{1, 0}, {1, 2}}), {}}),
+      Check("PadV2", {{2, 3}, I32({{1, 0}, {1, 2}}), GradientInput::Fixed(F64(0.5))}),
       Check("Reverse", {{2, 3}, Bool({false, true})}),
       Check("ReverseV2", {{2, 3}, I32({1})}),
       Check("ReverseSequence", {{3, 4}, I64({2, 4, 0})}, {}, {{"seq_dim", 1}}),
@@ -95,6 +95,8 @@ GradientTable Gathers() {
 }
 
 GradientTable Diagonals() {
+  // TensorFlow has no derivatives by the value that pads.
+  const GradientInput zero = GradientInput::Fixed(F64(0));
   const AttrMap right = {{"align", "RIGHT_LEFT"}}, left = {{"align", "LEFT_RIGHT"}};
   return {
       Check("Diag", {{2, 3}}),
@@ -103,13 +105,13 @@ GradientTable Diagonals() {
       Check("MatrixDiag", {{2, 3}}),
       Check("MatrixDiagPart", {{2, 3, 4}}),
       Check("MatrixSetDiag", {{2, 3, 4}, {2, 3}}),
-      Check("MatrixDiagV2", {{2, 3}, I32({0, 1}), I32(-1), I32(-1), {}}),
-      Check("MatrixDiagPartV2", {{3, 4}, I32({-1, 1}), {}}),
+      Check("MatrixDiagV2", {{2, 3}, I32({0, 1}), I32(-1), I32(-1), zero}),
+      Check("MatrixDiagPartV2", {{3, 4}, I32({-1, 1}), zero}),
       Check("MatrixSetDiagV2", {{3, 4}, {2, 3}, I32({0, 1})}),
-      Check("MatrixDiagV3", {{2, 3}, I32({0, 1}), I32(-1), I32(-1), {}}, {}, right),
-      Check("MatrixDiagV3", {{2, 3}, I32({0, 1}), I32(-1), I32(-1), {}}, {}, left),
-      Check("MatrixDiagPartV3", {{3, 4}, I32({-1, 1}), {}}, {}, right),
-      Check("MatrixDiagPartV3", {{3, 4}, I32({-1, 1}), {}}, {}, left),
+      Check("MatrixDiagV3", {{2, 3}, I32({0, 1}), I32(-1), I32(-1), zero}, {}, right),
+      Check("MatrixDiagV3", {{2, 3}, I32({0, 1}), I32(-1), I32(-1), zero}, {}, left),
+      Check("MatrixDiagPartV3", {{3, 4}, I32({-1, 1}), zero}, {}, right),
+      Check("MatrixDiagPartV3", {{3, 4}, I32({-1, 1}), zero}, {}, left),
       Check("MatrixSetDiagV3", {{3, 4}, {2, 3}, I32({0, 1})}, {}, right),
       Check("MatrixSetDiagV3", {{3, 4}, {2, 3}, I32({0, 1})}, {}, left),
   };

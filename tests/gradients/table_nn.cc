@@ -27,8 +27,8 @@ GradientTable Activations() {
       Check("Softmax", {{2, 3}}),
       Check("Softplus", {{2, 3}}),
       Check("SoftplusGrad", {{2, 3}, {2, 3}}),
-      // SoftsignGrad has no rule in TensorFlow.
-      Check("Softsign", {{2, 3}}, KinkAt(0).FirstOrderOnly()),
+      Check("Softsign", {{2, 3}}, KinkAt(0)),
+      Check("SoftsignGrad", {{2, 3}, {2, 3}}, KinkAt(0)),
   };
 }
 

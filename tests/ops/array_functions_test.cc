@@ -47,7 +47,7 @@ TEST_F(ArrayFunctions, KnownShapesAreConstants) {
   Size(x);
   Size(y);
   Rank(y);
-  Rank(Fed({}));
+  Rank(Fed(PartialShape::Scalar()));
   EXPECT_THAT(Added(), ElementsAre("Shape Const()", "Shape_1 Shape(Placeholder_1)", "Size Const()",
                                    "Size_1 Size(Placeholder_1)", "Rank Const()", "Rank_1 Const()"));
 }

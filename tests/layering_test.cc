@@ -25,8 +25,8 @@ using ::testing::IsEmpty;
 
 // In order: a layer may include itself and the layers before it. The public headers of a layer,
 // include/weft/<layer>/, and its inner ones, src/<layer>/, are one layer here.
-constexpr std::array<std::string_view, 12> kLayers = {
-    "proto",   "core",      "io", "graph", "ops",       "gradients",
+constexpr std::array<std::string_view, 13> kLayers = {
+    "proto",   "core",      "io", "graph", "ops",       "raw",    "gradients",
     "runtime", "framework", "nn", "data",  "estimator", "serving"};
 
 // Kernels come after these, and are included by no layer.

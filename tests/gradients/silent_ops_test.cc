@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every op has a gradient rule or says that it has none, but for those on which TensorFlow 2.15.1
+// is silent as well: asking for the gradient of these is an error in both.
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "weft/graph/op_def.h"
+
+namespace weft {
+namespace {
+
+const std::set<std::string>& SilentOps() {
+  static const auto* const ops = new std::set<std::string>{
+      "ApplyGradientDescent",
+      "BatchMatrixBandPart",
+      "BatchMatrixDiag",
+      "BatchMatrixDiagPart",
+      "BatchMatrixSetDiag",
+      "BatchNormWithGlobalNormalizationGrad",
+      "Bincount",
+      "Bitcast",
+      "DeepCopy",
+      "DenseBincount",
+      "Dequantize",
+      "DestroyTemporaryVariable",
+      "Empty",
+      "FakeQuantWithMinMaxArgsGradient",
+      "FakeQuantWithMinMaxVarsGradient",
+      "FakeQuantWithMinMaxVarsPerChannelGradient",
+      "GuaranteeConst",
+      "IgammaGradA",
+      "InplaceAdd",
+      "InplaceSub",
+      "InplaceUpdate",
+      "ListDiff",
+      "Mod",
+      "ParallelConcat",
+      "QuantizeV2",
+      "RefSelect",
+      "ScatterMax",
+      "ScatterMin",
+      "ScatterNdMax",
+      "ScatterNdMin",
+      "ScatterUpdate",
+      "SegmentMaxV2",
+      "SegmentMinV2",
+      "SegmentProdV2",
+      "SegmentSumV2",
+      "Snapshot",
+      "SparseSegmentMeanGrad",
+      "SparseSegmentMeanGradV2",
+      "SparseSegmentSqrtNGrad",
+      "SparseSegmentSqrtNGradV2",
+      "SparseSegmentSumGrad",
+      "SparseSegmentSumGradV2",
+      "StridedSliceAssign",
+      "TileGrad",
+      "TruncateMod",
+      "Unique",
+      "UniqueV2",
+      "UniqueWithCounts",
+      "UniqueWithCountsV2",
+      "_SwitchN",
+      // Parts of while loops, whose gradient is that of the loop as a whole.
+      "Enter",
+      "Exit",
+      "NextIteration",
+      "RefEnter",
+      "RefExit",
+      "RefNextIteration",
+  };
+  return *ops;
+}
+
+bool CanBeDifferentiated(const OpDef& op, const ArgDef& output) {
+  if (output.type != kInvalidType) return IsFloating(output.type) || IsComplex(output.type);
+  const std::string& name = output.type_attr.empty() ? output.type_list_attr : output.type_attr;
+  const std::vector<DataType>& allowed = op.FindAttr(name)->allowed_types;
+  return allowed.empty() || std::any_of(allowed.begin(), allowed.end(),
+                                        [](DataType t) { return IsFloating(t) || IsComplex(t); });
+}
+
+// Gradients come by an output of a continuous type and leave by an input.
+bool CanBeAsked(const OpDef& op) {
+  return !op.inputs().empty() &&
+         std::any_of(op.outputs().begin(), op.outputs().end(),
+                     [&](const ArgDef& output) { return CanBeDifferentiated(op, output); });
+}
+
+TEST(SilentOps, AreThoseOfTensorFlow) {
+  for (const OpDef* op : OpRegistry::Global().List()) {
+    const std::string where = std::string(op->where().file_name());
+    if (!where.starts_with("src/")) continue;  // another test's
+    const bool is_silent = !op->gradient() && op->no_gradient().empty() && CanBeAsked(*op);
+    EXPECT_EQ(is_silent, SilentOps().contains(op->name()))
+        << where << ":" << op->where().line() << ": " << op->name()
+        << (is_silent ? " needs a gradient rule, or NoGradient with the reason"
+                      : " is not silent and should leave the list of this test");
+  }
+}
+
+TEST(SilentOps, AreRegistered) {
+  for (const std::string& name : SilentOps())
+    EXPECT_NE(OpRegistry::Global().Find(name), nullptr) << name;
+}
+
+}  // namespace
+}  // namespace weft

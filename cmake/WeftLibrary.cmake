@@ -10,7 +10,7 @@ endif()
 list(TRANSFORM layers REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>")
 
 # What the public headers themselves include; all else stays inside.
-set(WEFT_PUBLIC_PACKAGES absl::status absl::statusor absl::strings absl::span)
+set(WEFT_PUBLIC_PACKAGES absl::status absl::statusor absl::strings absl::span absl::function_ref)
 
 # The programs of one machine share one libweft; what a layer uses is linked once, here.
 function(weft_library target kind)

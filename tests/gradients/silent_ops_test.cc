@@ -25,7 +25,6 @@ const std::set<std::string>& SilentOps() {
       "DenseBincount",
       "Dequantize",
       "DestroyTemporaryVariable",
-      "Empty",
       "FakeQuantWithMinMaxArgsGradient",
       "FakeQuantWithMinMaxVarsGradient",
       "FakeQuantWithMinMaxVarsPerChannelGradient",
@@ -38,6 +37,9 @@ const std::set<std::string>& SilentOps() {
       "Mod",
       "ParallelConcat",
       "QuantizeV2",
+      "RandomGammaGrad",
+      "RandomPoisson",
+      "RandomPoissonV2",
       "RefSelect",
       "ScatterMax",
       "ScatterMin",
@@ -74,19 +76,20 @@ const std::set<std::string>& SilentOps() {
   return *ops;
 }
 
-bool CanBeDifferentiated(const OpDef& op, const ArgDef& output) {
-  if (output.type != kInvalidType) return IsFloating(output.type) || IsComplex(output.type);
-  const std::string& name = output.type_attr.empty() ? output.type_list_attr : output.type_attr;
+bool CanBeDifferentiated(const OpDef& op, const ArgDef& arg) {
+  if (arg.type != kInvalidType) return IsDifferentiable(arg.type);
+  const std::string& name = arg.type_attr.empty() ? arg.type_list_attr : arg.type_attr;
   const std::vector<DataType>& allowed = op.FindAttr(name)->allowed_types;
-  return allowed.empty() || std::any_of(allowed.begin(), allowed.end(),
-                                        [](DataType t) { return IsFloating(t) || IsComplex(t); });
+  return allowed.empty() || std::any_of(allowed.begin(), allowed.end(), IsDifferentiable);
 }
 
-// Gradients come by an output of a continuous type and leave by an input.
+// Gradients come by an output and leave by an input.
 bool CanBeAsked(const OpDef& op) {
-  return !op.inputs().empty() &&
-         std::any_of(op.outputs().begin(), op.outputs().end(),
-                     [&](const ArgDef& output) { return CanBeDifferentiated(op, output); });
+  const auto any = [&](const std::vector<ArgDef>& args) {
+    return std::any_of(args.begin(), args.end(),
+                       [&](const ArgDef& arg) { return CanBeDifferentiated(op, arg); });
+  };
+  return any(op.inputs()) && any(op.outputs());
 }
 
 TEST(SilentOps, AreThoseOfTensorFlow) {

@@ -57,6 +57,7 @@ const std::set<std::string>& SilentOps() {
       "SparseSegmentSqrtNGradV2",
       "SparseSegmentSumGrad",
       "SparseSegmentSumGradV2",
+      "StatelessShuffle",
       "StridedSliceAssign",
       "TileGrad",
       "TruncateMod",

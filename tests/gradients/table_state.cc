@@ -44,6 +44,7 @@ GradientTable Draws() {
       "do not give";
   return {
       NotChecked("RandomGamma", reason),
+      NotChecked("StatelessParameterizedTruncatedNormal", reason),
       NotChecked("StatelessRandomGammaV2", reason),
       NotChecked("StatelessRandomGammaV3", reason),
   };

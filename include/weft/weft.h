@@ -5,11 +5,11 @@
 
 #include "weft/core/array.h"
 #include "weft/core/error.h"
-#include "weft/framework/control.h"
 #include "weft/framework/regularizers.h"
 #include "weft/framework/train/optimizer.h"
 #include "weft/framework/train/training_util.h"
 #include "weft/framework/variable.h"
+#include "weft/framework/variable_scope.h"
 #include "weft/gradients/gradients.h"
 #include "weft/graph/graph.h"
 #include "weft/graph/input.h"

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "weft/graph/graph.h"
 #include "weft/graph/input.h"
 
 namespace weft::internal {
@@ -27,6 +28,20 @@ inline Operation OpOf(std::string type, const std::vector<Input>& inputs,
                       const std::string& name = {},
                       std::initializer_list<std::pair<std::string, AttrValue>> attrs = {}) {
   return Builder(std::move(type), inputs, name, attrs).Build();
+}
+
+// `x` as `dtype`, as tf.cast gives it: nothing but a constant or a read where it has that dtype.
+// Literals have Python's dtypes first: int32, float32.
+inline Tensor CastTo(const Input& x, DataType dtype, const std::string& name = "Cast") {
+  if (x.is_tensor() && x.source().valid()) {
+    const GraphScope use(x.source().graph());
+    const NameScope scope(name);
+    const Tensor t = x.tensor();
+    return RemoveRef(t.dtype()) == dtype ? t : Op("Cast", {t}, scope.name(), {{"DstT", dtype}});
+  }
+  const NameScope scope(name);
+  const Tensor t = AsTensor(x, x.dtype() == kFloat64 ? kFloat32 : kInvalidType, "x");
+  return t.dtype() == dtype ? t : Op("Cast", {t}, scope.name(), {{"DstT", dtype}});
 }
 
 }  // namespace weft::internal

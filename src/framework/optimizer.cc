@@ -6,7 +6,8 @@
 #include "src/core/status.h"
 #include "src/core/strings.h"
 #include "src/framework/nodes.h"
-#include "weft/framework/control.h"
+#include "weft/ops/array.h"
+#include "weft/ops/control.h"
 
 namespace weft::train {
 namespace {
@@ -92,6 +93,7 @@ Operation Optimizer::ApplyGradients(const std::vector<GradAndVar>& grads_and_var
     pairs.push_back(p);
     variables.push_back(p.variable);
   }
+  if (grads_and_vars.empty()) ThrowError(Code::kInvalidArgument, "No variables provided.");
   if (pairs.empty())
     ThrowError(Code::kInvalidArgument, StrCat("No gradients provided for any variable (",
                                               grads_and_vars.size(), " pairs were given)"));
@@ -160,14 +162,7 @@ Variable Optimizer::ZerosSlot(const Variable& v, const std::string& slot,
   if (Variable existing = GetSlot(v, slot); existing.valid()) return existing;
   ColocateWith colocate(v.op());
   Variable made(
-      [&] {
-        return Op("Fill",
-                  {AsTensor(Array::FromVector(std::vector<int32_t>(v.shape().dims().begin(),
-                                                                   v.shape().dims().end())),
-                            kInt32, "zeros/shape_as_tensor"),
-                   AsTensor(Input(0), v.dtype(), "zeros/Const")},
-                  "zeros");
-      },
+      [&] { return Zeros(v.shape().ToShape(), v.dtype()); },
       {.name = v.op_name() + "/" + op_name, .trainable = false, .use_resource = v.is_resource()});
   slots_[slot].emplace_back(v, made);
   return made;

@@ -4,6 +4,7 @@
 #include "src/core/status.h"
 #include "src/core/strings.h"
 #include "src/framework/nodes.h"
+#include "weft/ops/reduction.h"
 
 namespace weft {
 
@@ -18,38 +19,53 @@ void CheckScale(float scale) {
 }
 }  // namespace
 
+namespace {
+// No penalty: what a scale of 0 means.
+Tensor NoPenalty(const Input&) { return {}; }
+
+Regularizer Sum(std::vector<Regularizer> parts, const std::string& name) {
+  return [parts = std::move(parts), name](const Input& weights) {
+    const GraphScope use(weights.is_tensor() ? weights.source().graph() : Graph::Default());
+    const NameScope scope(name);
+    std::vector<Input> penalties;
+    for (const Regularizer& part : parts) {
+      if (const Tensor penalty = part(weights); penalty.valid()) penalties.push_back(penalty);
+    }
+    if (penalties.empty()) return Tensor();
+    return OpBuilder("AddN", scope.name()).InList(penalties).Output();
+  };
+}
+}  // namespace
+
 Regularizer L1Regularizer(float scale, const std::string& name) {
   CheckScale(scale);
+  if (scale == 0) return NoPenalty;
   return [scale, name](const Input& weights) {
-    NameScope scope(name.empty() ? "l1_regularizer" : name);
-    const Tensor w = AsTensor(weights);
-    const Tensor my_scale = AsTensor(Input(scale), w.dtype(), "scale");
-    const Tensor magnitude = Op("Abs", {w});
-    std::vector<int32_t> axes(static_cast<size_t>(w.shape().known_rank() ? w.shape().rank() : 0));
-    for (size_t i = 0; i < axes.size(); ++i) axes[i] = static_cast<int32_t>(i);
-    const Tensor all = w.shape().known_rank() ? AsTensor(Array::FromVector(axes), kInt32, "Const")
-                                              : Op("Range", {0, Op("Rank", {w}), 1}, "range");
-    return Op("Mul", {my_scale, Op("Sum", {magnitude, all})}, scope.name());
+    const GraphScope use(weights.is_tensor() ? weights.source().graph() : Graph::Default());
+    const NameScope scope(name.empty() ? "l1_regularizer" : name);
+    const Tensor my_scale = AsTensor(Input(scale), weights.dtype(), "scale");
+    return Op("Mul", {my_scale, ReduceSum(Op("Abs", {weights}))}, scope.name());
   };
 }
 
 Regularizer L2Regularizer(float scale, const std::string& name) {
   CheckScale(scale);
+  if (scale == 0) return NoPenalty;
   return [scale, name](const Input& weights) {
-    NameScope scope(name.empty() ? "l2_regularizer" : name);
-    const Tensor w = AsTensor(weights);
-    const Tensor my_scale = AsTensor(Input(scale), w.dtype(), "scale");
-    return Op("Mul", {my_scale, Op("L2Loss", {w})}, scope.name());
+    const GraphScope use(weights.is_tensor() ? weights.source().graph() : Graph::Default());
+    const NameScope scope(name.empty() ? "l2_regularizer" : name);
+    const Tensor my_scale = AsTensor(Input(scale), weights.dtype(), "scale");
+    return Op("Mul", {my_scale, Op("L2Loss", {weights})}, scope.name());
   };
 }
 
-Regularizer L1L2Regularizer(float scale_l1, float scale_l2, const std::string& name) {
-  const Regularizer l1 = L1Regularizer(scale_l1), l2 = L2Regularizer(scale_l2);
-  return [l1, l2, name](const Input& weights) {
-    NameScope scope(name.empty() ? "l1_l2_regularizer" : name);
-    const Tensor w = AsTensor(weights);
-    return OpBuilder("AddN", scope.name()).InList({l1(w), l2(w)}).Output();
-  };
+Regularizer L1L2Regularizer(float scale_l1, float scale_l2, const std::string& scope) {
+  const std::string name = scope.empty() ? "l1_l2_regularizer" : scope;
+  CheckScale(scale_l1);
+  CheckScale(scale_l2);
+  if (scale_l1 == 0) return L2Regularizer(scale_l2, name);
+  if (scale_l2 == 0) return L1Regularizer(scale_l1, name);
+  return Sum({L1Regularizer(scale_l1), L2Regularizer(scale_l2)}, name);
 }
 
 }  // namespace layers
@@ -69,7 +85,7 @@ std::vector<Tensor> GetTensorCollection(const std::string& collection, const std
 
 namespace losses {
 void AddLoss(const Tensor& loss, const std::string& collection) {
-  if (!collection.empty()) AddToCollection(collection, loss);
+  if (loss.valid() && !collection.empty()) AddToCollection(collection, loss);
 }
 std::vector<Tensor> GetLosses(const std::string& scope, const std::string& collection) {
   return GetTensorCollection(collection, scope);

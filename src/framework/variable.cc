@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/framework/variable.h"
+#include "weft/ops/control.h"
 
 #include <optional>
 #include <ostream>
 
 #include "src/core/status.h"
 #include "src/core/strings.h"
+#include "src/framework/initial_value.h"
 #include "src/framework/nodes.h"
 #include "src/framework/variable_data.h"
 #include "src/graph/graph_impl.h"
-#include "weft/framework/control.h"
 
 namespace weft {
 namespace {
@@ -80,7 +81,8 @@ void BuildRef(const std::function<Tensor()>& make_value, bool from_function,
                     .Attr("shape", d->shape)
                     .Output();
   location.reset();
-  d->initializer = OpOf("Assign", {d->variable, d->initial_value}, "Assign",
+  const Tensor guarded = internal::GuardedInitialValue(scope.name(), d->initial_value);
+  d->initializer = OpOf("Assign", {d->variable, guarded}, "Assign",
                         {{"validate_shape", options.validate_shape}});
   ColocateWith colocate(d->variable.op());
   d->snapshot = Op("Identity", {d->variable}, "read");
@@ -104,6 +106,7 @@ void BuildResource(const std::function<Tensor()>& make_value, const VariableOpti
                       .Attr("dtype", d->dtype)
                       .Attr("shape", d->shape)
                       .Attr("shared_name", name)
+                      .Attr("debug_name", scope.name())
                       .Output();
   }
   d->is_resource = true;
@@ -111,8 +114,14 @@ void BuildResource(const std::function<Tensor()>& make_value, const VariableOpti
     NameScope is_initialized("IsInitialized", graph);
     Op("VarIsInitializedOp", {d->variable});
   }
-  d->initializer =
-      OpOf("AssignVariableOp", {d->variable, d->initial_value}, "Assign", {{"dtype", d->dtype}});
+  {
+    // Where the handle is, whatever the variable itself stands beside.
+    const ColocateWith nothing(nullptr, graph);
+    const DeviceScope there(d->variable.device(), graph);
+    const Tensor guarded = internal::GuardedInitialValue(scope.name(), d->initial_value);
+    d->initializer =
+        OpOf("AssignVariableOp", {d->variable, guarded}, "Assign", {{"dtype", d->dtype}});
+  }
   NameScope read("Read", graph);
   d->snapshot = Op("ReadVariableOp", {d->variable}, {}, {{"dtype", d->dtype}});
 }
@@ -145,7 +154,8 @@ std::shared_ptr<Variable::Data> Build(const std::function<Tensor()>& make_value,
 Variable::Variable(const Input& initial_value, const VariableOptions& options)
     : data_(Build([&] { return weft::AsTensor(initial_value, options.dtype, "initial_value"); },
                   false, options)) {}
-Variable::Variable(const std::function<Tensor()>& initial_value, const VariableOptions& options)
+Variable::Variable(InitialValue, const std::function<Tensor()>& initial_value,
+                   const VariableOptions& options)
     : data_(Build(initial_value, true, options)) {}
 
 Variable Variable::FromTensors(Tensor variable, Tensor snapshot, Tensor initial_value,
@@ -191,15 +201,27 @@ Tensor Variable::handle() const {
   return data_->variable;
 }
 
+// A read of its own lies where the variable is, whatever the scopes outside say.
 Tensor Variable::AsTensor() const {
   if (!Checked(data_).is_resource) return data_->snapshot;
+  const ColocateWith nothing(nullptr, graph());
   return Op("ReadVariableOp", {data_->variable}, {}, {{"dtype", data_->dtype}});
+}
+
+Input Variable::AsInput() const {
+  if (!Checked(data_).is_resource) return data_->snapshot;
+  return Input::Deferred(data_->variable, data_->dtype, data_->shape,
+                         [v = *this] { return v.AsTensor(); });
 }
 
 Tensor Variable::ReadValue() const {
   if (Checked(data_).is_resource) {
-    NameScope scope("Read", graph());
-    return Op("Identity", {Op("ReadVariableOp", {data_->variable}, {}, {{"dtype", data_->dtype}})});
+    Tensor value;
+    {
+      const NameScope scope("Read", graph());
+      value = AsTensor();
+    }
+    return Op("Identity", {value});
   }
   return Op("Identity", {data_->variable}, "read");
 }
@@ -218,56 +240,29 @@ Tensor Variable::initialized_value() const {
   ControlDependencies none(nullptr, g);
   const Tensor pred = IsInitialized();
   NameScope scope("cond", g);
-  Operation pivot = OpOf("Switch", {pred, pred});
+  const Operation pivot = OpOf("Switch", {pred, pred});
   Op("Identity", {pivot.output(1)}, "switch_t");
   Op("Identity", {pivot.output(0)}, "switch_f");
   const Tensor pred_id = Op("Identity", {pred}, "pred_id");
+  const auto branch = [&](const char* op, const Tensor& data, const char* name) {
+    const ColocateWith colocate(data.op(), /*ignore_existing=*/true);
+    return OpOf(op, {data, pred_id}, name);
+  };
   Tensor value;
-  {
-    NameScope read(is_resource() ? "Read" : "read", g);
-    if (is_resource()) {
-      ColocateWith colocate(op());
-      const Operation branch = OpOf("Switch", {data_->variable, pred_id}, "ReadVariableOp/Switch");
-      value = Op("ReadVariableOp", {branch.output(1)}, {}, {{"dtype", data_->dtype}});
-    } else {
-      const Operation branch = OpOf("RefSwitch", {data_->variable, pred_id}, "Switch");
-      ColocateWith colocate(op());
-      value = Op("Identity", {branch.output(1)}, read.name());
-    }
+  if (is_resource()) {
+    const Operation handle = branch("Switch", data_->variable, "Read/ReadVariableOp/Switch");
+    const ColocateWith nothing(nullptr, g);
+    const Tensor read =
+        Op("ReadVariableOp", {handle.output(1)}, "Read/ReadVariableOp", {{"dtype", data_->dtype}});
+    value = Op("Identity", {read});
+  } else {
+    const Operation ref = branch("RefSwitch", data_->variable, "read/Switch");
+    value = Op("Identity", {ref.output(1)}, "read");
   }
-  const Operation initial = OpOf("Switch", {data_->initial_value, pred_id}, "Switch_1");
+  const Operation initial = branch("Switch", data_->initial_value, "Switch_1");
   Tensor merged = OpBuilder("Merge", "Merge").InList({initial.output(0), value}).Outputs()[0];
   merged.set_shape(data_->shape);
   return merged;
-}
-
-Tensor Variable::Assign(const Input& value, const NameOptions& name) const {
-  Checked(data_);
-  const Input typed =
-      value.is_tensor() ? value : Input(weft::AsTensor(value, data_->dtype, "value"));
-  if (!data_->is_resource) return Op("Assign", {data_->variable, value}, name.name);
-  const Operation assign =
-      OpOf("AssignVariableOp", {data_->variable, typed}, name.name, {{"dtype", data_->dtype}});
-  ControlDependencies after({assign});
-  return AsTensor();
-}
-
-namespace {
-Tensor Update(const Variable& v, const char* ref_op, const char* resource_op, const Input& delta,
-              const std::string& name) {
-  if (!v.is_resource()) return Op(ref_op, {v.ref(), delta}, name);
-  const Input typed = delta.is_tensor() ? delta : Input(AsTensor(delta, v.dtype(), "value"));
-  const Operation update = OpOf(resource_op, {v.handle(), typed}, name, {{"dtype", v.dtype()}});
-  ControlDependencies after({update});
-  return v.AsTensor();
-}
-}  // namespace
-
-Tensor Variable::AssignAdd(const Input& delta, const NameOptions& name) const {
-  return Update(*this, "AssignAdd", "AssignAddVariableOp", delta, name.name);
-}
-Tensor Variable::AssignSub(const Input& delta, const NameOptions& name) const {
-  return Update(*this, "AssignSub", "AssignSubVariableOp", delta, name.name);
 }
 
 std::string Variable::ToString() const {
@@ -311,14 +306,6 @@ Operation GlobalVariablesInitializer(const NameOptions& name) {
 }
 Operation LocalVariablesInitializer(const NameOptions& name) {
   return VariablesInitializer(LocalVariables(), name.name.empty() ? NameOptions("init") : name);
-}
-
-Tensor Assign(const Variable& v, const Input& value, const NameOptions& name) {
-  return v.Assign(value, name);
-}
-Tensor Assign(const Tensor& ref, const Input& value, const AssignOptions& options) {
-  return Op("Assign", {ref, value}, options.name,
-            {{"validate_shape", options.validate_shape}, {"use_locking", options.use_locking}});
 }
 
 }  // namespace weft

@@ -73,9 +73,15 @@ ColocateWith::ColocateWith(Operation op, bool ignore_existing)
   // Colocation is stronger than the devices asked for outside.
   scopes.hidden_devices.push_back(std::exchange(scopes.devices, {}));
 }
+ColocateWith::ColocateWith(std::nullptr_t, const Graph& graph)
+    : graph_(graph.shared_impl()), ignore_existing_(true), has_op_(false) {
+  ScopeState& scopes = graph_->scopes();
+  saved_colocation_ = std::exchange(scopes.colocation, {});
+  scopes.hidden_devices.push_back(std::exchange(scopes.devices, {}));
+}
 ColocateWith::~ColocateWith() {
   ScopeState& scopes = graph_->scopes();
-  scopes.colocation.pop_back();
+  if (has_op_) scopes.colocation.pop_back();
   if (ignore_existing_) scopes.colocation = std::move(saved_colocation_);
   scopes.devices = std::move(scopes.hidden_devices.back());
   scopes.hidden_devices.pop_back();

@@ -90,7 +90,7 @@ DataType CommonDtype(std::initializer_list<const Input*> inputs) {
     return t == kInvalidType ? 0 : (IsFloating(t) ? 100 : 0) + static_cast<int>(DTypeSize(t));
   };
   for (const Input* in : inputs) {
-    if (in->is_tensor()) return RemoveRef(in->tensor().dtype());
+    if (in->is_tensor()) return in->dtype();
     if (width(in->array().dtype()) > width(widest)) widest = in->array().dtype();
   }
   return widest;
@@ -136,7 +136,7 @@ Tensor Range(const Input& start, const Input& limit, const Input& delta,
 Tensor OneHot(const Input& indices, const Input& depth, const OneHotOptions& options) {
   DataType dtype = options.dtype;
   for (const Input* value : {&options.on_value, &options.off_value}) {
-    if (dtype == kInvalidType && value->is_tensor()) dtype = RemoveRef(value->tensor().dtype());
+    if (dtype == kInvalidType && value->is_tensor()) dtype = value->dtype();
     if (dtype == kInvalidType && !value->weak()) dtype = value->array().dtype();
   }
   if (dtype == kInvalidType) dtype = kFloat32;
@@ -284,11 +284,16 @@ Tensor BooleanMask(const Input& tensor, const Input& mask, const BooleanMaskOpti
                       x.shape().ToString()));
   }
   // The masked dimensions become one, of which the places where the mask is true are gathered.
-  const Tensor sizes = ShapeOf(x);
-  const Tensor before = At(sizes, {Between({}, axis)}),
-               after = At(sizes, {Between(axis + dims, {})});
-  const Tensor count = Reduce("Prod", At(sizes, {Between(axis, axis + dims)}), {0}, "Prod");
-  const Tensor flat = Reshape(x, Concat({before, Stack({count}), after}, 0));
+  const Tensor count = Reduce("Prod", At(ShapeOf(x), {Between(axis, axis + dims)}), {0}, "Prod");
+  const Tensor before = At(ShapeOf(x), {Between({}, axis)});
+  const Tensor after = At(ShapeOf(x), {Between(axis + dims, {})});
+  Tensor sizes;
+  {
+    const OpScope concat("", "concat", x.graph());
+    const Tensor middle = OpBuilder("Pack", "values_1").InList({count}).Output();
+    sizes = OpBuilder("ConcatV2", concat.self()).InList({before, middle, after}).In(0).Output();
+  }
+  const Tensor flat = Reshape(x, sizes);
   const Tensor places = Squeeze(OpBuilder("Where", "").In(Reshape(chosen, {-1})).Output(), {1});
   return Gather(flat, places, {.axis = Input(axis)});
 }

@@ -41,7 +41,7 @@ bool FitInt32(const std::vector<int64_t>& sizes) {
 
 // The static shape of an operand; unknown for a literal, which becomes a node of its own.
 PartialShape StaticShape(const Input& x) {
-  return x.is_tensor() ? x.tensor().shape() : PartialShape(x.array().shape());
+  return x.shape();
 }
 
 Tensor Scatter(const char* type, const Input& tensor, const Input& indices, const Input& updates,

@@ -188,7 +188,7 @@ Tensor HandOn(const char* op, const Input& input, const NameOptions& options) {
 constexpr int64_t kLargestZerosConstant = 999;
 
 DataType TypeOf(const Input& x) {
-  return x.is_tensor() ? RemoveRef(x.tensor().dtype()) : x.array().dtype();
+  return x.dtype();
 }
 
 // A constant 0 or 1 of a dtype; the empty string for 0.
@@ -220,7 +220,7 @@ Tensor Constant(const Array& value, const NameOptions& options) {
 Tensor Constant(const Input& value, DataType dtype, const NameOptions& options) {
   if (value.is_tensor()) {
     ThrowError(Code::kInvalidArgument,
-               StrCat("Constant: ", value.tensor().name(), " is no constant"));
+               StrCat("Constant: ", value.source().name(), " is no constant"));
   }
   return AsTensor(value, dtype, options.name.empty() ? "Const" : options.name);
 }

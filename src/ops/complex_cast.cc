@@ -121,7 +121,7 @@ void RegisterComplexOps(OpRegistry& ops) {
 namespace {
 
 DataType TypeOf(const Input& x) {
-  return x.is_tensor() ? RemoveRef(x.tensor().dtype()) : x.array().dtype();
+  return x.dtype();
 }
 
 Tensor ComplexPart(const char* op, const Input& x, const NameOptions& options) {

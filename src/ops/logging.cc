@@ -72,7 +72,7 @@ Operation GuardedAssert(Tensor condition, const std::vector<Input>& data, int64_
 }
 
 bool IsCheap(const Input& x) {
-  const DataType t = x.is_tensor() ? RemoveRef(x.tensor().dtype()) : x.array().dtype();
+  const DataType t = x.dtype();
   return t == kString || t == kInt32;
 }
 

@@ -13,8 +13,24 @@ Tensor Binary(const char* op, const Input& x, const Input& y, const NameOptions&
 
 }  // namespace
 
+namespace {
+// As Python's overloads do, an operator reads its own variable before it opens the node's scope: x
+// of x + y, y of 2 + y.
+void ReadOwner(const Input& a, const Input& b) {
+  if (a.is_tensor())
+    a.tensor();
+  else
+    b.tensor();
+}
+}  // namespace
+
 Tensor internal::BinaryOperator(const char* op, const char* name, const Input& a, const Input& b) {
+  ReadOwner(a, b);
   return Binary(op, a, b, {}, name);
+}
+Tensor internal::DivideOperator(const Input& a, const Input& b) {
+  ReadOwner(a, b);
+  return Divide(a, b, "truediv");
 }
 
 Tensor Add(const Input& x, const Input& y, const NameOptions& options) {
@@ -87,7 +103,13 @@ Tensor Divide(const Input& x, const Input& y, const NameOptions& options) {
 }
 
 Tensor AddN(const std::vector<Input>& inputs, const NameOptions& options) {
-  return OpBuilder("AddN", options).InList(inputs).Output();
+  for (const Input& in : inputs) in.tensor();
+  if (inputs.size() != 1) return OpBuilder("AddN", options).InList(inputs).Output();
+  const Tensor only = AsTensor(inputs[0], kInvalidType, "inputs");
+  return options.name.empty() ? only : OpBuilder("Identity", options).In(only).Output();
+}
+Tensor AccumulateN(const std::vector<Input>& inputs, const NameOptions& options) {
+  return AddN(inputs, options);
 }
 
 Tensor ClipByValue(const Input& t, const Input& low, const Input& high,

@@ -263,13 +263,13 @@ Tensor Unary(const char* op, const Input& x, const NameOptions& options) {
   return OpBuilder(op, options).In(x).Output();
 }
 bool IsIntegerInput(const Input& x) {
-  return IsInteger(x.is_tensor() ? RemoveRef(x.tensor().dtype()) : x.array().dtype());
+  return IsInteger(x.dtype());
 }
 
 }  // namespace
 
 Tensor Abs(const Input& x, const NameOptions& options) {
-  const DataType dtype = x.is_tensor() ? RemoveRef(x.tensor().dtype()) : x.array().dtype();
+  const DataType dtype = x.dtype();
   if (!IsComplex(dtype)) return Unary("Abs", x, options);
   return OpBuilder("ComplexAbs", options, "Abs")
       .In(x)

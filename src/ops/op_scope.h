@@ -16,18 +16,18 @@ namespace weft {
 // The graph of the first operand that is a tensor, else the default graph.
 inline Graph GraphOf(std::initializer_list<const Input*> operands) {
   for (const Input* operand : operands) {
-    if (operand->is_tensor()) return operand->tensor().graph();
+    if (operand->is_tensor()) return operand->source().graph();
   }
   return Graph::Default();
 }
 inline Graph GraphOf(const std::vector<Input>& operands) {
   for (const Input& operand : operands) {
-    if (operand.is_tensor()) return operand.tensor().graph();
+    if (operand.is_tensor()) return operand.source().graph();
   }
   return Graph::Default();
 }
 inline Graph GraphOf(const Input& operand, std::initializer_list<const IntList*> lists = {}) {
-  if (operand.is_tensor()) return operand.tensor().graph();
+  if (operand.is_tensor()) return operand.source().graph();
   for (const IntList* list : lists) {
     if (const Tensor t = list->AnyTensor(); t.valid()) return t.graph();
   }
@@ -63,8 +63,8 @@ class OpScope {
 inline DataType DtypeOf(std::initializer_list<const Input*> operands,
                         DataType otherwise = kInvalidType) {
   for (const Input* operand : operands) {
-    if (operand->is_tensor()) return RemoveRef(operand->tensor().dtype());
-    if (!operand->weak() && operand->array().valid()) return operand->array().dtype();
+    if (operand->is_tensor() || (!operand->weak() && operand->array().valid()))
+      return operand->dtype();
   }
   return otherwise;
 }

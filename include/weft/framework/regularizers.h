@@ -12,14 +12,17 @@
 namespace weft {
 
 namespace layers {
+// A penalty on weights; an invalid Tensor for none at all.
 using Regularizer = std::function<Tensor(const Input& weights)>;
-// scale * sum(|w|) and scale * sum(w^2) / 2. InvalidArgumentError if scale is negative.
+// scale * sum(|w|) and scale * sum(w^2) / 2; none if scale is 0. InvalidArgumentError if scale is
+// negative.
 Regularizer L1Regularizer(float scale, const std::string& scope = {});
 Regularizer L2Regularizer(float scale, const std::string& scope = {});
 Regularizer L1L2Regularizer(float scale_l1, float scale_l2, const std::string& scope = {});
 }  // namespace layers
 
 namespace losses {
+// A loss that is none (an invalid Tensor) is left out.
 void AddLoss(const Tensor& loss, const std::string& collection = GraphKeys::kLosses);
 std::vector<Tensor> GetLosses(const std::string& scope = {},
                               const std::string& collection = GraphKeys::kLosses);

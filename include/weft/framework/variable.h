@@ -11,12 +11,15 @@
 // match by name.
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <iosfwd>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "weft/graph/graph.h"
@@ -44,8 +47,11 @@ class Variable {
   // Throws InvalidArgumentError if its shape is not fully known and validate_shape is true.
   explicit Variable(const Input& initial_value, const VariableOptions& options = {});
   // A function that adds the nodes of the initial value; they are named "w/Initializer/...".
-  explicit Variable(const std::function<Tensor()>& initial_value,
-                    const VariableOptions& options = {});
+  template <typename F>
+  requires(!std::convertible_to<F, Input> &&
+           std::is_invocable_r_v<Tensor, F&>) explicit Variable(F initial_value,
+                                                                const VariableOptions& options = {})
+      : Variable(InitialValue(), std::function<Tensor()>(std::move(initial_value)), options) {}
   // A variable over nodes that are there already (from an imported graph): `variable` is the output
   // of a VariableV2 or VarHandleOp.
   static Variable FromTensors(Tensor variable, Tensor snapshot, Tensor initial_value,
@@ -71,8 +77,11 @@ class Variable {
   Tensor IsInitialized(const NameOptions& name = {}) const;
 
   // What stands for the variable in an op: the snapshot `w/read` of a reference variable; a new
-  // read, in the control dependencies of here and now, of a resource variable.
+  // read, in the scopes and control dependencies of here and now, of a resource variable.
   Tensor AsTensor() const;
+  // The same where an op wants it: a resource variable is read in the scope of that op
+  // (MatMul/ReadVariableOp).
+  Input AsInput() const;
   // The one tensor that fetches and feeds mean.
   Tensor GraphElement() const;
   Tensor ReadValue() const;
@@ -87,6 +96,13 @@ class Variable {
   Tensor Assign(const Input& value, const NameOptions& name = {}) const;
   Tensor AssignAdd(const Input& delta, const NameOptions& name = {}) const;
   Tensor AssignSub(const Input& delta, const NameOptions& name = {}) const;
+  // Adds 1 and gives the value before; OutOfRangeError when that is `limit` already. int32, int64.
+  Tensor CountUpTo(int64_t limit, const NameOptions& name = {}) const;
+  // Rows of the first dimension: set, added to, subtracted from. There are more such functions
+  // below.
+  Tensor ScatterUpdate(const IndexedSlices& slices, const NameOptions& name = {}) const;
+  Tensor ScatterAdd(const IndexedSlices& slices, const NameOptions& name = {}) const;
+  Tensor ScatterSub(const IndexedSlices& slices, const NameOptions& name = {}) const;
 
   Array Eval() const { return GraphElement().Eval(); }
   Array Eval(Session& session) const { return GraphElement().Eval(session); }
@@ -97,9 +113,14 @@ class Variable {
 
   struct Data;
   const std::shared_ptr<Data>& data() const { return data_; }
-  explicit Variable(std::shared_ptr<Data> data) : data_(std::move(data)) {}
+  // Exactly such a pointer: a literal 0 is an initial value.
+  template <std::same_as<std::shared_ptr<Data>> P>
+  explicit Variable(P data) : data_(std::move(data)) {}
 
  private:
+  struct InitialValue {};
+  Variable(InitialValue, const std::function<Tensor()>& initial_value,
+           const VariableOptions& options);
   std::shared_ptr<Data> data_;
 };
 
@@ -123,13 +144,78 @@ Operation VariablesInitializer(const std::vector<Variable>& variables,
 Operation GlobalVariablesInitializer(const NameOptions& name = {});
 Operation LocalVariablesInitializer(const NameOptions& name = {});
 
-// tf.assign and its kin for a Variable or the reference output of one.
-Tensor Assign(const Variable& v, const Input& value, const NameOptions& name = {});
+// ---- Ops that change variables, or ask about them -----------------------------------------------
+//
+//   auto next = wf::AssignAdd(v, 1);
+//   wf::ScatterUpdate(table, {3, 5}, rows);           // rows 3 and 5 of the table
+//   session.Run(wf::ReportUninitializedVariables());  // their names
+//
+// Each takes a variable of either form and returns the value after the change, which is computed
+// when it runs. A value of another dtype or an impossible shape is an InvalidArgumentError.
+
+// What is changed: a variable, or the reference output of a VariableV2.
+class VariableRef {
+ public:
+  VariableRef(const Variable& v) : ref_(v.RefOrHandle()), variable_(v) {}  // NOLINT: conversions
+  VariableRef(const Tensor& ref) : ref_(ref) {}                            // NOLINT: are the point
+  Tensor ref() const { return ref_; }
+  bool is_resource() const { return variable_.valid() && variable_.is_resource(); }
+  const Variable& variable() const { return variable_; }
+
+ private:
+  Tensor ref_;
+  Variable variable_;
+};
+
 struct AssignOptions {
+  // False: the value may have another shape than the variable (reference variables).
   bool validate_shape = true;
   bool use_locking = true;
   std::string name = {};
 };
-Tensor Assign(const Tensor& ref, const Input& value, const AssignOptions& options = {});
+Tensor Assign(const VariableRef& v, const Input& value, const AssignOptions& options = {});
+
+struct UpdateOptions {
+  bool use_locking = false;
+  std::string name = {};
+};
+// v += value, v -= value.
+Tensor AssignAdd(const VariableRef& v, const Input& value, const UpdateOptions& options = {});
+Tensor AssignSub(const VariableRef& v, const Input& value, const UpdateOptions& options = {});
+// Adds 1 and gives the value before; OutOfRangeError when that is `limit` already. int32, int64.
+Tensor CountUpTo(const VariableRef& v, int64_t limit, const NameOptions& name = {});
+
+// Rows of the first dimension: row indices[i] is replaced by, added to, ... updates[i]. Indices may
+// repeat; an index outside of the variable is an InvalidArgumentError of the run. A scalar update
+// goes to all of them.
+Tensor ScatterUpdate(const VariableRef& v, const Input& indices, const Input& updates,
+                     const UpdateOptions& options = {.use_locking = true});
+Tensor ScatterAdd(const VariableRef& v, const Input& indices, const Input& updates,
+                  const UpdateOptions& options = {});
+Tensor ScatterSub(const VariableRef& v, const Input& indices, const Input& updates,
+                  const UpdateOptions& options = {});
+Tensor ScatterMul(const VariableRef& v, const Input& indices, const Input& updates,
+                  const UpdateOptions& options = {});
+Tensor ScatterDiv(const VariableRef& v, const Input& indices, const Input& updates,
+                  const UpdateOptions& options = {});
+Tensor ScatterMin(const VariableRef& v, const Input& indices, const Input& updates,
+                  const UpdateOptions& options = {});
+Tensor ScatterMax(const VariableRef& v, const Input& indices, const Input& updates,
+                  const UpdateOptions& options = {});
+
+// Slices at the places given by the last dimension of `indices`.
+Tensor ScatterNdUpdate(const VariableRef& v, const Input& indices, const Input& updates,
+                       const UpdateOptions& options = {.use_locking = true});
+Tensor ScatterNdAdd(const VariableRef& v, const Input& indices, const Input& updates,
+                    const UpdateOptions& options = {});
+Tensor ScatterNdSub(const VariableRef& v, const Input& indices, const Input& updates,
+                    const UpdateOptions& options = {});
+
+// A bool scalar.
+Tensor IsVariableInitialized(const Variable& v, const NameOptions& name = {});
+// The names of those variables that are not initialised: a string vector. All global and local
+// variables if none are given.
+Tensor ReportUninitializedVariables(const std::vector<Variable>& variables = {},
+                                    const NameOptions& name = {});
 
 }  // namespace weft

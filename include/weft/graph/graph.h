@@ -200,6 +200,8 @@ class DeviceScope {
 class ColocateWith {
  public:
   explicit ColocateWith(Operation op, bool ignore_existing = false);
+  // ColocateWith(nullptr): outer colocations and devices don't count inside.
+  explicit ColocateWith(std::nullptr_t, const Graph& graph = Graph::Default());
   ~ColocateWith();
   ColocateWith(const ColocateWith&) = delete;
   ColocateWith& operator=(const ColocateWith&) = delete;
@@ -207,6 +209,7 @@ class ColocateWith {
  private:
   std::shared_ptr<GraphImpl> graph_;
   bool ignore_existing_ = false;
+  bool has_op_ = true;
   std::vector<Operation> saved_colocation_;
 };
 

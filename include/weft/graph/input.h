@@ -4,9 +4,12 @@
 #pragma once
 
 #include <concepts>
+#include <functional>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "weft/core/array.h"
@@ -32,21 +35,57 @@ class Input {
   template <typename T, DataType kType = internal::DTypeOf<T>::value>
   Input(const std::vector<T>& v)
       : array_(Array::FromVector(v)), weak_(IsNumeric(kType)) {}  // NOLINT
-  // Anything with AsTensor(): Variables.
+  // Anything with AsInput(): Variables.
   template <typename V>
-  requires requires(const V& v) {
-    { v.AsTensor() } -> std::convertible_to<Tensor>;
-  }
-  Input(const V& v) : tensor_(v.AsTensor()) {}  // NOLINT
+  requires requires(const V& v) { v.AsInput().is_tensor(); }
+  Input(const V& v) : Input(v.AsInput()) {}  // NOLINT
 
-  bool is_tensor() const { return tensor_.valid(); }
-  Tensor tensor() const { return tensor_; }
+  // A tensor that is not there yet: `read` adds its node, once, in the scopes of the op that wants
+  // it first. `source` is of the graph where that will be; dtype and shape are what the tensor will
+  // have. Resource variables are read in this way.
+  static Input Deferred(Tensor source, DataType dtype, PartialShape shape,
+                        std::function<Tensor()> read) {
+    Input input{Tensor()};
+    input.deferred_ = std::make_shared<DeferredTensor>(
+        DeferredTensor{source, dtype, std::move(shape), std::move(read), {}});
+    return input;
+  }
+
+  // Whether it is a tensor, or will be one.
+  bool is_tensor() const { return deferred_ || tensor_.valid(); }
+  // Adds the node of a deferred tensor.
+  Tensor tensor() const {
+    if (!deferred_) return tensor_;
+    if (!deferred_->tensor.valid()) deferred_->tensor = deferred_->read();
+    return deferred_->tensor;
+  }
+  // Of a tensor (of any node of its graph), without adding a deferred one; invalid for a literal.
+  Tensor source() const { return deferred_ ? deferred_->source : tensor_; }
+  // Of the tensor, without reference, or of the literal.
+  DataType dtype() const {
+    if (deferred_) return deferred_->dtype;
+    if (tensor_.valid()) return RemoveRef(tensor_.dtype());
+    return array_.valid() ? array_.dtype() : kInvalidType;
+  }
+  PartialShape shape() const {
+    if (deferred_) return deferred_->shape;
+    return tensor_.valid() ? tensor_.shape() : PartialShape(array_.shape());
+  }
   const Array& array() const { return array_; }
   // A literal that takes the op's dtype.
   bool weak() const { return weak_; }
 
  private:
+  struct DeferredTensor {
+    Tensor source;
+    DataType dtype;
+    PartialShape shape;
+    std::function<Tensor()> read;
+    Tensor tensor;
+  };
   Tensor tensor_;
+  // Copies of an Input share it, so that all of them mean one read.
+  std::shared_ptr<DeferredTensor> deferred_;
   Array array_;
   bool weak_ = false;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The nodes that branches are made of. Programs want wf::Cond and wf::WhileLoop; these are for
-// graphs built by hand.
+// Order among ops, and the nodes that branches are made of. Programs want wf::Cond and
+// wf::WhileLoop; these are for graphs built by hand.
 //
 //   auto [no, yes] = wf::Switch(x, pred);
 //   Tensor y = wf::Merge({wf::Neg(no), wf::Square(yes)}).output;   // pred ? x * x : -x
@@ -47,5 +47,20 @@ struct AbortOptions {
 };
 // Ends the process when it runs.
 Operation Abort(const AbortOptions& options = {});
+
+// ---- Order among ops without data between them --------------------------------------------------
+
+// An op that is done when all `ops` are. Ops of one device are gathered there first, as tf.group
+// does.
+Operation Group(const std::vector<Operation>& ops, const NameOptions& name = {});
+
+// The same tensors, each available only when all of them have been computed. Invalid ones stay
+// invalid.
+std::vector<Tensor> Tuple(const std::vector<Tensor>& tensors, const NameOptions& name = {},
+                          const std::vector<Operation>& control_inputs = {});
+
+// `t`, available only when all `ops` are done.
+Tensor WithDependencies(const std::vector<Operation>& ops, const Tensor& t,
+                        const NameOptions& name = {});
 
 }  // namespace weft

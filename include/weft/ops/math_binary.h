@@ -41,14 +41,18 @@ Tensor Atan2(const Input& y, const Input& x, const NameOptions& options = {});
 Tensor Xdivy(const Input& x, const Input& y, const NameOptions& options = {});
 Tensor Xlogy(const Input& x, const Input& y, const NameOptions& options = {});
 Tensor Xlog1py(const Input& x, const Input& y, const NameOptions& options = {});
-// The sum of all inputs, of one dtype and shape, in one pass.
+// The sum of all inputs, of one dtype and shape, in one pass. One input is its own sum (an Identity
+// of it if there is a name).
 Tensor AddN(const std::vector<Input>& inputs, const NameOptions& options = {});
+// The same (tf.accumulate_n).
+Tensor AccumulateN(const std::vector<Input>& inputs, const NameOptions& options = {});
 // t limited to [low, high], as Minimum and Maximum nodes (tf.clip_by_value).
 Tensor ClipByValue(const Input& t, const Input& low, const Input& high,
                    const NameOptions& options = {});
 
 namespace internal {
 Tensor BinaryOperator(const char* op, const char* name, const Input& a, const Input& b);
+Tensor DivideOperator(const Input& a, const Input& b);
 // An operand of an operator: at least one of the two is one of these, so that numbers keep their
 // own operators.
 template <typename T>
@@ -75,7 +79,7 @@ requires internal::Operands<A, B> Tensor operator*(const A& a, const B& b) {
 // Python's true division: see Divide.
 template <typename A, typename B>
 requires internal::Operands<A, B> Tensor operator/(const A& a, const B& b) {
-  return Divide(a, b, "truediv");
+  return internal::DivideOperator(a, b);
 }
 template <typename A, typename B>
 requires internal::Operands<A, B> Tensor operator%(const A& a, const B& b) {
@@ -83,7 +87,7 @@ requires internal::Operands<A, B> Tensor operator%(const A& a, const B& b) {
 }
 template <internal::GraphValue A>
 Tensor operator-(const A& a) {
-  return OpBuilder("Neg", NameOptions()).In(a).Output();
+  return OpBuilder("Neg", NameOptions()).In(Input(a).tensor()).Output();
 }
 
 }  // namespace weft

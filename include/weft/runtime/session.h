@@ -33,7 +33,7 @@ namespace weft {
 struct GPUOptions {
   double per_process_gpu_memory_fraction = 0;  // 0: all that is free
   bool allow_growth = false;
-  std::string visible_device_list;
+  std::string visible_device_list = {};
 };
 
 // How much a Plan may change the graph. kL0: every node that is needed runs as it is.
@@ -43,7 +43,7 @@ enum class OptLevel { kL1 = 0, kL0 = -1 };
 struct ConfigProto {
   // Number of devices of a type: {{"CPU", 2}}; {"TEST", n} makes devices for tests (see
   // runtime/kernel.h).
-  std::map<std::string, int> device_count;
+  std::map<std::string, int> device_count = {};
   int intra_op_parallelism_threads = 0;  // 0: one a core
   int inter_op_parallelism_threads = 0;
   // Ops without a kernel on the device asked for, or for which there is no such device, run
@@ -53,7 +53,7 @@ struct ConfigProto {
   bool log_device_placement = false;
   int64_t operation_timeout_in_ms = 0;  // default of RunOptions::timeout_in_ms
   OptLevel opt_level = OptLevel::kL1;
-  GPUOptions gpu_options;
+  GPUOptions gpu_options = {};
 };
 
 enum class TraceLevel { kNone = 0, kSoftware = 1, kHardware = 2, kFull = 3 };

@@ -26,32 +26,53 @@ Tensor ExponentialDecay(const Input& learning_rate, const Input& global_step,
                         const ExponentialDecayOptions& options = {});
 
 struct ExponentialMovingAverageOptions {
-  Input num_updates =
-      Tensor();  // if given, the decay is min(decay, (1 + num_updates) / (10 + num_updates))
+  // If given, the decay is min(decay, (1 + num_updates) / (10 + num_updates)).
+  Input num_updates = Tensor();
+  // Averages of tensors begin at 0; true takes the pull towards it out (two more variables each).
+  bool zero_debias = false;
   std::string name = "ExponentialMovingAverage";
 };
 
 // Keeps shadow variables "w/ExponentialMovingAverage": shadow -= (1 - decay) * (shadow - w).
+//
+//   wf::train::ExponentialMovingAverage ema(0.99, {.num_updates = step});
+//   wf::Operation update = ema.Apply();                // after each training step
+//   auto y = wf::MatMul(x, ema.Average(w));            // with the averaged weights
 class ExponentialMovingAverage {
  public:
   explicit ExponentialMovingAverage(const Input& decay,
                                     const ExponentialMovingAverageOptions& options = {});
   // An op that updates the shadows of these variables (of all trainable ones if empty), which are
-  // made if new. Their initial value is the variable's.
+  // made if new. Their initial value is the variable's. InvalidArgumentError if one is not
+  // floating.
   Operation Apply(const std::vector<Variable>& variables = {});
-  // The shadow of a variable; an invalid Variable if Apply did not see it.
+  // Likewise of any tensors. Their shadows begin at 0.
+  Operation Apply(const std::vector<Tensor>& tensors);
+  // The shadow; an invalid Variable if Apply did not see it.
   Variable Average(const Variable& v) const;
+  Variable Average(const Tensor& t) const;
   // "w/ExponentialMovingAverage", whether there is one or not.
   std::string AverageName(const Variable& v) const;
+  std::string AverageName(const Tensor& t) const;
   // For a Saver: the shadow's name -> variable for those that are averaged (moving-average and
   // trainable variables, or `averaged`), and the own name for all other global variables.
   std::map<std::string, Variable> VariablesToRestore(
       const std::vector<Variable>& averaged = {}) const;
 
  private:
+  // What is averaged: a variable (`value` is its reference or handle) or a tensor.
+  struct Averaged {
+    Tensor value;
+    Variable variable;
+  };
+  Operation ApplyAll(const std::vector<Averaged>& list);
+  Variable MakeAverage(const Averaged& of) const;
+  Operation Update(const Averaged& of, const Variable& average, const Tensor& decay) const;
+  Variable Find(const Tensor& key) const;
   Input decay_, num_updates_;
+  bool zero_debias_;
   std::string name_;
-  std::vector<std::pair<Variable, Variable>> averages_;
+  std::vector<std::pair<Tensor, Variable>> averages_;
 };
 
 }  // namespace weft::train

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/framework/control.h"
-
-#include <algorithm>
+// Order among ops: group, tuple, with_dependencies.
 #include <map>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "src/core/status.h"
-#include "src/framework/nodes.h"
 #include "weft/graph/graph.h"
+#include "weft/ops/control.h"
 
 namespace weft {
 namespace {
@@ -48,7 +48,7 @@ Tensor WithDependencies(const std::vector<Operation>& ops, const Tensor& t,
   GraphScope use(graph);
   ColocateWith colocate(t.op());
   ControlDependencies after(ops, graph);
-  return internal::Op("Identity", {t}, name.name.empty() ? "control_dependency" : name.name);
+  return OpBuilder("Identity", name, "control_dependency").In(t).Output();
 }
 
 std::vector<Tensor> Tuple(const std::vector<Tensor>& tensors, const NameOptions& name,

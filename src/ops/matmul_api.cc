@@ -102,19 +102,6 @@ Tensor MatVec(const Input& a, const Input& x, const MatVecOptions& o) {
       .Output();
 }
 
-namespace nn {
-
-Tensor XwPlusB(const Input& x_in, const Input& weights_in, const Input& biases_in,
-               const NameOptions& options) {
-  const OpScope scope(options.name, "xw_plus_b", {&x_in, &weights_in, &biases_in});
-  const DataType dtype = DtypeOf({&x_in, &weights_in, &biases_in});
-  const Tensor x = AsTensor(x_in, dtype, "x"), weights = AsTensor(weights_in, dtype, "weights"),
-               biases = AsTensor(biases_in, dtype, "biases");
-  return OpBuilder("BiasAdd", scope.name()).In(MatMul(x, weights)).In(biases).Output();
-}
-
-}  // namespace nn
-
 namespace {
 
 // One operand of a tensordot as a matrix: [free, summed], or [summed, free] if `flipped`.
@@ -270,7 +257,7 @@ Tensor Tensordot(const Input& a, const Input& b, int axes, const NameOptions& op
   if (axes < 0)
     ThrowError(Code::kInvalidArgument,
                StrCat("Tensordot: the number of axes must be at least 0, but is ", axes));
-  const PartialShape& shape = a.is_tensor() ? a.tensor().shape() : PartialShape(a.array().shape());
+  const PartialShape shape = a.shape();
   if (shape.known_rank() && axes > shape.rank()) {
     ThrowError(Code::kInvalidArgument, StrCat("Tensordot: can't sum over ", axes,
                                               " axes of a, whose rank is ", shape.rank()));

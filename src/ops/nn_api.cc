@@ -11,29 +11,6 @@ Tensor BiasAdd(const Input& value, const Input& bias, const BiasAddOptions& o) {
       .Attr("data_format", o.data_format)
       .Output();
 }
-Tensor Softmax(const Input& logits, const NameOptions& options) {
-  return OpBuilder("Softmax", options).In(logits).Output();
-}
-Tensor LogSoftmax(const Input& logits, const NameOptions& options) {
-  return OpBuilder("LogSoftmax", options).In(logits).Output();
-}
-
-Tensor SparseSoftmaxCrossEntropyWithLogits(const Input& labels, const Input& logits,
-                                           const NameOptions& options) {
-  const OpScope scope(options.name, "SparseSoftmaxCrossEntropyWithLogits", {&labels, &logits});
-  const Tensor classes = AsTensor(labels, kInvalidType, "labels");
-  return OpBuilder("SparseSoftmaxCrossEntropyWithLogits", scope.self())
-      .In(logits)
-      .In(classes)
-      .Outputs()[0];
-}
-Tensor SoftmaxCrossEntropyWithLogits(const Input& labels, const Input& logits,
-                                     const NameOptions& options) {
-  return OpBuilder("SoftmaxCrossEntropyWithLogits", options, "softmax_cross_entropy_with_logits")
-      .In(logits)
-      .In(labels)
-      .Outputs()[0];
-}
 Tensor L2Loss(const Input& t, const NameOptions& options) {
   return OpBuilder("L2Loss", options).In(t).Output();
 }

@@ -10,15 +10,16 @@ namespace {
 
 // The axes as the operand of an op; nodes that all of them need are made here, outside of the op's
 // own scope, as Python does.
-Input AxesOf(const Tensor& x, const Axes& axes) {
-  if (!axes.all()) return axes.list().AsInput("reduction_indices");
-  if (x.shape().known_rank()) {
-    std::vector<int32_t> all(static_cast<size_t>(x.shape().rank()));
+Input AxesOf(const Input& x, const Axes& axes) {
+  if (!axes.all()) return axes.AsInput("reduction_indices");
+  const PartialShape shape = x.shape();
+  if (shape.known_rank()) {
+    std::vector<int32_t> all(static_cast<size_t>(shape.rank()));
     std::iota(all.begin(), all.end(), 0);
     return AsTensor(Input(Array::FromVector(all)), kInt32, "Const");
   }
   const Tensor rank = OpBuilder("Rank", "").In(x).Output();
-  const OpScope scope("", "range", x.graph());
+  const OpScope scope("", "range", rank.graph());
   const Tensor start = AsTensor(Input(Array(int32_t{0})), kInt32, "start");
   const Tensor delta = AsTensor(Input(Array(int32_t{1})), kInt32, "delta");
   return OpBuilder("Range", scope.self()).In(start).In(rank).In(delta).Output();
@@ -27,7 +28,7 @@ Input AxesOf(const Tensor& x, const Axes& axes) {
 Tensor Reduction(const char* op, const Input& input, const ReduceOptions& options,
                  const char* literal_name = "Const") {
   const GraphScope use(GraphOf({&input}));
-  const Tensor x = AsTensor(input, kInvalidType, literal_name);
+  const Input x = input.is_tensor() ? input : Input(AsTensor(input, kInvalidType, literal_name));
   const Input axes = AxesOf(x, options.axis);
   return OpBuilder(op, options.name).In(x).In(axes).Attr("keep_dims", options.keep_dims).Output();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Special functions, element by element. Floating dtypes (the last six: float and double); all are
-// differentiable.
+// Special functions, element by element. Floating dtypes; differentiable where nothing else is
+// said.
 #pragma once
 
 #include "weft/graph/input.h"
@@ -43,5 +43,18 @@ Tensor FresnelCos(const Input& x, const NameOptions& options = {});
 Tensor FresnelSin(const Input& x, const NameOptions& options = {});
 // The dilogarithm Li2(1 - x).
 Tensor Spence(const Input& x, const NameOptions& options = {});
+
+// The regularised incomplete gamma functions: the lower one P(a, x), and Q = 1 - P. Arguments
+// broadcast. float, double.
+Tensor Igamma(const Input& a, const Input& x, const NameOptions& options = {});
+Tensor Igammac(const Input& a, const Input& x, const NameOptions& options = {});
+// The regularised incomplete beta function I_x(a, b). Differentiable by x.
+Tensor Betainc(const Input& a, const Input& b, const Input& x, const NameOptions& options = {});
+// Hurwitz's zeta function, sum over n >= 0 of (q + n)^-x. Differentiable by q.
+Tensor Zeta(const Input& x, const Input& q, const NameOptions& options = {});
+// The derivative of order a + 1 of log gamma; a is a whole number. Differentiable by x.
+Tensor Polygamma(const Input& a, const Input& x, const NameOptions& options = {});
+// log |beta(x)| over the last dimension: sum of log |gamma| less log |gamma| of the sum.
+Tensor Lbeta(const Input& x, const NameOptions& options = {});
 
 }  // namespace weft

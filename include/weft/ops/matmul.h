@@ -63,10 +63,4 @@ Tensor Tensordot(const Input& a, const Input& b, const std::vector<int>& a_axes,
 Tensor Einsum(std::string_view equation, const std::vector<Input>& operands,
               const NameOptions& options = {});
 
-namespace nn {
-// MatMul(x, weights) + biases, biases added by BiasAdd.
-Tensor XwPlusB(const Input& x, const Input& weights, const Input& biases,
-               const NameOptions& options = {});
-}  // namespace nn
-
 }  // namespace weft

@@ -130,7 +130,10 @@ TEST(SoftmaxCrossEntropy, GradientForLogits) {
 
 TEST(SoftmaxCrossEntropy, GradientForLabels) {
   const auto loss = [](const std::vector<Tensor>& x) -> std::vector<Tensor> {
-    return {nn::SoftmaxCrossEntropyWithLogits(nn::Softmax(x[1]), x[0])};
+    return {OpBuilder("SoftmaxCrossEntropyWithLogits", NameOptions())
+                .In(x[0])
+                .In(nn::Softmax(x[1]))
+                .Outputs()[0]};
   };
   CheckGradientOf(loss, {{2, 3}, {2, 3}}, FirstOrderOnly());
   CheckGradientOf(loss, {{2, 3}, {1, 3}}, FirstOrderOnly());

@@ -18,7 +18,7 @@ function(weft_test name)
   add_executable(${name} ${TEST_SOURCES})
   target_link_libraries(${name} PRIVATE weft_options ${TEST_NEEDS} GTest::gtest_main GTest::gmock)
   if(WEFT_PRECOMPILE AND "weft" IN_LIST TEST_NEEDS)
-    weft_test_headers()
+    weft_test_headers(${TEST_NEEDS})
     target_precompile_headers(${name} REUSE_FROM weft_test_headers)
   endif()
   # Listed when ctest starts, not when linked: a program that can't start breaks its own tests, not the build.
@@ -26,14 +26,15 @@ function(weft_test name)
                        DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT 600)
 endfunction()
 
-# The headers that every test includes, parsed once for all of them.
+# The headers that nearly every test includes, parsed once for all of them; compiled with what the tests NEED, since the
+# compiler's options must be the same.
 function(weft_test_headers)
   if(TARGET weft_test_headers)
     return()
   endif()
   file(CONFIGURE OUTPUT test_headers.cc CONTENT "int main() { return 0; }\n")
   add_executable(weft_test_headers ${CMAKE_CURRENT_BINARY_DIR}/test_headers.cc)
-  target_link_libraries(weft_test_headers PRIVATE weft_options weft GTest::gtest GTest::gmock)
-  target_precompile_headers(weft_test_headers PRIVATE <gtest/gtest.h> <gmock/gmock.h> <weft/weft.h>)
+  target_link_libraries(weft_test_headers PRIVATE weft_options ${ARGN} GTest::gtest_main GTest::gmock)
+  target_precompile_headers(weft_test_headers PRIVATE <gtest/gtest.h> <gmock/gmock.h> <weft/runtime/session.h>)
   set_target_properties(weft_test_headers PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
 endfunction()

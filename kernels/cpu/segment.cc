@@ -119,13 +119,12 @@ absl::Status CheckSortedOperands(KernelContext& ctx) {
 }
 
 // Segments without rows get `absent`.
-template <typename T, typename I, typename R>
+template <typename T, typename R>
 absl::Status SortedSegments(KernelContext& ctx, int64_t limit, T absent) {
   const Array data = ctx.input(0);
-  const Array& ids = ctx.input(1);
   WEFT_RETURN_IF_ERROR(CheckSortedOperands(ctx));
   std::vector<SegmentRun> runs;
-  WEFT_RETURN_IF_ERROR(FindSegmentRuns(ctx, ids.values<I>(), limit, &runs));
+  WEFT_RETURN_IF_ERROR(FindSegmentRuns(ctx, Int64Values(ctx.input(1)).values(), limit, &runs));
   const int64_t segments = limit >= 0 ? limit : runs.empty() ? 0 : runs.back().segment + 1;
   WEFT_ASSIGN_OR_RETURN(const Shape shape, WithRows(ctx, data.shape(), segments, 1));
   WEFT_ASSIGN_OR_RETURN(Array * y, ctx.AllocateOutput(0, shape));
@@ -147,14 +146,14 @@ absl::Status SortedSegments(KernelContext& ctx, int64_t limit, T absent) {
   return absl::OkStatus();
 }
 
-template <typename T, typename I, typename R, int kAbsent>
+template <typename T, typename R, int kAbsent>
 absl::Status SegmentOp(KernelContext& ctx) {
-  return SortedSegments<T, I, R>(ctx, -1, T(static_cast<Accumulator<T>>(kAbsent)));
+  return SortedSegments<T, R>(ctx, -1, T(static_cast<Accumulator<T>>(kAbsent)));
 }
-template <typename T, typename I, typename R>
+template <typename T, typename R>
 absl::Status CountedSegmentOp(KernelContext& ctx) {
   WEFT_ASSIGN_OR_RETURN(const int64_t segments, NumSegments(ctx));
-  return SortedSegments<T, I, R>(ctx, segments, static_cast<T>(R::Identity()));
+  return SortedSegments<T, R>(ctx, segments, static_cast<T>(R::Identity()));
 }
 
 absl::Status CheckUnsortedOperands(KernelContext& ctx) {
@@ -176,29 +175,27 @@ std::string IndexText(const Shape& shape, int64_t i) {
   return shape.rank() == 0 ? "" : text;
 }
 
-template <typename I>
-absl::Status CheckUnsortedIds(KernelContext& ctx, int64_t segments) {
-  const auto ids = ctx.input(1).values<I>();
+absl::Status CheckUnsortedIds(KernelContext& ctx, std::span<const int64_t> ids, int64_t segments) {
   for (size_t i = 0; i < ids.size(); ++i) {
-    if (static_cast<int64_t>(ids[i]) < segments) continue;
-    return ctx.InvalidArgument(
-        StrCat("segment_ids", IndexText(ctx.input(1).shape(), static_cast<int64_t>(i)), " = ",
-               static_cast<int64_t>(ids[i]), " is out of range [0, ", segments, ")"));
+    if (ids[i] < segments) continue;
+    return ctx.InvalidArgument(StrCat("segment_ids",
+                                      IndexText(ctx.input(1).shape(), static_cast<int64_t>(i)),
+                                      " = ", ids[i], " is out of range [0, ", segments, ")"));
   }
   return absl::OkStatus();
 }
 
 // Adds all rows up in `acc` [segments, inner]. Threads share the columns, so that the order of the
 // rows is always theirs.
-template <typename T, typename I, typename R>
-void AddRows(KernelContext& ctx, const T* x, std::span<const I> ids, int64_t inner,
+template <typename T, typename R>
+void AddRows(KernelContext& ctx, const T* x, std::span<const int64_t> ids, int64_t inner,
              Accumulator<T>* acc) {
   const auto rows = static_cast<int64_t>(ids.size());
   ctx.ParallelFor(inner, static_cast<double>(rows), [&](int64_t begin, int64_t end) {
     for (int64_t r = 0; r < rows; ++r) {
       if (ids[r] < 0) continue;
       const T* row = x + r * inner;
-      Accumulator<T>* to = acc + static_cast<int64_t>(ids[r]) * inner;
+      Accumulator<T>* to = acc + ids[r] * inner;
       for (int64_t c = begin; c < end; ++c) {
         to[c] = R::Combine(to[c], static_cast<Accumulator<T>>(row[c]));
       }
@@ -206,14 +203,15 @@ void AddRows(KernelContext& ctx, const T* x, std::span<const I> ids, int64_t inn
   });
 }
 
-template <typename T, typename I, typename R>
+template <typename T, typename R>
 absl::Status UnsortedSegments(KernelContext& ctx) {
   const Array data = ctx.input(0);
-  const Array& ids = ctx.input(1);
+  const int ids_rank = ctx.input(1).rank();
+  const Int64Values ids(ctx.input(1));
   WEFT_ASSIGN_OR_RETURN(const int64_t segments, NumSegments(ctx));
   WEFT_RETURN_IF_ERROR(CheckUnsortedOperands(ctx));
-  WEFT_RETURN_IF_ERROR(CheckUnsortedIds<I>(ctx, segments));
-  WEFT_ASSIGN_OR_RETURN(const Shape shape, WithRows(ctx, data.shape(), segments, ids.rank()));
+  WEFT_RETURN_IF_ERROR(CheckUnsortedIds(ctx, ids.values(), segments));
+  WEFT_ASSIGN_OR_RETURN(const Shape shape, WithRows(ctx, data.shape(), segments, ids_rank));
   WEFT_ASSIGN_OR_RETURN(Array * y, ctx.AllocateOutput(0, shape));
   if (y->num_elements() == 0) return absl::OkStatus();
   const int64_t inner = y->num_elements() / segments;
@@ -221,12 +219,12 @@ absl::Status UnsortedSegments(KernelContext& ctx) {
   using Acc = Accumulator<T>;
   if constexpr (std::is_same_v<Acc, T>) {
     std::fill_n(out, y->num_elements(), R::Identity());
-    AddRows<T, I, R>(ctx, data.data<T>(), ids.values<I>(), inner, out);
+    AddRows<T, R>(ctx, data.data<T>(), ids.values(), inner, out);
   } else {
     WEFT_ASSIGN_OR_RETURN(Array temp, ctx.AllocateTemp(dtype_of<Acc>, shape));
     Acc* acc = temp.mutable_data<Acc>();
     std::fill_n(acc, y->num_elements(), R::Identity());
-    AddRows<T, I, R>(ctx, data.data<T>(), ids.values<I>(), inner, acc);
+    AddRows<T, R>(ctx, data.data<T>(), ids.values(), inner, acc);
     for (int64_t i = 0; i < y->num_elements(); ++i) out[i] = static_cast<T>(acc[i]);
   }
   return absl::OkStatus();
@@ -235,8 +233,7 @@ absl::Status UnsortedSegments(KernelContext& ctx) {
 template <template <typename> typename R, typename T, int kAbsent>
 void AddSorted(KernelRegistry& k, std::string_view op) {
   ForTypes<int32_t, int64_t>([&]<typename I>() {
-    k.Add(op, kCpu, {{"T", dtype_of<T>}, {"Tindices", dtype_of<I>}},
-          SegmentOp<T, I, R<T>, kAbsent>);
+    k.Add(op, kCpu, {{"T", dtype_of<T>}, {"Tindices", dtype_of<I>}}, SegmentOp<T, R<T>, kAbsent>);
   });
 }
 
@@ -245,11 +242,11 @@ void AddCounted(KernelRegistry& k, const std::string& op) {
   const KernelOptions count_on_host = {.host_arguments = {"num_segments"}};
   ForTypes<I...>([&]<typename Id>() {
     k.Add("Unsorted" + op, kCpu, {{"T", dtype_of<T>}, {"Tindices", dtype_of<Id>}},
-          UnsortedSegments<T, Id, R<T>>, count_on_host);
+          UnsortedSegments<T, R<T>>, count_on_host);
   });
   ForTypes<int32_t, int64_t>([&]<typename Id>() {
     k.Add(op + "V2", kCpu, {{"T", dtype_of<T>}, {"Tindices", dtype_of<Id>}},
-          CountedSegmentOp<T, Id, R<T>>, count_on_host);
+          CountedSegmentOp<T, R<T>>, count_on_host);
   });
 }
 

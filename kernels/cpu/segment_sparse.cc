@@ -61,9 +61,7 @@ absl::StatusOr<int64_t> AskedSegments(KernelContext& ctx) {
   return n.AsInt64();
 }
 
-template <typename I>
-absl::Status CheckIndices(KernelContext& ctx, int64_t rows) {
-  const auto indices = ctx.input(1).values<I>();
+absl::Status CheckIndices(KernelContext& ctx, std::span<const int64_t> indices, int64_t rows) {
   for (size_t i = 0; i < indices.size(); ++i) {
     if (indices[i] >= 0 && indices[i] < rows) continue;
     return ctx.InvalidArgument(
@@ -72,14 +70,14 @@ absl::Status CheckIndices(KernelContext& ctx, int64_t rows) {
   return absl::OkStatus();
 }
 
-template <typename T, typename I>
-void SumGathered(const T* data, const I* indices, int64_t count, int64_t inner, Scale scale,
+template <typename T>
+void SumGathered(const T* data, const int64_t* indices, int64_t count, int64_t inner, Scale scale,
                  Accumulator<T>* acc, T* out) {
   using A = Accumulator<T>;
-  const T* first = data + static_cast<int64_t>(indices[0]) * inner;
+  const T* first = data + indices[0] * inner;
   for (int64_t c = 0; c < inner; ++c) acc[c] = static_cast<A>(first[c]);
   for (int64_t i = 1; i < count; ++i) {
-    const T* row = data + static_cast<int64_t>(indices[i]) * inner;
+    const T* row = data + indices[i] * inner;
     for (int64_t c = 0; c < inner; ++c) acc[c] = arithmetic::Add(acc[c], static_cast<A>(row[c]));
   }
   if (scale == Scale::kNone) {
@@ -90,14 +88,16 @@ void SumGathered(const T* data, const I* indices, int64_t count, int64_t inner, 
   }
 }
 
-template <typename T, typename I, typename S, Scale kScale>
+template <typename T, Scale kScale>
 absl::Status Forward(KernelContext& ctx) {
   WEFT_RETURN_IF_ERROR(CheckIdVectors(ctx));
   WEFT_ASSIGN_OR_RETURN(const int64_t asked, AskedSegments(ctx));
-  const Array data = ctx.input(0), indices = ctx.input(1);
+  const Array data = ctx.input(0);
+  const Int64Values index_values(ctx.input(1));
+  const std::span<const int64_t> indices = index_values.values();
   std::vector<SegmentRun> runs;
-  WEFT_RETURN_IF_ERROR(FindSegmentRuns(ctx, ctx.input(2).values<S>(), asked, &runs));
-  WEFT_RETURN_IF_ERROR(CheckIndices<I>(ctx, data.dim(0)));
+  WEFT_RETURN_IF_ERROR(FindSegmentRuns(ctx, Int64Values(ctx.input(2)).values(), asked, &runs));
+  WEFT_RETURN_IF_ERROR(CheckIndices(ctx, indices, data.dim(0)));
   const int64_t segments = asked >= 0 ? asked : runs.empty() ? 0 : runs.back().segment + 1;
   WEFT_ASSIGN_OR_RETURN(const Shape shape, WithRows(ctx, segments));
   WEFT_ASSIGN_OR_RETURN(Array * y, ctx.AllocateOutput(0, shape));
@@ -106,24 +106,23 @@ absl::Status Forward(KernelContext& ctx) {
   T* out = y->mutable_data<T>();
   const auto n = static_cast<int64_t>(runs.size());
   if (n < segments) std::fill_n(out, y->num_elements(), T(Accumulator<T>(0)));
-  const double cost = static_cast<double>(indices.num_elements() * inner) / (n + 1.0);
+  const double cost = static_cast<double>(indices.size()) * static_cast<double>(inner) / (n + 1.0);
   ctx.ParallelFor(n, cost, [&](int64_t begin, int64_t end) {
     std::vector<Accumulator<T>> acc(static_cast<size_t>(inner));
     for (int64_t i = begin; i < end; ++i) {
       const SegmentRun& run = runs[static_cast<size_t>(i)];
-      SumGathered<T, I>(data.data<T>(), indices.data<I>() + run.begin, run.end - run.begin, inner,
-                        kScale, acc.data(), out + run.segment * inner);
+      SumGathered<T>(data.data<T>(), indices.data() + run.begin, run.end - run.begin, inner, kScale,
+                     acc.data(), out + run.segment * inner);
     }
   });
   return absl::OkStatus();
 }
 
 // How many rows each segment of the gradient had. Ids need not be sorted here.
-template <typename S>
-absl::StatusOr<std::vector<int64_t>> CountRows(KernelContext& ctx) {
+absl::StatusOr<std::vector<int64_t>> CountRows(KernelContext& ctx, std::span<const int64_t> ids) {
   const int64_t segments = ctx.input(0).dim(0);
   std::vector<int64_t> counts(static_cast<size_t>(segments), 0);
-  for (const S id : ctx.input(2).values<S>()) {
+  for (const int64_t id : ids) {
     if (id < 0 || id >= segments) {
       return ctx.InvalidArgument(StrCat("Invalid number of segments: Segment id ", id,
                                         " out of range [0, ", segments, ")."));
@@ -133,13 +132,14 @@ absl::StatusOr<std::vector<int64_t>> CountRows(KernelContext& ctx) {
   return counts;
 }
 
-// acc[target row of i] += dy[segment of i] * scale, for all i.
-template <typename T, typename I, typename S, Scale kScale, typename RowOf>
-absl::Status SpreadRows(KernelContext& ctx, RowOf row_of, int64_t rows, int64_t inner, T* out) {
+// acc[targets[i]] += dy[segment of i] * scale, for all i.
+template <typename T, Scale kScale>
+absl::Status SpreadRows(KernelContext& ctx, std::span<const int64_t> targets, int64_t rows,
+                        int64_t inner, T* out) {
   using A = Accumulator<T>;
-  WEFT_ASSIGN_OR_RETURN(const std::vector<int64_t> counts, CountRows<S>(ctx));
-  const auto indices = ctx.input(1).values<I>();
-  const auto ids = ctx.input(2).values<S>();
+  const Int64Values id_values(ctx.input(2));
+  const std::span<const int64_t> ids = id_values.values();
+  WEFT_ASSIGN_OR_RETURN(const std::vector<int64_t> counts, CountRows(ctx, ids));
   const T* dy = ctx.input(0).data<T>();
   A* acc = nullptr;
   Array temp;
@@ -151,12 +151,12 @@ absl::Status SpreadRows(KernelContext& ctx, RowOf row_of, int64_t rows, int64_t 
   }
   std::fill_n(acc, rows * inner, A(0));
   // Threads share the columns, so that rows always meet in the same order.
-  ctx.ParallelFor(inner, static_cast<double>(indices.size()), [&](int64_t begin, int64_t end) {
-    for (size_t i = 0; i < indices.size(); ++i) {
-      const auto segment = static_cast<int64_t>(ids[i]);
+  ctx.ParallelFor(inner, static_cast<double>(targets.size()), [&](int64_t begin, int64_t end) {
+    for (size_t i = 0; i < targets.size(); ++i) {
+      const int64_t segment = ids[i];
       const A factor = ScaleOf<A>(kScale, counts[static_cast<size_t>(segment)]);
       const T* from = dy + segment * inner;
-      A* to = acc + row_of(indices[i]) * inner;
+      A* to = acc + targets[i] * inner;
       for (int64_t c = begin; c < end; ++c) to[c] += static_cast<A>(from[c]) * factor;
     }
   });
@@ -167,14 +167,13 @@ absl::Status SpreadRows(KernelContext& ctx, RowOf row_of, int64_t rows, int64_t 
 }
 
 // The number of rows of the data, scalar input 3, and all indices within it.
-template <typename I>
-absl::StatusOr<int64_t> RowsOfData(KernelContext& ctx) {
+absl::StatusOr<int64_t> RowsOfData(KernelContext& ctx, std::span<const int64_t> indices) {
   WEFT_RETURN_IF_ERROR(CheckIdVectors(ctx));
   const Array& n = ctx.input(3);
   if (n.rank() != 0) return ctx.InvalidArgument("output_dim0 should be a scalar.");
   const int64_t rows = *n.data<int32_t>();
   if (rows < 0) return ctx.InvalidArgument(StrCat("Expected a non-negative size, got ", rows));
-  for (const I index : ctx.input(1).values<I>()) {
+  for (const int64_t index : indices) {
     if (index >= 0 && index < rows) continue;
     return ctx.InvalidArgument(StrCat("Index ", index, " out of range [0, ", rows, ")."));
   }
@@ -187,32 +186,35 @@ int64_t InnerSize(const Shape& shape) {
   return inner;
 }
 
-template <typename T, typename I, typename S, Scale kScale>
+template <typename T, Scale kScale>
 absl::Status Backward(KernelContext& ctx) {
-  WEFT_ASSIGN_OR_RETURN(const int64_t rows, RowsOfData<I>(ctx));
+  const Int64Values indices(ctx.input(1));
+  WEFT_ASSIGN_OR_RETURN(const int64_t rows, RowsOfData(ctx, indices.values()));
   WEFT_ASSIGN_OR_RETURN(const Shape shape, WithRows(ctx, rows));
   WEFT_ASSIGN_OR_RETURN(Array * y, ctx.AllocateOutput(0, shape));
-  return SpreadRows<T, I, S, kScale>(
-      ctx, [](I index) { return static_cast<int64_t>(index); }, rows, InnerSize(shape),
-      y->mutable_data<T>());
+  return SpreadRows<T, kScale>(ctx, indices.values(), rows, InnerSize(shape), y->mutable_data<T>());
 }
 
-template <typename T, typename I, typename S, Scale kScale>
+template <typename T, Scale kScale>
 absl::Status BackwardV2(KernelContext& ctx) {
-  WEFT_RETURN_IF_ERROR(RowsOfData<I>(ctx).status());
-  const auto indices = ctx.input(1).values<I>();
-  std::vector<I> unique(indices.begin(), indices.end());
+  const Int64Values indices(ctx.input(1));
+  WEFT_RETURN_IF_ERROR(RowsOfData(ctx, indices.values()).status());
+  std::vector<int64_t> unique(indices.values().begin(), indices.values().end());
   std::sort(unique.begin(), unique.end());
   unique.erase(std::unique(unique.begin(), unique.end()), unique.end());
   const auto rows = static_cast<int64_t>(unique.size());
   WEFT_ASSIGN_OR_RETURN(const Shape shape, WithRows(ctx, rows));
   WEFT_ASSIGN_OR_RETURN(Array * y, ctx.AllocateOutput(0, shape));
   WEFT_ASSIGN_OR_RETURN(Array * occurring, ctx.AllocateOutput(1, Shape({rows})));
-  std::copy(unique.begin(), unique.end(), occurring->mutable_data<I>());
-  const auto row_of = [&unique](I index) {
-    return std::lower_bound(unique.begin(), unique.end(), index) - unique.begin();
-  };
-  return SpreadRows<T, I, S, kScale>(ctx, row_of, rows, InnerSize(shape), y->mutable_data<T>());
+  if (occurring->dtype() == kInt64)
+    std::copy(unique.begin(), unique.end(), occurring->mutable_data<int64_t>());
+  else
+    std::copy(unique.begin(), unique.end(), occurring->mutable_data<int32_t>());
+  std::vector<int64_t> targets;
+  for (const int64_t index : indices.values()) {
+    targets.push_back(std::lower_bound(unique.begin(), unique.end(), index) - unique.begin());
+  }
+  return SpreadRows<T, kScale>(ctx, targets, rows, InnerSize(shape), y->mutable_data<T>());
 }
 
 template <typename T, Scale kScale>
@@ -221,13 +223,12 @@ void AddKernels(KernelRegistry& k, const std::string& op) {
     ForTypes<int32_t, int64_t>([&]<typename S>() {
       const KernelConstraints types = {
           {"T", dtype_of<T>}, {"Tidx", dtype_of<I>}, {"Tsegmentids", dtype_of<S>}};
-      k.Add(op, kCpu, types, Forward<T, I, S, kScale>);
-      k.Add(op + "WithNumSegments", kCpu, types, Forward<T, I, S, kScale>,
+      k.Add(op, kCpu, types, Forward<T, kScale>);
+      k.Add(op + "WithNumSegments", kCpu, types, Forward<T, kScale>,
             {.host_arguments = {"num_segments"}});
       if constexpr (!std::is_integral_v<T>) {
-        k.Add(op + "Grad", kCpu, types, Backward<T, I, S, kScale>,
-              {.host_arguments = {"output_dim0"}});
-        k.Add(op + "GradV2", kCpu, types, BackwardV2<T, I, S, kScale>,
+        k.Add(op + "Grad", kCpu, types, Backward<T, kScale>, {.host_arguments = {"output_dim0"}});
+        k.Add(op + "GradV2", kCpu, types, BackwardV2<T, kScale>,
               {.host_arguments = {"dense_output_dim0"}});
       }
     });

@@ -228,13 +228,11 @@ void Array::CheckRow(int64_t size, int64_t expected) {
   }
 }
 
-#ifndef NDEBUG
-void Array::DebugCheckType(DataType wanted) const {
+void Array::CheckType(DataType wanted) const {
   if (dtype_ == wanted) return;
   std::fprintf(stderr, "weft: elements of an Array of dtype %s accessed as %s\n",
                DTypeName(dtype_).c_str(), DTypeName(wanted).c_str());
   std::abort();
 }
-#endif
 
 }  // namespace weft

@@ -190,11 +190,14 @@ class Array {
   void CheckCount(size_t n) const;
   void CheckScalar(DataType wanted) const;
   static void CheckRow(int64_t size, int64_t expected);
-#ifdef NDEBUG
-  void DebugCheckType(DataType) const {}
-#else
-  void DebugCheckType(DataType wanted) const;
+  // The library has the check whether or not it was built with assertions: programs that are may
+  // link to one that is not.
+  void CheckType(DataType wanted) const;
+  void DebugCheckType([[maybe_unused]] DataType wanted) const {
+#ifndef NDEBUG
+    CheckType(wanted);
 #endif
+  }
 
   DataType dtype_ = kInvalidType;
   Shape shape_;

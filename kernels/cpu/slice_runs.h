@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slices along one axis of a row-major array, for kernels that treat each slice in a way of its own.
+// Slices along one axis of a row-major array, for kernels that treat each slice in a way of its
+// own.
 #pragma once
 
 #include <cstdint>

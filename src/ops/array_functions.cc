@@ -40,9 +40,7 @@ bool FitInt32(const std::vector<int64_t>& sizes) {
 }
 
 // The static shape of an operand; unknown for a literal, which becomes a node of its own.
-PartialShape StaticShape(const Input& x) {
-  return x.shape();
-}
+PartialShape StaticShape(const Input& x) { return x.shape(); }
 
 Tensor Scatter(const char* type, const Input& tensor, const Input& indices, const Input& updates,
                const NameOptions& options) {

@@ -23,8 +23,9 @@ absl::Status ConstShape(ShapeContext& c) {
   if (!value) return absl::OkStatus();
   const DataType dtype = c.Attr<DataType>("dtype");
   if (value->dtype() != dtype) {
-    return absl::InvalidArgumentError(StrCat("Type mismatch between value (", DTypeOpName(value->dtype()),
-                                             ") and dtype (", DTypeOpName(dtype), ")"));
+    return absl::InvalidArgumentError(StrCat("Type mismatch between value (",
+                                             DTypeOpName(value->dtype()), ") and dtype (",
+                                             DTypeOpName(dtype), ")"));
   }
   c.set_output(0, value->shape());
   return absl::OkStatus();
@@ -187,9 +188,7 @@ Tensor HandOn(const char* op, const Input& input, const NameOptions& options) {
 // As Python's zeros() makes them: up to this many elements a constant, else a Fill.
 constexpr int64_t kLargestZerosConstant = 999;
 
-DataType TypeOf(const Input& x) {
-  return x.dtype();
-}
+DataType TypeOf(const Input& x) { return x.dtype(); }
 
 // A constant 0 or 1 of a dtype; the empty string for 0.
 Tensor ScalarOf(bool one, DataType dtype) {

@@ -120,9 +120,7 @@ void RegisterComplexOps(OpRegistry& ops) {
 
 namespace {
 
-DataType TypeOf(const Input& x) {
-  return x.dtype();
-}
+DataType TypeOf(const Input& x) { return x.dtype(); }
 
 Tensor ComplexPart(const char* op, const Input& x, const NameOptions& options) {
   return OpBuilder(op, options).In(x).Attr("Tout", PartType(TypeOf(x))).Output();

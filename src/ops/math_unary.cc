@@ -262,9 +262,7 @@ namespace {
 Tensor Unary(const char* op, const Input& x, const NameOptions& options) {
   return OpBuilder(op, options).In(x).Output();
 }
-bool IsIntegerInput(const Input& x) {
-  return IsInteger(x.dtype());
-}
+bool IsIntegerInput(const Input& x) { return IsInteger(x.dtype()); }
 
 }  // namespace
 

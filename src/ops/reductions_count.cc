@@ -103,8 +103,9 @@ void RegisterCountOps(OpRegistry& ops) {
       .Attr("T: {int32, int64, float32, float64}")
       .Shape(BincountShape);
   ops.Add("DenseBincount")
-      .Summary("Bincount of a vector, or of each row of a matrix; with binary_output whether a "
-               "number occurs.")
+      .Summary(
+          "Bincount of a vector, or of each row of a matrix; with binary_output whether a "
+          "number occurs.")
       .Input("input: Tidx")
       .Input("size: Tidx")
       .Input("weights: T")
@@ -114,8 +115,9 @@ void RegisterCountOps(OpRegistry& ops) {
       .Attr("binary_output: bool = false")
       .Shape(DenseBincountShape);
   ops.Add("HistogramFixedWidth")
-      .Summary("How many values fall into each of nbins equal parts of a range; those outside "
-               "count for the first or the last.")
+      .Summary(
+          "How many values fall into each of nbins equal parts of a range; those outside "
+          "count for the first or the last.")
       .Input("values: T")
       .Input("value_range: T")
       .Input("nbins: int32")

@@ -47,8 +47,8 @@ void CumulativeLogsumexpGradient(GradientContext& g) {
   const auto part = [&](std::string_view compare, Tensor magnitude) {
     const Tensor taken = g.Op(compare, {dy, zero});
     const Tensor log_dy = g.Op("SelectV2", {taken, g.Op("Log", {magnitude}), lowest});
-    const Tensor back = Scan(g, "CumulativeLogsumexp", g.Sub(log_dy, g.output(0)),
-                             !g.Attr<bool>("reverse"));
+    const Tensor back =
+        Scan(g, "CumulativeLogsumexp", g.Sub(log_dy, g.output(0)), !g.Attr<bool>("reverse"));
     return g.Op("Exp", {g.Add(back, g.input(0))});
   };
   const Tensor positive = part("Greater", dy);
@@ -69,8 +69,9 @@ OpDefBuilder&& AlongAxis(OpDefBuilder&& op) {
 
 void RegisterScanOps(OpRegistry& ops) {
   ops.Add("Cumsum")
-      .Summary("Running sums along an axis: with `exclusive` of the elements before each one, "
-               "with `reverse` from the end.")
+      .Summary(
+          "Running sums along an axis: with `exclusive` of the elements before each one, "
+          "with `reverse` from the end.")
       .Apply(AlongAxis)
       .Attr("T: numbertype")
       .Attr("Tidx: {int32, int64} = DT_INT32")

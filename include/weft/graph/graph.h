@@ -244,8 +244,8 @@ class ContainerScope {
 // Options of ImportGraphDef (tf.import_graph_def).
 struct ImportOptions {
   std::string prefix = "import";  // "" keeps the names; made unique otherwise
-  std::map<std::string, Tensor>
-      input_map = {};  // "name:i" (or "name", or "^name") -> what stands for it
+  std::map<std::string, Tensor> input_map =
+      {};  // "name:i" (or "name", or "^name") -> what stands for it
   std::vector<std::string> return_elements = {};     // "op" or "op:0"
   std::vector<Operation> control_dependencies = {};  // of the imported nodes without inputs
   bool validate_colocation = true;

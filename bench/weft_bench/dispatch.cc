@@ -3,7 +3,7 @@
 #include <functional>
 
 #include "bench/weft_bench/measure.h"
-#include "weft/graph/input.h"
+#include "weft/graph/op_builder.h"
 #include "weft/runtime/session.h"
 
 namespace weft::bench {

@@ -8,7 +8,7 @@
 #include "examples/support/mnist_data.h"
 #include "weft/framework/variable.h"
 #include "weft/gradients/gradients.h"
-#include "weft/graph/input.h"
+#include "weft/graph/op_builder.h"
 #include "weft/runtime/session.h"
 
 namespace weft::bench {

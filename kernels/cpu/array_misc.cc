@@ -13,6 +13,7 @@
 #include "kernels/cpu/register.h"
 #include "kernels/cpu/value_key.h"
 #include "src/core/strings.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 

@@ -10,6 +10,7 @@
 #include "kernels/cpu/register.h"
 #include "kernels/cpu/scatter_nd.h"
 #include "src/core/strings.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 

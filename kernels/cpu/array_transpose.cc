@@ -11,6 +11,7 @@
 #include "kernels/cpu/register.h"
 #include "kernels/cpu/strided_copy.h"
 #include "src/core/strings.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 namespace {

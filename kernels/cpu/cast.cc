@@ -9,6 +9,7 @@
 #include "kernels/cpu/map.h"
 #include "kernels/cpu/math_unary.h"
 #include "src/core/strings.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 namespace {

@@ -9,6 +9,7 @@
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/map.h"
 #include "kernels/cpu/register.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 namespace {

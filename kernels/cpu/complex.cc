@@ -5,6 +5,7 @@
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/map.h"
 #include "kernels/cpu/math_unary.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 namespace {

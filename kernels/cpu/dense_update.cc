@@ -10,6 +10,7 @@
 #include "kernels/cpu/update_loops.h"
 #include "kernels/cpu/variable_access.h"
 #include "src/core/strings.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 namespace {

@@ -15,6 +15,7 @@
 #include "kernels/cpu/strided_copy.h"
 #include "src/core/einsum.h"
 #include "src/core/strings.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 namespace {

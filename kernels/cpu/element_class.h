@@ -11,6 +11,7 @@
 
 #include "kernels/common/copy_plan.h"
 #include "weft/core/array.h"
+#include "weft/core/complex.h"
 #include "weft/core/dtype.h"
 #include "weft/core/handle.h"
 

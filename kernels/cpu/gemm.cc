@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cpu/gemm.h"
+#include "weft/core/complex.h"
 
 #include <cblas.h>
 #include <dnnl.h>

@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "absl/status/status.h"
+#include "weft/core/complex.h"
 #include "weft/core/dtype.h"
 
 namespace weft::cpu {

@@ -2,6 +2,7 @@
 // QR decompositions.
 #include "kernels/cpu/eigen_matrix.h"
 #include "kernels/cpu/linalg.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 namespace {

@@ -5,6 +5,7 @@
 #include "kernels/common/broadcast_index.h"
 #include "kernels/cpu/eigen_matrix.h"
 #include "kernels/cpu/linalg.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 namespace {

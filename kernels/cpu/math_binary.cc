@@ -10,6 +10,7 @@
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/register.h"
 #include "kernels/cpu/tile_loops.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 namespace {

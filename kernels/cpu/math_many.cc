@@ -10,6 +10,7 @@
 #include "kernels/common/broadcast.h"
 #include "kernels/cpu/math_binary.h"
 #include "src/core/strings.h"
+#include "weft/core/complex.h"
 #include "weft/core/handle.h"
 
 namespace weft {

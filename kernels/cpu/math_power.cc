@@ -7,6 +7,7 @@
 
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/math_binary.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 namespace {

@@ -8,6 +8,7 @@
 
 #include "kernels/cpu/map.h"
 #include "kernels/cpu/register.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 namespace {

@@ -6,6 +6,7 @@
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/register.h"
 #include "src/core/strings.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 

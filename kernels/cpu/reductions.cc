@@ -10,6 +10,7 @@
 
 #include "kernels/cpu/reduce.h"
 #include "kernels/cpu/register.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 namespace {

@@ -7,6 +7,7 @@
 #include "kernels/cpu/reductions.h"
 #include "kernels/cpu/wrapping.h"
 #include "src/core/strings.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 namespace {

@@ -14,6 +14,7 @@
 #include "kernels/cpu/strided_slice.h"
 #include "kernels/cpu/variable_access.h"
 #include "src/core/strings.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 namespace {

@@ -9,6 +9,7 @@
 
 #include "kernels/cpu/register.h"
 #include "kernels/cpu/wrapping.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 namespace {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "weft/core/array.h"
+#include "weft/core/complex.h"
 #include "weft/core/dtype.h"
 
 namespace weft {

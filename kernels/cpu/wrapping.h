@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "weft/core/complex.h"
 #include "weft/core/dtype.h"
 
 namespace weft {

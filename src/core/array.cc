@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "weft/core/complex.h"
 #include "weft/core/error.h"
 #include "weft/core/handle.h"
 

@@ -15,6 +15,7 @@
 #include "absl/strings/escaping.h"
 #include "src/core/decimal.h"
 #include "weft/core/array.h"
+#include "weft/core/complex.h"
 #include "weft/core/handle.h"
 
 namespace weft {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "weft/graph/graph.h"
-#include "weft/graph/input.h"
+#include "weft/graph/op_builder.h"
 
 namespace weft::internal {
 

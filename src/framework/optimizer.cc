@@ -6,6 +6,7 @@
 #include "src/core/status.h"
 #include "src/core/strings.h"
 #include "src/framework/nodes.h"
+#include "weft/graph/op_builder.h"
 #include "weft/ops/array.h"
 #include "weft/ops/control.h"
 

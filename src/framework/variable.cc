@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/framework/variable.h"
+#include "weft/graph/op_builder.h"
 #include "weft/ops/control.h"
 
 #include <optional>

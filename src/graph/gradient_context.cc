@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "src/core/strings.h"
+#include "weft/core/complex.h"
 #include "weft/graph/op_def.h"
 
 namespace weft {

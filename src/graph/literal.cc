@@ -5,6 +5,7 @@
 
 #include "src/core/status.h"
 #include "src/core/strings.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 

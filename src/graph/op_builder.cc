@@ -6,7 +6,7 @@
 #include "src/core/strings.h"
 #include "src/graph/graph_impl.h"
 #include "src/graph/literal.h"
-#include "weft/graph/input.h"
+#include "weft/graph/op_builder.h"
 
 namespace weft {
 namespace {

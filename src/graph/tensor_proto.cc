@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Arrays from and to TensorProtos.
+#include "weft/core/complex.h"
 #include "weft/graph/tensor_proto.h"
 
 #include <algorithm>

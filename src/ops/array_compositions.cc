@@ -10,6 +10,8 @@
 #include "src/core/status.h"
 #include "src/core/strings.h"
 #include "src/ops/op_scope.h"
+#include "weft/core/complex.h"
+#include "weft/graph/op_builder.h"
 #include "weft/ops/array.h"
 
 namespace weft {

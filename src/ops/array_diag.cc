@@ -10,6 +10,7 @@
 #include "src/core/strings.h"
 #include "src/ops/array_nodes.h"
 #include "src/ops/register.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 namespace {

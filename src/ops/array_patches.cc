@@ -4,6 +4,8 @@
 #include "src/core/strings.h"
 #include "src/core/window.h"
 #include "src/ops/register.h"
+#include "weft/core/complex.h"
+#include "weft/graph/op_builder.h"
 #include "weft/ops/array_layout.h"
 
 namespace weft {

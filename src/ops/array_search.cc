@@ -4,6 +4,7 @@
 #include "src/core/strings.h"
 #include "src/ops/op_scope.h"
 #include "src/ops/register.h"
+#include "weft/graph/op_builder.h"
 #include "weft/ops/array_misc.h"
 
 namespace weft {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations on the bits of integers.
 // kernels: kernels/cpu/bitwise.cc   test: tests/ops/bitwise_test.cc
+#include "weft/graph/op_builder.h"
 #include "weft/ops/bitwise.h"
 
 #include "src/ops/math_unary.h"

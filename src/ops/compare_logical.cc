@@ -4,6 +4,7 @@
 // tests/ops/compare_logical_test.cc
 #include "src/ops/op_scope.h"
 #include "src/ops/register.h"
+#include "weft/graph/op_builder.h"
 #include "weft/ops/bitwise.h"
 #include "weft/ops/logical.h"
 

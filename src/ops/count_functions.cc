@@ -3,6 +3,7 @@
 #include "src/core/strings.h"
 #include "src/ops/op_scope.h"
 #include "src/ops/operators.h"
+#include "weft/graph/op_builder.h"
 #include "weft/ops/array.h"
 #include "weft/ops/basic.h"
 #include "weft/ops/logging.h"

@@ -9,6 +9,7 @@
 #include "src/core/strings.h"
 #include "src/ops/op_scope.h"
 #include "weft/core/error.h"
+#include "weft/graph/op_builder.h"
 #include "weft/ops/matmul.h"
 
 namespace weft {

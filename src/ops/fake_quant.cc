@@ -3,6 +3,7 @@
 // kernels: kernels/cpu/fake_quant.cc   test: tests/ops/quantize_test.cc
 #include "src/core/strings.h"
 #include "src/ops/register.h"
+#include "weft/graph/op_builder.h"
 #include "weft/ops/quantize.h"
 
 namespace weft {

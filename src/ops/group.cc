@@ -7,6 +7,7 @@
 
 #include "src/core/status.h"
 #include "weft/graph/graph.h"
+#include "weft/graph/op_builder.h"
 #include "weft/ops/control.h"
 
 namespace weft {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "weft/graph/op_builder.h"
 #include "weft/ops/int_list.h"
 
 #include <algorithm>

@@ -8,6 +8,7 @@
 #include "src/core/strings.h"
 #include "src/ops/matmul.h"
 #include "src/ops/register.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 namespace {

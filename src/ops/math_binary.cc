@@ -4,6 +4,7 @@
 #include "src/ops/math_binary.h"
 
 #include "src/ops/register.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 namespace {

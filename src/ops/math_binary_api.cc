@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "weft/graph/op_builder.h"
 #include "weft/ops/math_binary.h"
 
 #include "src/ops/op_scope.h"
@@ -28,6 +29,10 @@ Tensor internal::BinaryOperator(const char* op, const char* name, const Input& a
   ReadOwner(a, b);
   return Binary(op, a, b, {}, name);
 }
+Tensor internal::NegateOperator(const Tensor& a) {
+  return OpBuilder("Neg", NameOptions()).In(a).Output();
+}
+
 Tensor internal::DivideOperator(const Input& a, const Input& b) {
   ReadOwner(a, b);
   return Divide(a, b, "truediv");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Special functions of one operand.
 // kernels: kernels/cpu/math_special.cc   test: tests/ops/math_special_test.cc
+#include "weft/graph/op_builder.h"
 #include "weft/ops/math_special.h"
 
 #include <cmath>

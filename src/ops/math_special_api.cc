@@ -2,6 +2,7 @@
 // Public special functions of several arguments.
 #include "src/ops/op_scope.h"
 #include "src/ops/operators.h"
+#include "weft/graph/op_builder.h"
 #include "weft/ops/math_special.h"
 #include "weft/ops/reduction.h"
 

@@ -5,6 +5,8 @@
 
 #include "src/ops/op_scope.h"
 #include "src/ops/register.h"
+#include "weft/core/complex.h"
+#include "weft/graph/op_builder.h"
 #include "weft/ops/math_unary.h"
 
 namespace weft {

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "weft/core/complex.h"
 #include "weft/graph/op_def.h"
 
 namespace weft {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matrix products: MatMul, BatchMatMul (three versions), SparseMatMul.
 // kernels: kernels/cpu/matmul.cc, sparse_matmul.cc   test: tests/ops/matmul_test.cc
+#include "weft/core/complex.h"
 #include "weft/ops/matmul.h"
 
 #include "src/core/strings.h"

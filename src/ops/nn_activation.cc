@@ -6,6 +6,7 @@
 #include "src/ops/math_unary.h"
 #include "src/ops/op_scope.h"
 #include "src/ops/register.h"
+#include "weft/graph/op_builder.h"
 #include "weft/ops/activation.h"
 #include "weft/ops/basic.h"
 #include "weft/ops/math_special.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/ops/op_scope.h"
+#include "weft/graph/op_builder.h"
 #include "weft/ops/nn.h"
 
 namespace weft::nn {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "src/ops/op_scope.h"
+#include "weft/graph/op_builder.h"
 #include "weft/ops/math_binary.h"
 
 namespace weft::internal {

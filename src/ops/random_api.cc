@@ -5,6 +5,7 @@
 
 #include "src/core/status.h"
 #include "weft/graph/graph.h"
+#include "weft/graph/op_builder.h"
 #include "weft/ops/array.h"
 #include "weft/ops/logging.h"
 #include "weft/ops/logical.h"

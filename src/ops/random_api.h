@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "src/ops/op_scope.h"
+#include "weft/graph/op_builder.h"
 #include "weft/ops/random.h"
 
 namespace weft {

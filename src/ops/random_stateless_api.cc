@@ -2,6 +2,8 @@
 #include "src/core/status.h"
 #include "src/ops/random_api.h"
 
+#include "weft/graph/op_builder.h"
+
 namespace weft::random {
 namespace {
 

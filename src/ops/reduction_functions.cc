@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "src/ops/op_scope.h"
+#include "weft/graph/op_builder.h"
 #include "weft/ops/reduction.h"
 
 namespace weft {

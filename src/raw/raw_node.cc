@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/raw/raw_node.h"
 
+#include "weft/graph/op_builder.h"
 #include "weft/graph/op_def.h"
 
 namespace weft::raw {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "weft/graph/input.h"
+#include "weft/graph/op_builder.h"
 
 namespace weft::raw {
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
 #include "weft/core/array.h"
+#include "weft/core/complex.h"
 #include "weft/core/handle.h"
 
 namespace weft {

@@ -5,6 +5,7 @@
 
 #include "tests/support/arrays.h"
 #include "tests/support/graph_golden.h"
+#include "weft/graph/op_builder.h"
 #include "weft/weft.h"
 
 namespace weft::train {

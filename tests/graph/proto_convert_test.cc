@@ -10,6 +10,7 @@
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
 #include "src/core/strings.h"
+#include "weft/core/complex.h"
 #include "weft/core/error.h"
 #include "weft/core/handle.h"
 #include "weft/graph/tensor_proto.h"

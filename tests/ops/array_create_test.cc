@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/op_case.h"
+#include "weft/core/complex.h"
 #include "weft/ops/array.h"
 
 namespace weft {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tests/support/op_case.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 namespace {

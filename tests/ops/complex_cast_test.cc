@@ -4,6 +4,7 @@
 
 #include "tests/support/gradient_case.h"
 #include "tests/support/op_case.h"
+#include "weft/core/complex.h"
 #include "weft/ops/basic.h"
 #include "weft/ops/math_unary.h"
 

@@ -7,6 +7,7 @@
 
 #include "tests/support/arrays.h"
 #include "tests/support/graph_golden.h"
+#include "weft/core/complex.h"
 #include "weft/framework/gradient_checker.h"
 #include "weft/weft.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "weft/core/complex.h"
 #include "weft/ops/linalg.h"
 
 #include <cmath>

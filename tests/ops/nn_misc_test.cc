@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/gradient_case.h"
 #include "tests/support/op_case.h"
+#include "weft/core/complex.h"
 #include "weft/ops/nn.h"
 
 namespace weft {

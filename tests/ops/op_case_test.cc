@@ -4,6 +4,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest-spi.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 namespace {

@@ -2,6 +2,7 @@
 // The ops of variables of both forms. The classes on top of them: tests/framework.
 #include "tests/support/gradient_case.h"
 #include "tests/support/op_case.h"
+#include "weft/core/complex.h"
 #include "weft/gradients/gradients.h"
 #include "weft/ops/basic.h"
 #include "weft/ops/control.h"

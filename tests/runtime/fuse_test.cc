@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "weft/graph/op_builder.h"
 #include "weft/weft.h"
 
 namespace weft {

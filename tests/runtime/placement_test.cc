@@ -7,6 +7,7 @@
 #include <string>
 
 #include "weft/graph/graph_def.h"
+#include "weft/graph/op_builder.h"
 #include "weft/graph/op_def.h"
 #include "weft/runtime/kernel.h"
 #include "weft/weft.h"

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "src/runtime/cancellation.h"
+#include "weft/graph/op_builder.h"
 #include "weft/graph/op_def.h"
 #include "weft/runtime/kernel.h"
 #include "weft/weft.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/arrays.h"
+#include "weft/core/complex.h"
 
 #include <algorithm>
 #include <cmath>

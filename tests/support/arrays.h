@@ -14,6 +14,7 @@
 
 #include "gtest/gtest.h"
 #include "weft/core/array.h"
+#include "weft/core/complex.h"
 
 namespace weft {
 

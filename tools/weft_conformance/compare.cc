@@ -5,6 +5,7 @@
 #include <complex>
 
 #include "src/core/strings.h"
+#include "weft/core/complex.h"
 
 namespace weft::conformance {
 namespace {

@@ -6,7 +6,7 @@
 // variable itself and not its value.
 #pragma once
 
-#include <complex>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -93,13 +93,20 @@ WEFT_QUANTIZED_TYPE(quint16, uint16_t);
 WEFT_QUANTIZED_TYPE(qint32, int32_t);
 #undef WEFT_QUANTIZED_TYPE
 
-using complex64 = std::complex<float>;
-using complex128 = std::complex<double>;
-
 class ResourceHandle;
 class Variant;
 
 namespace internal {
+// std::complex, told by its members: <complex> takes a fifth of a second to compile, and only those
+// who use it (weft/core/complex.h) should wait for it.
+template <typename T>
+concept ComplexNumber = requires(const T& z) {
+  typename T::value_type;
+  z.real();
+  z.imag();
+}
+&&sizeof(T) == 2 * sizeof(typename T::value_type);
+
 template <typename T>
 struct DTypeOf;  // no value: T is no element type
 template <>
@@ -109,6 +116,16 @@ struct DTypeOf<float> {
 template <>
 struct DTypeOf<double> {
   static constexpr DataType value = kFloat64;
+};
+template <ComplexNumber T>
+requires std::same_as<typename T::value_type, float>
+struct DTypeOf<T> {
+  static constexpr DataType value = kComplex64;
+};
+template <ComplexNumber T>
+requires std::same_as<typename T::value_type, double>
+struct DTypeOf<T> {
+  static constexpr DataType value = kComplex128;
 };
 template <>
 struct DTypeOf<int32_t> {
@@ -129,10 +146,6 @@ struct DTypeOf<int8_t> {
 template <>
 struct DTypeOf<std::string> {
   static constexpr DataType value = kString;
-};
-template <>
-struct DTypeOf<complex64> {
-  static constexpr DataType value = kComplex64;
 };
 template <>
 struct DTypeOf<int64_t> {
@@ -169,10 +182,6 @@ struct DTypeOf<quint16> {
 template <>
 struct DTypeOf<uint16_t> {
   static constexpr DataType value = kUint16;
-};
-template <>
-struct DTypeOf<complex128> {
-  static constexpr DataType value = kComplex128;
 };
 template <>
 struct DTypeOf<half> {

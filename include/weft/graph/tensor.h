@@ -5,7 +5,9 @@
 // is thread-safe.
 #pragma once
 
+#include <functional>
 #include <iosfwd>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,9 +15,12 @@
 #include "weft/core/array.h"
 #include "weft/core/dtype.h"
 #include "weft/core/shape.h"
-#include "weft/graph/attr_value.h"
 
 namespace weft {
+
+// weft/graph/attr_value.h, for programs that look at attributes.
+class AttrValue;
+using AttrMap = std::map<std::string, AttrValue, std::less<>>;
 
 class Graph;
 class Session;

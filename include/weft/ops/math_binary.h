@@ -53,6 +53,7 @@ Tensor ClipByValue(const Input& t, const Input& low, const Input& high,
 namespace internal {
 Tensor BinaryOperator(const char* op, const char* name, const Input& a, const Input& b);
 Tensor DivideOperator(const Input& a, const Input& b);
+Tensor NegateOperator(const Tensor& a);
 // An operand of an operator: at least one of the two is one of these, so that numbers keep their
 // own operators.
 template <typename T>
@@ -87,7 +88,7 @@ requires internal::Operands<A, B> Tensor operator%(const A& a, const B& b) {
 }
 template <internal::GraphValue A>
 Tensor operator-(const A& a) {
-  return OpBuilder("Neg", NameOptions()).In(Input(a).tensor()).Output();
+  return internal::NegateOperator(Input(a).tensor());
 }
 
 }  // namespace weft

@@ -38,6 +38,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "weft/core/array.h"
+#include "weft/core/complex.h"
 #include "weft/core/status_macros.h"
 #include "weft/graph/attr_value.h"
 #include "weft/runtime/resource.h"

@@ -5,6 +5,7 @@
 #include <weft/graph/op_def.h>
 #include <weft/raw.h>
 #include <weft/runtime/kernel.h>
+#include <weft/graph/op_builder.h>
 #include <weft/weft.h>
 
 #include <cmath>

@@ -13,6 +13,7 @@
 #include "weft/core/complex.h"
 #include "weft/core/error.h"
 #include "weft/core/handle.h"
+#include "weft/graph/attr_value.h"
 #include "weft/graph/tensor_proto.h"
 
 namespace weft {

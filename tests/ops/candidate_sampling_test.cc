@@ -6,6 +6,7 @@
 
 #include "gmock/gmock.h"
 #include "tests/support/first_run.h"
+#include "weft/graph/attr_value.h"
 #include "weft/ops/candidate_sampling.h"
 
 namespace weft {

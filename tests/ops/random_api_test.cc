@@ -5,6 +5,7 @@
 
 #include "gmock/gmock.h"
 #include "tests/support/first_run.h"
+#include "weft/graph/attr_value.h"
 #include "weft/ops/array.h"
 #include "weft/ops/random.h"
 

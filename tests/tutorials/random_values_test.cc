@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "weft/graph/attr_value.h"
 #include "weft/weft.h"
 
 namespace wf = weft;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "tools/generate_raw/cpp_text.h"
+#include "weft/graph/attr_value.h"
 
 namespace weft::raw {
 namespace {

@@ -19,22 +19,20 @@ function(weft_test name)
   target_link_libraries(${name} PRIVATE weft_options ${TEST_NEEDS} GTest::gtest_main GTest::gmock)
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O0>)  # compiled quickly: they only call the library
   if(WEFT_PRECOMPILE AND "weft" IN_LIST TEST_NEEDS)
-    weft_test_headers(${TEST_NEEDS})
+    if(NOT TARGET weft_test_headers)
+      weft_test_headers(${TEST_NEEDS})
+    endif()
     target_precompile_headers(${name} REUSE_FROM weft_test_headers)
   endif()
-  # Listed when ctest starts, not when linked: a program that can't start breaks its own tests, not the build.
+  # Listed when ctest starts: a program that can't start breaks its own tests, not the build.
   gtest_discover_tests(${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} DISCOVERY_MODE PRE_TEST
                        DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT 600)
 endfunction()
 
-# The headers that nearly every test includes, parsed once for all of them; compiled with what the tests NEED, since the
-# compiler's options must be the same.
+# The headers that nearly every test includes, parsed once for all, with the compiler's options of what tests NEED.
 function(weft_test_headers)
-  if(TARGET weft_test_headers)
-    return()
-  endif()
-  file(CONFIGURE OUTPUT test_headers.cc CONTENT "int main() { return 0; }\n")
-  add_executable(weft_test_headers ${CMAKE_CURRENT_BINARY_DIR}/test_headers.cc)
+  file(CONFIGURE OUTPUT headers.cc CONTENT "int main() { return 0; }\n")
+  add_executable(weft_test_headers ${CMAKE_CURRENT_BINARY_DIR}/headers.cc)
   target_link_libraries(weft_test_headers PRIVATE weft_options ${ARGN} GTest::gtest_main GTest::gmock)
   target_compile_options(weft_test_headers PRIVATE $<$<CONFIG:Release>:-O0>)
   target_precompile_headers(weft_test_headers PRIVATE <gtest/gtest.h> <gmock/gmock.h> <weft/runtime/session.h>)

@@ -3,17 +3,12 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <optional>
 #include <set>
-#include <sstream>
 #include <vector>
 
-#include "proto/weft/meta_graph.pb.h"
-#include "proto/weft/named_tensor.pb.h"
+#include "proto/weft/graph.pb.h"
 #include "src/core/strings.h"
-#include "src/graph/proto_convert.h"
-#include "tools/weft_conformance/compare.h"
+#include "tools/golden/container.h"
 #include "weft/core/error.h"
 #include "weft/gradients/gradients.h"
 #include "weft/graph/op_def.h"
@@ -22,77 +17,10 @@
 namespace weft::conformance {
 namespace {
 
-struct NamedArray {
-  std::string name;
-  std::optional<Array> value;  // absent in error cases
-};
-
-struct Mismatch {
-  std::string text;
-};
-
-// What the collections of a case say.
-class Case {
- public:
-  explicit Case(const std::string& file) {
-    std::ifstream in(file, std::ios::binary);
-    std::stringstream bytes;
-    bytes << in.rdbuf();
-    if (!in || !meta_.ParseFromString(bytes.str())) throw Mismatch{"the file is no MetaGraphDef"};
-  }
-
-  GraphDef graph_def() const { return GraphDef(meta_.graph_def()); }
-
-  std::vector<std::string> Nodes(const std::string& key) const {
-    auto it = meta_.collection_def().find(key);
-    if (it == meta_.collection_def().end()) return {};
-    return {it->second.node_list().value().begin(), it->second.node_list().value().end()};
-  }
-  std::vector<std::string> Bytes(const std::string& key) const {
-    auto it = meta_.collection_def().find(key);
-    if (it == meta_.collection_def().end()) return {};
-    return {it->second.bytes_list().value().begin(), it->second.bytes_list().value().end()};
-  }
-  std::vector<NamedArray> Arrays(const std::string& key) const {
-    std::vector<NamedArray> list;
-    for (const std::string& bytes : Bytes(key)) {
-      proto::NamedTensorProto named;
-      if (!named.ParseFromString(bytes))
-        throw Mismatch{"a NamedTensorProto in '" + key + "' doesn't parse"};
-      NamedArray item{named.name(), std::nullopt};
-      if (named.has_tensor()) {
-        absl::StatusOr<Array> a = ArrayFromProto(named.tensor());
-        if (!a.ok())
-          throw Mismatch{
-              StrCat("the case's own tensor '", named.name(), "': ", a.status().message())};
-        item.value = *std::move(a);
-      }
-      list.push_back(std::move(item));
-    }
-    return list;
-  }
-  std::vector<PartialShape> Shapes(const std::string& key) const {
-    std::vector<PartialShape> list;
-    for (const std::string& bytes : Bytes(key)) {
-      proto::TensorShapeProto shape;
-      if (!shape.ParseFromString(bytes)) throw Mismatch{"a TensorShapeProto doesn't parse"};
-      absl::StatusOr<PartialShape> s = ShapeFromProto(shape);
-      if (!s.ok()) throw Mismatch{"a TensorShapeProto of the case is invalid"};
-      list.push_back(*s);
-    }
-    return list;
-  }
-  Tolerance tolerance(bool of_gradients) const {
-    auto it = meta_.collection_def().find("tolerance");
-    if (it == meta_.collection_def().end()) return {};
-    const auto& v = it->second.float_list().value();
-    if (of_gradients && v.size() >= 4) return {v[2], v[3]};
-    return v.size() >= 2 ? Tolerance{v[0], v[1]} : Tolerance{};
-  }
-
- private:
-  proto::MetaGraphDef meta_;
-};
+using golden::Compare;
+using golden::Container;
+using golden::Mismatch;
+using golden::NamedArray;
 
 std::string Lower(const std::string& s) { return AsciiLower(s); }
 
@@ -128,7 +56,7 @@ class Runner {
     for (const auto& f : def.proto().library().function()) functions.insert(f.signature().name());
     for (const auto& node : def.proto().node()) {
       if (!OpRegistry::Global().Find(node.op()) && !functions.contains(node.op()))
-        throw Mismatch{StrCat("Op type not registered '", node.op(), "'")};
+        throw Mismatch(StrCat("Op type not registered '", node.op(), "'"));
     }
   }
 
@@ -155,7 +83,7 @@ class Runner {
       RunTargets(session);
       std::vector<Fetch> fetches;
       for (const NamedArray& n : case_.Arrays("expected")) fetches.push_back(n.name);
-      session.Run(fetches, FeedsOfCase());
+      session.Run(fetches, case_.ToFeed());
     } catch (const Error& e) {
       return any ? "" : CheckError(e, code, word);
     }
@@ -170,15 +98,9 @@ class Runner {
     return "";
   }
 
-  Feeds FeedsOfCase() const {
-    Feeds feeds;
-    for (const NamedArray& n : case_.Arrays("feeds")) feeds.emplace_back(n.name, *n.value);
-    return feeds;
-  }
-
   void RunTargets(Session& session) {
     for (const std::string& target : case_.Nodes("targets"))
-      session.Run(Fetch(graph_.OperationByName(target)), FeedsOfCase());
+      session.Run(Fetch(graph_.OperationByName(target)), case_.ToFeed());
   }
 
   void CheckShapes() {
@@ -187,23 +109,15 @@ class Runner {
     for (size_t i = 0; i < want.size() && i < fetches.size(); ++i) {
       const PartialShape got = graph_.TensorByName(fetches[i].name).shape();
       if (got.IsAtLeastAsPreciseAs(want[i])) continue;
-      throw Mismatch{StrCat("static shape of ", fetches[i].name, " is ", got.ToString(),
-                            ", expected ", want[i].ToString())};
+      throw Mismatch(StrCat("static shape of ", fetches[i].name, " is ", got.ToString(),
+                            ", expected ", want[i].ToString()));
     }
   }
 
   void CheckValues() {
-    const std::vector<NamedArray> want = case_.Arrays("expected");
-    if (want.empty()) return;
+    if (case_.Nodes("targets").empty() && case_.Bytes("expected").empty()) return;
     Session session(graph_);
-    RunTargets(session);
-    std::vector<Fetch> fetches;
-    for (const NamedArray& n : want) fetches.push_back(n.name);
-    const std::vector<Array> got = session.Run(fetches, FeedsOfCase());
-    for (size_t i = 0; i < want.size(); ++i) {
-      const std::string difference = Compare(got[i], *want[i].value, case_.tolerance(false));
-      if (!difference.empty()) throw Mismatch{StrCat(want[i].name, ": ", difference)};
-    }
+    case_.Check(graph_, session, true);
   }
 
   void CheckGradients() {
@@ -220,8 +134,8 @@ class Runner {
     for (size_t i = 0; i < xs.size(); ++i) {
       const bool expect_none = std::find(none.begin(), none.end(), x_names[i]) != none.end();
       if (gradients[i].none() != expect_none)
-        throw Mismatch{
-            StrCat("the gradient of ", x_names[i], expect_none ? " should be None" : " is None")};
+        throw Mismatch(
+            StrCat("the gradient of ", x_names[i], expect_none ? " should be None" : " is None"));
       if (expect_none) continue;
       fetches.push_back(DenseGradient(gradients[i]));
       names.push_back(x_names[i]);
@@ -229,17 +143,17 @@ class Runner {
     if (fetches.empty()) return;
     Session session(graph_);
     RunTargets(session);
-    const std::vector<Array> got = session.Run(fetches, FeedsOfCase());
+    const std::vector<Array> got = session.Run(fetches, case_.ToFeed());
     for (const NamedArray& want : case_.Arrays("expected_grads")) {
       const auto at = std::find(names.begin(), names.end(), want.name);
-      if (at == names.end()) throw Mismatch{StrCat("no gradient of ", want.name)};
+      if (at == names.end()) throw Mismatch(StrCat("no gradient of ", want.name));
       const std::string difference =
           Compare(got[static_cast<size_t>(at - names.begin())], *want.value, case_.tolerance(true));
-      if (!difference.empty()) throw Mismatch{StrCat("gradient of ", want.name, ": ", difference)};
+      if (!difference.empty()) throw Mismatch(StrCat("gradient of ", want.name, ": ", difference));
     }
   }
 
-  Case case_;
+  Container case_;
   std::vector<std::string> error_;
   bool is_advisory_;
   Graph graph_;
@@ -255,7 +169,7 @@ std::string RunCase(const std::string& file) {
   try {
     return Runner(file).Run();
   } catch (const Mismatch& m) {
-    return m.text;
+    return m.what();
   } catch (const Error& e) {
     return StrCat(CodeName(e.code()), ": ", e.what());
   } catch (const std::exception& e) {

@@ -15,8 +15,8 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
+#include "tools/golden/isolate.h"
 #include "tools/weft_conformance/case.h"
-#include "tools/weft_conformance/isolate.h"
 
 ABSL_FLAG(std::string, filter, "*",
           "only cases whose name (family/case) matches this glob; several with commas between");
@@ -75,13 +75,13 @@ int main(int argc, char** argv) {
   }
   const std::vector<CaseFile> cases = FindCases(arguments[1], absl::GetFlag(FLAGS_filter));
   const auto limits = [&](size_t i) {
-    weft::conformance::Limits limits;
+    weft::golden::Limits limits;
     limits.seconds = absl::GetFlag(FLAGS_seconds);
     if (weft::conformance::IsAdvisory(cases[i].path))
       limits.seconds = std::min(limits.seconds, kAdvisorySeconds);
     return limits;
   };
-  const std::vector<std::string> results = weft::conformance::RunIsolated(
+  const std::vector<std::string> results = weft::golden::RunIsolated(
       cases.size(), std::max(1, absl::GetFlag(FLAGS_jobs)), limits,
       [&](size_t i) { return weft::conformance::RunCase(cases[i].path); });
   std::map<std::string, std::pair<int, int>> table;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/weft_conformance/isolate.h"
+#include "tools/golden/isolate.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-namespace weft::conformance {
+namespace weft::golden {
 namespace {
 
 struct Child {
@@ -103,4 +103,4 @@ std::vector<std::string> RunIsolated(size_t n, int jobs,
   return texts;
 }
 
-}  // namespace weft::conformance
+}  // namespace weft::golden

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/weft_conformance/compare.h"
+#include "tools/golden/compare.h"
 
 #include <cmath>
 #include <complex>
@@ -7,7 +7,7 @@
 #include "src/core/strings.h"
 #include "weft/core/complex.h"
 
-namespace weft::conformance {
+namespace weft::golden {
 namespace {
 
 using Complex = std::complex<double>;
@@ -79,4 +79,4 @@ std::string Compare(const Array& got, const Array& want, const Tolerance& tolera
                 ", atol ", tolerance.atol, ")");
 }
 
-}  // namespace weft::conformance
+}  // namespace weft::golden

@@ -5,7 +5,7 @@
 
 #include "weft/core/array.h"
 
-namespace weft::conformance {
+namespace weft::golden {
 
 struct Tolerance {
   double rtol = 0, atol = 0;
@@ -16,4 +16,4 @@ struct Tolerance {
 // counts for integers too.
 std::string Compare(const Array& got, const Array& want, const Tolerance& tolerance);
 
-}  // namespace weft::conformance
+}  // namespace weft::golden

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace weft::conformance {
+namespace weft::golden {
 
 struct Limits {
   int seconds = 60;                  // of one item
@@ -19,4 +19,4 @@ std::vector<std::string> RunIsolated(size_t n, int jobs,
                                      const std::function<Limits(size_t)>& limits,
                                      const std::function<std::string(size_t)>& work);
 
-}  // namespace weft::conformance
+}  // namespace weft::golden

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files that are broken, truncated, lying or oversized: each ends in a typed error, or runs if it
+// is legal. Crashes, hangs and memory are watched by the process that runs the items.
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "src/core/strings.h"
+#include "tools/golden/container.h"
+#include "tools/weft_interop/items.h"
+#include "tools/weft_interop/json.h"
+#include "weft/core/error.h"
+#include "weft/graph/graph.h"
+
+namespace weft::interop {
+namespace {
+
+namespace fs = std::filesystem;
+using golden::Mismatch;
+
+// Loads a file, and runs what the entry says of it.
+using Loader = std::function<void(const fs::path& file, const Json& entry)>;
+
+void LoadGraphDef(const fs::path& file, const Json& entry) {
+  const Graph graph;
+  GraphScope scope(graph);
+  ImportOptions options;
+  options.prefix = "";
+  ImportGraphDef(GraphDef::Parse(golden::ReadBytes(file.string())), options, graph);
+  const std::string& fetch = Text(entry, "fetch");
+  if (fetch.empty()) return;
+  Session session(graph);
+  session.Run({Fetch(fetch)});
+}
+
+const std::map<std::string, Loader>& Loaders() {
+  static const auto* const loaders = new std::map<std::string, Loader>{
+      {"graphdef", LoadGraphDef},
+  };
+  return *loaders;
+}
+
+void RunHostile(const fs::path& file, const Json& entry) {
+  const auto loader = Loaders().find(Text(entry, "loader"));
+  if (loader == Loaders().end())
+    throw Mismatch(StrCat("nothing reads files of kind ", Text(entry, "loader")));
+  const std::string& accept = Text(entry, "accept");
+  try {
+    loader->second(file, entry);
+  } catch (const Error& e) {
+    if (accept == "success")
+      throw Mismatch(StrCat("the file is legal, but: ", CodeName(e.code()), ": ", e.what()));
+    return;
+  }
+  if (accept == "any error") throw Mismatch("an error was expected");
+}
+
+}  // namespace
+
+std::vector<Item> HostileItems(const fs::path& dir) {
+  std::vector<Item> items;
+  const fs::path root = dir / "hostile";
+  if (!fs::exists(root / "expected.json")) return items;
+  const Json expected = ReadJson(root / "expected.json");
+  for (const auto& [path, entry] : expected.struct_value().fields()) {
+    items.push_back({"hostile", StrCat("hostile/", path),
+                     [file = root / path, entry = entry] { RunHostile(file, entry); }});
+  }
+  return items;
+}
+
+}  // namespace weft::interop

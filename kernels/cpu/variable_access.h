@@ -37,10 +37,12 @@ class DenseUpdate {
   const T* from() const {
     return variable_->value().data<T>();
   }
+  const void* raw_from() const { return variable_->value().raw_data(); }
   template <typename T>
   T* to() {
     return target_.mutable_data<T>();
   }
+  void* raw_to() { return target_.raw_data(); }
   // All elements are written: they are the variable's value now.
   void Commit() { variable_->Replace(std::move(target_)); }
 

@@ -11,7 +11,9 @@
 #include "absl/flags/parse.h"
 #include "bench/weft_bench/measure.h"
 
-ABSL_FLAG(std::string, workloads, "all", "comma-separated list of: dispatch, mlp_train");
+ABSL_FLAG(std::string, workloads, "all",
+          "comma-separated list of: dispatch, mlp_train, adam_update, momentum_update, "
+          "sparse_update");
 ABSL_FLAG(int, reps, 5, "repetitions of each measurement");
 ABSL_FLAG(double, min_time, 0.5, "seconds a repetition lasts at least");
 ABSL_FLAG(std::string, json, "", "file to append result lines to");
@@ -30,15 +32,21 @@ int main(int argc, char** argv) {
   absl::ParseCommandLine(static_cast<int>(arguments.size()), arguments.data());
   settings() = {absl::GetFlag(FLAGS_reps), absl::GetFlag(FLAGS_min_time), absl::GetFlag(FLAGS_json),
                 absl::GetFlag(FLAGS_mnist_dir), absl::GetFlag(FLAGS_threads)};
-  const std::map<std::string, std::function<void()>> workloads = {{"dispatch", RunDispatch},
-                                                                  {"mlp_train", RunMlpTrain}};
-  std::stringstream list(absl::GetFlag(FLAGS_workloads) == "all" ? "dispatch,mlp_train"
+  const std::map<std::string, std::function<void()>> workloads = {
+      {"dispatch", RunDispatch},
+      {"mlp_train", RunMlpTrain},
+      {"adam_update", RunAdamUpdate},
+      {"momentum_update", RunMomentumUpdate},
+      {"sparse_update", RunSparseUpdate}};
+  std::string known;
+  for (const auto& [name, run] : workloads) known += (known.empty() ? "" : ",") + name;
+  std::stringstream list(absl::GetFlag(FLAGS_workloads) == "all" ? known
                                                                  : absl::GetFlag(FLAGS_workloads));
   int failures = 0;
   for (std::string name; std::getline(list, name, ',');) {
     auto it = workloads.find(name);
     if (it == workloads.end()) {
-      std::fprintf(stderr, "unknown workload '%s'; known: dispatch, mlp_train\n", name.c_str());
+      std::fprintf(stderr, "unknown workload '%s'; known: %s\n", name.c_str(), known.c_str());
       return 2;
     }
     try {

@@ -42,5 +42,8 @@ double PeakRssMb();
 // Workloads, by group.
 void RunDispatch();
 void RunMlpTrain();
+void RunAdamUpdate();
+void RunMomentumUpdate();
+void RunSparseUpdate();
 
 }  // namespace weft::bench

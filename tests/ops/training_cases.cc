@@ -326,10 +326,13 @@ TrainingOutcome RunTrainingOp(const std::string& op, const std::vector<Array>& i
       feeds.emplace_back(tensors.back(), inputs[i]);
       continue;
     }
-    const AttrMap of = {{"dtype", dtype}, {"shape", PartialShape(inputs[i].shape())}};
+    const AttrMap of = {{"dtype", dtype},
+                        {"shape", PartialShape::Unknown()},
+                        {"shared_name", "variable" + std::to_string(i)}};
     const Tensor v = node(arg.is_ref ? "VariableV2" : "VarHandleOp", {}, of).output(0);
     const Tensor value = ConstantOf(inputs[i]);
-    assignments.emplace_back(node(arg.is_ref ? "Assign" : "AssignVariableOp", {v, value}));
+    assignments.emplace_back(arg.is_ref ? node("Assign", {v, value}, {{"validate_shape", false}})
+                                        : node("AssignVariableOp", {v, value}));
     reads.push_back(arg.is_ref ? node("Identity", {v}).output(0)
                                : node("ReadVariableOp", {v}, {{"dtype", dtype}}).output(0));
     tensors.push_back(v);

@@ -46,8 +46,8 @@ TrainingStep MakeStep(const TrainingCase& c, DataType dtype, const Shape& shape,
 TrainingStep MakeSparseStep(const TrainingCase& c, DataType dtype, const Shape& shape,
                             const Array& indices, bool option);
 
-// What the variables of an op hold after one run of it, in a session of its own. Values for
-// variables are assigned, others are fed, of unknown static shape.
+// What the variables of an op hold after one run of it, in a session of its own. No static shape is
+// known: values for variables are assigned, others are fed.
 struct TrainingOutcome {
   absl::Status status;
   std::vector<Array> variables;

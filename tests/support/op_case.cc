@@ -34,7 +34,8 @@ testing::AssertionResult IsError(const absl::Status& status, Code code, std::str
   return testing::AssertionSuccess();
 }
 
-// A variable of either form, with the op that gives it its value and the tensor that reads it.
+// A variable of either form, with the op that gives it its value and the tensor that reads it. A
+// session tells variables by handle apart by their shared_name.
 struct TestVariable {
   Tensor handle;  // what the op is given
   Operation init;
@@ -42,9 +43,10 @@ struct TestVariable {
 };
 
 absl::StatusOr<TestVariable> MakeVariable(const ArgDef& arg, DataType dtype,
-                                          const PartialShape& shape, Tensor initial) {
+                                          const PartialShape& shape, Tensor initial,
+                                          const std::string& shared_name = "variable") {
   TestVariable v;
-  const AttrMap attrs = {{"dtype", dtype}, {"shape", shape}};
+  const AttrMap attrs = {{"dtype", dtype}, {"shape", shape}, {"shared_name", shared_name}};
   if (arg.is_ref) {
     WEFT_ASSIGN_OR_RETURN(Operation variable, AddNode("VariableV2", {}, attrs));
     v.handle = variable.output(0);
@@ -257,7 +259,7 @@ class OpCaseRun {
           TestVariable v,
           MakeVariable(*arg, dtype,
                        input.value.valid() ? PartialShape(input.value.shape()) : PartialShape(),
-                       initial));
+                       initial, StrCat("variable", i)));
       variables_.emplace_back(static_cast<int>(i), v);
       return v.handle;
     }

@@ -5,6 +5,8 @@
 
 #include "weft/core/array.h"
 #include "weft/core/error.h"
+#include "weft/framework/initializers.h"
+#include "weft/framework/partitioned_variable.h"
 #include "weft/framework/regularizers.h"
 #include "weft/framework/train/optimizer.h"
 #include "weft/framework/train/training_util.h"

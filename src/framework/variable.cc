@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/framework/variable.h"
-#include "weft/graph/op_builder.h"
-#include "weft/ops/control.h"
 
+#include <algorithm>
 #include <optional>
 #include <ostream>
 
@@ -12,12 +11,16 @@
 #include "src/framework/nodes.h"
 #include "src/framework/variable_data.h"
 #include "src/graph/graph_impl.h"
+#include "weft/graph/op_builder.h"
+#include "weft/runtime/session.h"
 
 namespace weft {
 namespace {
 
 using internal::Op;
 using internal::OpOf;
+
+using internal::SingleData;
 
 Variable::Data& Checked(const std::shared_ptr<Variable::Data>& data) {
   if (!data) ThrowError(Code::kInvalidArgument, "an empty Variable was used");
@@ -51,6 +54,22 @@ class LocationScope {
   std::string location_;
 };
 
+// The static shape; checks that of the initial value.
+PartialShape ShapeFor(const Tensor& initial_value, const VariableOptions& options,
+                      const std::string& name) {
+  if (options.shape) {
+    if (!initial_value.shape().IsCompatibleWith(*options.shape)) {
+      ThrowError(Code::kInvalidArgument,
+                 StrCat("In the creation of variable '", name, "', the initial value's shape (",
+                        initial_value.shape().ToPythonString(),
+                        ") is not compatible with the explicitly supplied `shape` argument (",
+                        options.shape->ToPythonString(), ")."));
+    }
+    return *options.shape;
+  }
+  return options.validate_shape ? initial_value.shape() : PartialShape::Unknown();
+}
+
 void CheckShape(const Tensor& initial_value, const VariableOptions& options,
                 const std::string& name) {
   if (!options.validate_shape || initial_value.shape().IsFullyKnown()) return;
@@ -74,7 +93,7 @@ void BuildRef(const std::function<Tensor()>& make_value, bool from_function,
   }
   CheckShape(d->initial_value, options, name);
   d->dtype = RemoveRef(d->initial_value.dtype());
-  d->shape = options.validate_shape ? d->initial_value.shape() : PartialShape::Unknown();
+  d->shape = ShapeFor(d->initial_value, options, name);
   std::optional<LocationScope> location;
   if (from_function) location.emplace(graph, name);
   d->variable = OpBuilder("VariableV2", scope.name())
@@ -85,8 +104,13 @@ void BuildRef(const std::function<Tensor()>& make_value, bool from_function,
   const Tensor guarded = internal::GuardedInitialValue(scope.name(), d->initial_value);
   d->initializer = OpOf("Assign", {d->variable, guarded}, "Assign",
                         {{"validate_shape", options.validate_shape}});
-  ColocateWith colocate(d->variable.op());
-  d->snapshot = Op("Identity", {d->variable}, "read");
+  if (options.caching_device.empty()) {
+    const ColocateWith colocate(d->variable.op());
+    d->snapshot = Op("Identity", {d->variable}, "read");
+  } else {
+    const DeviceScope there(options.caching_device, graph);
+    d->snapshot = Op("Identity", {d->variable}, "read");
+  }
 }
 
 void BuildResource(const std::function<Tensor()>& make_value, const VariableOptions& options,
@@ -102,7 +126,7 @@ void BuildResource(const std::function<Tensor()>& make_value, const VariableOpti
     }
     CheckShape(d->initial_value, options, name);
     d->dtype = RemoveRef(d->initial_value.dtype());
-    d->shape = options.validate_shape ? d->initial_value.shape() : PartialShape::Unknown();
+    d->shape = ShapeFor(d->initial_value, options, name);
     d->variable = OpBuilder("VarHandleOp", scope.name())
                       .Attr("dtype", d->dtype)
                       .Attr("shape", d->shape)
@@ -123,8 +147,16 @@ void BuildResource(const std::function<Tensor()>& make_value, const VariableOpti
     d->initializer =
         OpOf("AssignVariableOp", {d->variable, guarded}, "Assign", {{"dtype", d->dtype}});
   }
-  NameScope read("Read", graph);
-  d->snapshot = Op("ReadVariableOp", {d->variable}, {}, {{"dtype", d->dtype}});
+  const NameScope read("Read", graph);
+  {
+    std::optional<DeviceScope> there;  // an empty device would clear those outside
+    if (!d->variable.device().empty()) there.emplace(d->variable.device(), graph);
+    d->snapshot = Op("ReadVariableOp", {d->variable}, {}, {{"dtype", d->dtype}});
+  }
+  if (options.caching_device.empty()) return;
+  const ColocateWith nothing(nullptr, graph);
+  const DeviceScope there(options.caching_device, graph);
+  d->cached = Op("Identity", {d->snapshot});
 }
 
 std::shared_ptr<Variable::Data> Build(const std::function<Tensor()>& make_value, bool from_function,
@@ -132,6 +164,8 @@ std::shared_ptr<Variable::Data> Build(const std::function<Tensor()>& make_value,
   const Graph graph = Graph::Default();
   auto data = std::make_shared<Variable::Data>();
   data->trainable = options.trainable;
+  data->caching_device = options.caching_device;
+  data->constraint = options.constraint;
   ControlDependencies none(nullptr, graph);  // a variable is not made again with each step
   NameScope scope(options.name.empty() ? "Variable" : options.name, graph);
   if (options.use_resource)
@@ -173,21 +207,59 @@ Variable Variable::FromTensors(Tensor variable, Tensor snapshot, Tensor initial_
   return Variable(std::move(data));
 }
 
-std::string Variable::name() const { return Checked(data_).variable.name(); }
-const std::string& Variable::op_name() const { return Checked(data_).variable.node()->name; }
+Variable::Data& internal::SingleData(const Variable& v, const char* what) {
+  Variable::Data& d = Checked(v.data());
+  if (d.partitioned) {
+    ThrowError(Code::kInvalidArgument,
+               StrCat("Variable '", d.partitioned->name, "' is in ", d.partitioned->parts.size(),
+                      " parts: it has no ", what,
+                      " of its own. Use the parts of PartitionedVariable(v)."));
+  }
+  return d;
+}
+
+std::string Variable::name() const {
+  const Data& d = Checked(data_);
+  return d.partitioned ? d.partitioned->name : d.variable.name();
+}
+const std::string& Variable::op_name() const {
+  const Data& d = Checked(data_);
+  return d.partitioned ? d.partitioned->name : d.variable.node()->name;
+}
 DataType Variable::dtype() const { return Checked(data_).dtype; }
 const PartialShape& Variable::shape() const { return Checked(data_).shape; }
 bool Variable::trainable() const { return Checked(data_).trainable; }
 bool Variable::is_resource() const { return Checked(data_).is_resource; }
-Graph Variable::graph() const { return Checked(data_).variable.graph(); }
-const std::string& Variable::device() const { return Checked(data_).variable.device(); }
-Operation Variable::op() const { return Checked(data_).variable.op(); }
-Operation Variable::initializer() const { return Checked(data_).initializer; }
-Tensor Variable::initial_value() const { return Checked(data_).initial_value; }
-Tensor Variable::GraphElement() const { return Checked(data_).snapshot; }
-Tensor Variable::RefOrHandle() const { return Checked(data_).variable; }
+bool Variable::is_partitioned() const { return Checked(data_).partitioned.has_value(); }
+Graph Variable::graph() const {
+  const Data& d = Checked(data_);
+  return d.partitioned ? d.partitioned->parts[0].graph() : d.variable.graph();
+}
+const std::string& Variable::device() const { return SingleData(*this, "device").variable.device(); }
+Operation Variable::op() const { return SingleData(*this, "op").variable.op(); }
+Operation Variable::initializer() const { return SingleData(*this, "initializer").initializer; }
+Tensor Variable::initial_value() const { return SingleData(*this, "initial value").initial_value; }
+Tensor Variable::GraphElement() const {
+  return is_partitioned() ? AsTensor() : data_->snapshot;
+}
+Tensor Variable::RefOrHandle() const { return SingleData(*this, "reference").variable; }
+const VariableConstraint& Variable::constraint() const { return Checked(data_).constraint; }
+const std::optional<SaveSliceInfo>& Variable::save_slice_info() const {
+  return Checked(data_).save_slice_info;
+}
+void Variable::set_save_slice_info(std::optional<SaveSliceInfo> info) const {
+  SingleData(*this, "slice").save_slice_info = std::move(info);
+}
+
+void Variable::set_shape(const PartialShape& shape) const {
+  Data& d = SingleData(*this, "node");
+  if (!d.is_resource) d.variable.set_shape(shape);
+  d.snapshot.set_shape(shape);
+  d.shape = d.snapshot.shape();
+}
 
 Tensor Variable::ref() const {
+  SingleData(*this, "ref()");
   if (is_resource())
     ThrowError(
         Code::kInvalidArgument,
@@ -195,6 +267,7 @@ Tensor Variable::ref() const {
   return data_->variable;
 }
 Tensor Variable::handle() const {
+  SingleData(*this, "handle()");
   if (!is_resource())
     ThrowError(
         Code::kInvalidArgument,
@@ -204,23 +277,37 @@ Tensor Variable::handle() const {
 
 // A read of its own lies where the variable is, whatever the scopes outside say.
 Tensor Variable::AsTensor() const {
-  if (!Checked(data_).is_resource) return data_->snapshot;
+  if (Checked(data_).partitioned) return internal::ConcatenatedParts(*data_);
+  if (!data_->is_resource) return data_->snapshot;
+  if (data_->cached.valid()) return data_->cached;
   const ColocateWith nothing(nullptr, graph());
   return Op("ReadVariableOp", {data_->variable}, {}, {{"dtype", data_->dtype}});
 }
 
 Input Variable::AsInput() const {
-  if (!Checked(data_).is_resource) return data_->snapshot;
-  return Input::Deferred(data_->variable, data_->dtype, data_->shape,
+  const bool in_parts = is_partitioned();
+  if (!in_parts && !data_->is_resource) return data_->snapshot;
+  if (data_->cached.valid()) return data_->cached;
+  const Tensor source = in_parts ? data_->partitioned->parts[0].RefOrHandle() : data_->variable;
+  return Input::Deferred(source, data_->dtype, data_->shape,
                          [v = *this] { return v.AsTensor(); });
 }
 
 Tensor Variable::ReadValue() const {
-  if (Checked(data_).is_resource) {
+  if (SingleData(*this, "single value").is_resource) {
     Tensor value;
     {
       const NameScope scope("Read", graph());
-      value = AsTensor();
+      const auto read = [&] {
+        return Op("ReadVariableOp", {data_->variable}, {}, {{"dtype", data_->dtype}});
+      };
+      if (data_->caching_device.empty()) {
+        value = read();
+      } else {
+        const ColocateWith nothing(nullptr, graph());
+        const DeviceScope there(data_->caching_device, graph());
+        value = read();
+      }
     }
     return Op("Identity", {value});
   }
@@ -228,14 +315,14 @@ Tensor Variable::ReadValue() const {
 }
 
 Tensor Variable::IsInitialized(const NameOptions& name) const {
-  if (Checked(data_).is_resource) return Op("VarIsInitializedOp", {data_->variable}, name.name);
+  if (SingleData(*this, "state").is_resource) return Op("VarIsInitializedOp", {data_->variable}, name.name);
   return Op("IsVariableInitialized", {data_->variable}, name.name);
 }
 
 // tf.cond(is_initialized, read, initial_value), in the nodes that it makes: each branch's inputs
 // pass through a Switch.
 Tensor Variable::initialized_value() const {
-  Checked(data_);
+  SingleData(*this, "initial value");
   const Graph g = graph();
   GraphScope use(g);
   ControlDependencies none(nullptr, g);
@@ -266,47 +353,38 @@ Tensor Variable::initialized_value() const {
   return merged;
 }
 
+void Variable::Load(const Array& value, Session& session) const {
+  const Operation assign = initializer();
+  session.Run(assign, {{assign.input(1), value}});
+}
+void Variable::Load(const Array& value) const {
+  Session* session = Session::Default();
+  if (!session) {
+    ThrowError(Code::kFailedPrecondition,
+               StrCat("Cannot load a value into variable '", name(),
+                      "': there is no default session, and none is given."));
+  }
+  Load(value, *session);
+}
+
+std::string SaveSliceInfo::Spec() const {
+  std::string spec;
+  for (int64_t size : full_shape) spec += StrCat(size, " ");
+  for (size_t i = 0; i < var_offset.size(); ++i)
+    spec += StrCat(i == 0 ? "" : ":", var_offset[i], ",", var_shape.at(i));
+  return spec;
+}
+
 std::string Variable::ToString() const {
   if (!valid()) return "<Variable: none>";
+  if (is_partitioned()) {
+    return StrCat("<PartitionedVariable '", name(), "' shape=", shape().ToPythonString(),
+                  " dtype=", DTypeName(dtype()), " partitions=[",
+                  StrJoin(data_->partitioned->partitions, ", "), "]>");
+  }
   return StrCat("<Variable '", name(), "' shape=", shape().ToPythonString(),
                 " dtype=", DTypeName(is_resource() ? dtype() : MakeRef(dtype())), ">");
 }
 std::ostream& operator<<(std::ostream& out, const Variable& v) { return out << v.ToString(); }
-
-std::vector<Variable> VariablesOf(std::string_view collection, std::string_view scope,
-                                  const Graph& graph) {
-  std::vector<Variable> list;
-  for (const CollectionItem& item : graph.GetCollection(collection)) {
-    const auto* data = std::get_if<std::shared_ptr<void>>(&item.value);
-    if (!data) continue;
-    Variable v(std::static_pointer_cast<Variable::Data>(*data));
-    if (v.name().starts_with(scope)) list.push_back(std::move(v));
-  }
-  return list;
-}
-std::vector<Variable> GlobalVariables(std::string_view scope, const Graph& graph) {
-  return VariablesOf(GraphKeys::kGlobalVariables, scope, graph);
-}
-std::vector<Variable> TrainableVariables(std::string_view scope, const Graph& graph) {
-  return VariablesOf(GraphKeys::kTrainableVariables, scope, graph);
-}
-std::vector<Variable> LocalVariables(std::string_view scope, const Graph& graph) {
-  return VariablesOf(GraphKeys::kLocalVariables, scope, graph);
-}
-std::vector<Variable> MovingAverageVariables(std::string_view scope, const Graph& graph) {
-  return VariablesOf(GraphKeys::kMovingAverageVariables, scope, graph);
-}
-
-Operation VariablesInitializer(const std::vector<Variable>& variables, const NameOptions& name) {
-  std::vector<Operation> ops;
-  for (const Variable& v : variables) ops.push_back(v.initializer());
-  return Group(ops, name);
-}
-Operation GlobalVariablesInitializer(const NameOptions& name) {
-  return VariablesInitializer(GlobalVariables(), name.name.empty() ? NameOptions("init") : name);
-}
-Operation LocalVariablesInitializer(const NameOptions& name) {
-  return VariablesInitializer(LocalVariables(), name.name.empty() ? NameOptions("init") : name);
-}
 
 }  // namespace weft

@@ -28,6 +28,19 @@
 
 namespace weft {
 
+// Which part of a larger variable one is: checkpoints store the parts as slices of `full_name`.
+struct SaveSliceInfo {
+  std::string full_name;
+  std::vector<int64_t> full_shape, var_offset, var_shape;
+  // As checkpoints write it: the full shape, then "offset,size" a dimension: "10 4 0,5:0,4".
+  std::string Spec() const;
+  friend bool operator==(const SaveSliceInfo&, const SaveSliceInfo&) = default;
+};
+
+// A projection that optimizers apply to a variable after each update: from the value to one of the
+// same shape.
+using VariableConstraint = std::function<Tensor(const Input& value)>;
+
 struct VariableOptions {
   std::string name = {};  // "Variable" if empty; made unique
   bool trainable = true;  // adds it to GraphKeys::kTrainableVariables
@@ -38,6 +51,12 @@ struct VariableOptions {
   bool validate_shape = true;
   // VarHandleOp and ReadVariableOp instead of VariableV2.
   bool use_resource = false;
+  // The static shape if not the initial value's: unknown sizes let values of other sizes be
+  // assigned.
+  std::optional<PartialShape> shape = {};
+  // Where reads of the value are made, if not where the variable is.
+  std::string caching_device = {};
+  VariableConstraint constraint = {};
 };
 
 class Variable {
@@ -56,6 +75,14 @@ class Variable {
   // of a VariableV2 or VarHandleOp.
   static Variable FromTensors(Tensor variable, Tensor snapshot, Tensor initial_value,
                               Operation initializer, bool trainable);
+  // From a serialised VariableDef, whose nodes are in `graph` already: the form that meta graphs
+  // keep in collections. `import_scope` goes before its names. DataLossError if the bytes are none,
+  // NotFoundError (naming the node) if a node is missing.
+  static Variable FromVariableDef(std::string_view bytes, const std::string& import_scope = {},
+                                  const Graph& graph = Graph::Default());
+  // The same the other way; `export_scope` is taken off the names. "" if the variable is not in
+  // that scope.
+  std::string ToVariableDef(const std::string& export_scope = {}) const;
 
   bool valid() const { return data_ != nullptr; }
   // "w:0".
@@ -66,6 +93,10 @@ class Variable {
   const PartialShape& shape() const;
   bool trainable() const;
   bool is_resource() const;
+  // Whether GetVariable made it in parts: weft/framework/partitioned_variable.h. Such a variable
+  // stands for its whole value in ops, and has a name, a dtype and a shape; what concerns one
+  // node (op, ref, initializer, assignments, ...) is an InvalidArgumentError.
+  bool is_partitioned() const;
   Graph graph() const;
   const std::string& device() const;
   Operation op() const;
@@ -75,6 +106,13 @@ class Variable {
   // made from other variables.
   Tensor initialized_value() const;
   Tensor IsInitialized(const NameOptions& name = {}) const;
+  // Empty if there is none.
+  const VariableConstraint& constraint() const;
+  // Set for a part of a partitioned variable, and for the slots of one.
+  const std::optional<SaveSliceInfo>& save_slice_info() const;
+  void set_save_slice_info(std::optional<SaveSliceInfo> info) const;
+  // Refines the static shape of the variable and of its value.
+  void set_shape(const PartialShape& shape) const;
 
   // What stands for the variable in an op: the snapshot `w/read` of a reference variable; a new
   // read, in the scopes and control dependencies of here and now, of a resource variable.
@@ -96,13 +134,37 @@ class Variable {
   Tensor Assign(const Input& value, const NameOptions& name = {}) const;
   Tensor AssignAdd(const Input& delta, const NameOptions& name = {}) const;
   Tensor AssignSub(const Input& delta, const NameOptions& name = {}) const;
+  // The same without a read of the new value (read_value=False).
+  Operation AssignOp(const Input& value, const NameOptions& name = {}) const;
+  Operation AssignAddOp(const Input& delta, const NameOptions& name = {}) const;
+  Operation AssignSubOp(const Input& delta, const NameOptions& name = {}) const;
   // Adds 1 and gives the value before; OutOfRangeError when that is `limit` already. int32, int64.
   Tensor CountUpTo(int64_t limit, const NameOptions& name = {}) const;
-  // Rows of the first dimension: set, added to, subtracted from. There are more such functions
-  // below.
+  // Rows of the first dimension: row slices.indices[i] is set to slices.values[i], or combined with
+  // it. See the functions of the same names below.
   Tensor ScatterUpdate(const IndexedSlices& slices, const NameOptions& name = {}) const;
   Tensor ScatterAdd(const IndexedSlices& slices, const NameOptions& name = {}) const;
   Tensor ScatterSub(const IndexedSlices& slices, const NameOptions& name = {}) const;
+  Tensor ScatterMul(const IndexedSlices& slices, const NameOptions& name = {}) const;
+  Tensor ScatterDiv(const IndexedSlices& slices, const NameOptions& name = {}) const;
+  Tensor ScatterMin(const IndexedSlices& slices, const NameOptions& name = {}) const;
+  Tensor ScatterMax(const IndexedSlices& slices, const NameOptions& name = {}) const;
+  Tensor ScatterNdUpdate(const Input& indices, const Input& updates,
+                         const NameOptions& name = {}) const;
+  Tensor ScatterNdAdd(const Input& indices, const Input& updates,
+                      const NameOptions& name = {}) const;
+  Tensor ScatterNdSub(const Input& indices, const Input& updates,
+                      const NameOptions& name = {}) const;
+  Tensor ScatterNdMin(const Input& indices, const Input& updates,
+                      const NameOptions& name = {}) const;
+  Tensor ScatterNdMax(const Input& indices, const Input& updates,
+                      const NameOptions& name = {}) const;
+  Tensor BatchScatterUpdate(const IndexedSlices& slices, const NameOptions& name = {}) const;
+
+  // Sets the value in a session, without adding nodes: the initializer runs with `value` in the
+  // place of the initial value. In the default Session if none is given.
+  void Load(const Array& value, Session& session) const;
+  void Load(const Array& value) const;
 
   Array Eval() const { return GraphElement().Eval(); }
   Array Eval(Session& session) const { return GraphElement().Eval(session); }
@@ -125,7 +187,8 @@ class Variable {
 };
 
 // The variables of a collection, in the order they were made; `scope`: only those whose name begins
-// with it.
+// with a match of this regular expression (so a plain text is a prefix), as in tf.get_collection.
+// InvalidArgumentError if it is none.
 std::vector<Variable> VariablesOf(std::string_view collection, std::string_view scope = {},
                                   const Graph& graph = Graph::Default());
 std::vector<Variable> GlobalVariables(std::string_view scope = {},
@@ -134,6 +197,10 @@ std::vector<Variable> TrainableVariables(std::string_view scope = {},
                                          const Graph& graph = Graph::Default());
 std::vector<Variable> LocalVariables(std::string_view scope = {},
                                      const Graph& graph = Graph::Default());
+std::vector<Variable> ModelVariables(std::string_view scope = {},
+                                     const Graph& graph = Graph::Default());
+std::vector<Variable> MetricVariables(std::string_view scope = {},
+                                      const Graph& graph = Graph::Default());
 std::vector<Variable> MovingAverageVariables(std::string_view scope = {},
                                              const Graph& graph = Graph::Default());
 
@@ -210,7 +277,20 @@ Tensor ScatterNdAdd(const VariableRef& v, const Input& indices, const Input& upd
                     const UpdateOptions& options = {});
 Tensor ScatterNdSub(const VariableRef& v, const Input& indices, const Input& updates,
                     const UpdateOptions& options = {});
+Tensor ScatterNdMin(const VariableRef& v, const Input& indices, const Input& updates,
+                    const UpdateOptions& options = {});
+Tensor ScatterNdMax(const VariableRef& v, const Input& indices, const Input& updates,
+                    const UpdateOptions& options = {});
+// The last dimension of `indices` [b..., n] are rows within each of the batches b... that indices,
+// updates and the variable begin with: v[b..., indices[b..., i]] = updates[b..., i].
+// InvalidArgumentError if the rank of indices is not known.
+Tensor BatchScatterUpdate(const VariableRef& v, const Input& indices, const Input& updates,
+                          const UpdateOptions& options = {.use_locking = true});
 
+// The ranks of the variables (all global and local ones if none are given): a scalar for one, a
+// vector for more. Its run is a FailedPreconditionError while one of them is not initialised.
+// Invalid if there are no variables.
+Tensor AssertVariablesInitialized(const std::vector<Variable>& variables = {});
 // A bool scalar.
 Tensor IsVariableInitialized(const Variable& v, const NameOptions& name = {});
 // The names of those variables that are not initialised: a string vector. All global and local

@@ -1,123 +1,142 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sharing variables by name (tf.get_variable, tf.variable_scope), and initializers
-// (tf.glorot_uniform_initializer, ...).
+// Sharing variables by name (tf.get_variable, tf.variable_scope).
 //
 //   wf::Tensor Layer(const wf::Tensor& x) {
 //     auto w = wf::GetVariable("w", {784, 10});
 //     return wf::MatMul(x, w);
 //   }
 //   { wf::VariableScope scope("layer"); y = Layer(x); }                            // makes layer/w
-//   { wf::VariableScope scope("layer", {.reuse = wf::Reuse::kTrue}); z = Layer(x2); }  // the same
-//   w
+//   { wf::VariableScope scope("layer", {.reuse = wf::Reuse::kTrue}); z = Layer(x2); }
 //
 // The scopes are those of this thread; the variables of a graph are shared by all of its threads.
+// A VarScope may be entered again from any thread, but should be changed only by the one that
+// opened it.
 #pragma once
 
-#include <concepts>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "weft/framework/initializers.h"
+#include "weft/framework/partitioned_variable.h"
 #include "weft/framework/regularizers.h"
 #include "weft/framework/variable.h"
 
 namespace weft {
 
-// ---- Initial values -----------------------------------------------------------------------------
-
-// A function that adds the nodes of a value of a shape and dtype, or a value.
-class Initializer {
- public:
-  using Function = std::function<Tensor(const Shape& shape, DataType dtype)>;
-  Initializer() = default;  // none
-  template <typename F>
-  requires std::is_invocable_r_v<Tensor, const F&, const Shape&, DataType> Initializer(F function)
-      : function_(std::move(function)) {}  // NOLINT: conversions are the point
-  template <typename V>
-  requires(std::convertible_to<V, Input> && !std::same_as<std::remove_cvref_t<V>, Initializer>)
-      Initializer(V&& value)
-      : value_(Input(std::forward<V>(value))) {}  // NOLINT
-  template <typename T>
-  requires std::constructible_from<Input, std::initializer_list<T>> Initializer(
-      std::initializer_list<T> value)
-      : value_(Input(value)) {}  // NOLINT
-
-  bool valid() const { return function_ || value_; }
-  bool is_value() const { return value_.has_value(); }
-  const Input& value() const { return *value_; }
-  Tensor operator()(const Shape& shape, DataType dtype) const { return function_(shape, dtype); }
-
- private:
-  Function function_;
-  std::optional<Input> value_;
-};
-
-Initializer ZerosInitializer();
-Initializer OnesInitializer();
-// The value for all elements, or one with as many elements as the variable.
-Initializer ConstantInitializer(const Array& value);
-
-struct RandomInitializerOptions {
-  std::optional<int64_t> seed = {};
-};
-// In [minval, maxval).
-Initializer RandomUniformInitializer(double minval = -0.05, double maxval = 0.05,
-                                     const RandomInitializerOptions& options = {});
-Initializer RandomNormalInitializer(double mean = 0, double stddev = 1,
-                                    const RandomInitializerOptions& options = {});
-// Without numbers beyond two standard deviations.
-Initializer TruncatedNormalInitializer(double mean = 0, double stddev = 1,
-                                       const RandomInitializerOptions& options = {});
-
-enum class FanMode { kFanIn, kFanOut, kFanAvg };
-enum class ScalingDistribution { kUniform, kTruncatedNormal, kUntruncatedNormal };
-struct VarianceScalingOptions {
-  double scale = 1;
-  FanMode mode = FanMode::kFanIn;
-  ScalingDistribution distribution = ScalingDistribution::kTruncatedNormal;
-  std::optional<int64_t> seed = {};
-};
-// Random numbers of variance scale / n, where n is the number of inputs or outputs of a unit of a
-// layer with weights of this shape ([..., in, out]), or their mean. Floating dtypes.
-Initializer VarianceScalingInitializer(const VarianceScalingOptions& options = {});
-// Variance 1 / mean(in, out): what GetVariable takes for floating dtypes if none is given.
-Initializer GlorotUniformInitializer(const RandomInitializerOptions& options = {});
-Initializer GlorotNormalInitializer(const RandomInitializerOptions& options = {});
-
-// ---- Scopes -------------------------------------------------------------------------------------
+// ---- What a variable is asked for with ----------------------------------------------------------
 
 // Whether GetVariable makes a variable, takes one that is there, or whichever is needed.
 enum class Reuse { kFalse, kTrue, kAuto };
 
-// What GetVariable takes where it isn't told. Inner scopes inherit it.
+// GetVariable's arguments, with what the scope tells filled in: what a custom getter sees.
+struct VariableRequest {
+  std::string name;             // the full one: "scope/w"
+  std::optional<Shape> shape;   // none: the initializer's
+  DataType dtype = kFloat32;
+  Initializer initializer = {};
+  layers::Regularizer regularizer = {};
+  Reuse reuse = Reuse::kFalse;
+  bool trainable = true;
+  std::optional<std::vector<std::string>> collections = {};
+  std::string caching_device = {};
+  Partitioner partitioner = {};
+  bool validate_shape = true;
+  bool use_resource = false;
+  VariableConstraint constraint = {};
+};
+using VariableGetter = std::function<Variable(const VariableRequest& request)>;
+// Stands between GetVariable and `getter`, which makes or finds the variable: it may change the
+// request, call the getter for other variables too, and return any variable.
+using CustomGetter =
+    std::function<Variable(const VariableGetter& getter, const VariableRequest& request)>;
+
+// What GetVariable takes where it isn't told. Inner scopes inherit all but the constraint.
 struct VariableDefaults {
   Initializer initializer = {};
   layers::Regularizer regularizer = {};
   DataType dtype = kFloat32;
   bool use_resource = false;
+  std::string caching_device = {};
+  Partitioner partitioner = {};
+  CustomGetter custom_getter = {};
+  VariableConstraint constraint = {};
 };
 
-// A variable scope as a value: to ask for, and to enter again.
+struct GetVariableOptions {
+  DataType dtype = kInvalidType;  // the scope's if not given
+  Initializer initializer = {};   // else the scope's; else Glorot's, or zeros of other dtypes
+  // Its penalty joins GraphKeys::kRegularizationLosses when the variable is made.
+  // NoRegularizer, where the scope has one that this variable should not get.
+  layers::Regularizer regularizer = {};
+  bool trainable = true;
+  std::optional<std::vector<std::string>> collections = {};
+  bool validate_shape = true;
+  std::optional<bool> use_resource = {};
+  std::string caching_device = {};
+  // A variable in parts: weft/framework/partitioned_variable.h. Scalars have none.
+  Partitioner partitioner = {};
+  // In the place of the scope's.
+  CustomGetter custom_getter = {};
+  VariableConstraint constraint = {};
+};
+
+// The variable of this name in the current variable scope. AlreadyExistsError if there is one and
+// the scope doesn't reuse; NotFoundError if there is none and it does; InvalidArgumentError if one
+// that is there has another dtype, shape or partitioning.
+Variable GetVariable(std::string_view name, const Shape& shape,
+                     const GetVariableOptions& options = {});
+// The same without a shape: for one that is there, or one whose initializer is a value or a
+// function without arguments.
+Variable GetVariable(std::string_view name, const GetVariableOptions& options = {});
+// The same for a variable that is not trainable and joins GraphKeys::kLocalVariables (besides the
+// collections given) instead of kGlobalVariables.
+Variable GetLocalVariable(std::string_view name, const Shape& shape,
+                          const GetVariableOptions& options = {});
+Variable GetLocalVariable(std::string_view name, const GetVariableOptions& options = {});
+
+// ---- Scopes -------------------------------------------------------------------------------------
+
+// A variable scope, to ask, to change and to enter again. A cheap handle: copies are the same
+// scope (tf.get_variable_scope()).
 class VarScope {
  public:
+  VarScope();  // a root scope that no thread is in
+
   // Before its variables' names: "a/b".
-  const std::string& name() const { return name_; }
+  const std::string& name() const;
   // The name scope that was opened with it, "a/b_1/".
-  const std::string& original_name_scope() const { return original_name_scope_; }
-  Reuse reuse() const { return reuse_; }
-  const VariableDefaults& defaults() const { return defaults_; }
+  const std::string& original_name_scope() const;
+  Reuse reuse() const;
+  const VariableDefaults& defaults() const;
+
+  // From now on. Scopes that were opened inside before keep what they took over.
+  void ReuseVariables() const;  // GetVariable only takes what is there
+  void set_initializer(Initializer initializer) const;
+  void set_regularizer(layers::Regularizer regularizer) const;
+  void set_dtype(DataType dtype) const;
+  void set_use_resource(bool use_resource) const;
+  void set_caching_device(std::string device) const;
+  void set_partitioner(Partitioner partitioner) const;
+  void set_custom_getter(CustomGetter getter) const;
+
+  // The variables of a collection that lie in this scope.
+  std::vector<Variable> GetCollection(std::string_view collection,
+                                      const Graph& graph = Graph::Default()) const;
+  std::vector<Variable> GlobalVariables(const Graph& graph = Graph::Default()) const;
+  std::vector<Variable> LocalVariables(const Graph& graph = Graph::Default()) const;
+  std::vector<Variable> TrainableVariables(const Graph& graph = Graph::Default()) const;
 
  private:
   friend class VariableScope;
-  std::string name_, original_name_scope_;
-  Reuse reuse_ = Reuse::kFalse;
-  VariableDefaults defaults_;
+  struct State;
+  std::shared_ptr<State> state_;
 };
 
 struct VariableScopeOptions {
@@ -129,6 +148,11 @@ struct VariableScopeOptions {
   std::optional<bool> use_resource = {};
   // False: opens no name scope for ops.
   bool auxiliary_name_scope = true;
+  std::string caching_device = {};
+  Partitioner partitioner = {};
+  // Called first; its getter is the one of the scope outside.
+  CustomGetter custom_getter = {};
+  VariableConstraint constraint = {};
 };
 
 // `with tf.variable_scope(...)`: while it lives, it goes before the names of variables, and a name
@@ -138,10 +162,12 @@ class VariableScope {
   // "" is the scope where this is, with other options.
   explicit VariableScope(std::string_view name, const VariableScopeOptions& options = {},
                          const Graph& graph = Graph::Default());
-  // Enters a scope again. Its variables keep their names; ops are in a new name scope.
+  // Enters a scope again. Its variables keep their names; ops are in a new name scope. What is
+  // changed inside is not changed in `scope`.
   explicit VariableScope(const VarScope& scope, const VariableScopeOptions& options = {},
                          const Graph& graph = Graph::Default());
   // A name that no scope here has: "dense", "dense_1" (variable_scope(None, default_name)).
+  // InvalidArgumentError with options.reuse.
   static VariableScope Unique(std::string_view default_name,
                               const VariableScopeOptions& options = {},
                               const Graph& graph = Graph::Default());
@@ -152,8 +178,7 @@ class VariableScope {
   // The scope where this thread is.
   static VarScope Current(const Graph& graph = Graph::Default());
   const VarScope& scope() const { return scope_; }
-  // From now on GetVariable only takes what is there.
-  void ReuseVariables();
+  void ReuseVariables() { scope_.ReuseVariables(); }
 
  private:
   enum class Kind { kByName, kEntered, kUnique };
@@ -163,27 +188,22 @@ class VariableScope {
   Graph graph_;
   VarScope scope_, outer_;
   Kind kind_;
+  std::string own_name_;  // as given; what its inner scopes begin with
   std::optional<NameScope> name_scope_;
   std::vector<std::pair<std::string, int>> outer_counts_;
 };
 
-struct GetVariableOptions {
-  DataType dtype = kInvalidType;  // the scope's if not given
-  Initializer initializer = {};   // else the scope's; else Glorot's, or zeros of other dtypes
-  // Its penalty joins GraphKeys::kRegularizationLosses when the variable is made.
-  layers::Regularizer regularizer = {};
+struct CreatePartitionedVariablesOptions {
+  DataType dtype = kFloat32;  // not looked at if the initializer is a value
   bool trainable = true;
   std::optional<std::vector<std::string>> collections = {};
-  bool validate_shape = true;
-  std::optional<bool> use_resource = {};
+  std::string name = {};  // "PartitionedVariable", made unique, if empty
+  std::optional<Reuse> reuse = {};
 };
-
-// The variable of this name in the current variable scope. AlreadyExistsError if there is one and
-// the scope doesn't reuse; NotFoundError if there is none and it does; InvalidArgumentError if one
-// that is there has another dtype or shape.
-Variable GetVariable(std::string_view name, const Shape& shape,
-                     const GetVariableOptions& options = {});
-// The same without a shape: for one that is there, or one whose initializer is a value.
-Variable GetVariable(std::string_view name, const GetVariableOptions& options = {});
+// The parts of a new variable, `slicing` of them in each dimension (tf.create_partitioned_variables;
+// GetVariable with a partitioner is the newer way).
+std::vector<Variable> CreatePartitionedVariables(
+    const Shape& shape, const std::vector<int64_t>& slicing, const Initializer& initializer,
+    const CreatePartitionedVariablesOptions& options = {});
 
 }  // namespace weft

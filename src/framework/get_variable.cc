@@ -102,9 +102,8 @@ Variable Make(const VariableRequest& r, const PartitionInfo* partition) {
                StrCat("Variable ", r.name,
                       " did not get an initializer, so its `shape` argument must be specified."));
   }
-  const Initializer initializer = r.initializer.valid()
-                                      ? r.initializer
-                                      : internal::DefaultInitializer(r.name, r.dtype);
+  const Initializer initializer =
+      r.initializer.valid() ? r.initializer : internal::DefaultInitializer(r.name, r.dtype);
   if (initializer.is_value()) return Variable(initializer.value(), options);
   if (initializer.needs_no_shape() == r.shape.has_value()) {
     ThrowError(Code::kInvalidArgument,
@@ -175,8 +174,7 @@ Variable internal::GetVariableInScope(std::string_view name, std::optional<Shape
 namespace {
 Variable Checked(std::string_view name, std::optional<Shape> shape,
                  const GetVariableOptions& options) {
-  if (name.empty())
-    ThrowError(Code::kInvalidArgument, "GetVariable: a variable must have a name");
+  if (name.empty()) ThrowError(Code::kInvalidArgument, "GetVariable: a variable must have a name");
   return internal::GetVariableInScope(name, std::move(shape), options);
 }
 

@@ -77,10 +77,9 @@ Initializer OnesInitializer() {
 Initializer ConstantInitializer(const Array& value, const ConstantInitializerOptions& o) {
   return [value, o](const Shape& shape, DataType dtype) {
     if (o.verify_shape && !(value.shape() == shape)) {
-      ThrowError(Code::kInvalidArgument,
-                 StrCat("ConstantInitializer: expected Tensor's shape: ",
-                        PartialShape(shape).ToPythonString(), ", got ",
-                        PartialShape(value.shape()).ToPythonString(), "."));
+      ThrowError(Code::kInvalidArgument, StrCat("ConstantInitializer: expected Tensor's shape: ",
+                                                PartialShape(shape).ToPythonString(), ", got ",
+                                                PartialShape(value.shape()).ToPythonString(), "."));
     }
     return Constant(Filled(ConvertLiteral(value, dtype, "ConstantInitializer", "value"), shape));
   };
@@ -195,9 +194,8 @@ int PartitionInfo::SingleSliceDim(const Shape& part) const {
     if (var_offset[static_cast<size_t>(i)] + part.dim(i) > full_shape.dim(i)) {
       ThrowError(Code::kInvalidArgument,
                  StrCat("With partition var_offset={", StrJoin(var_offset, ","), "} a shape of ",
-                        PartialShape(part).ToString(),
-                        " would exceed full_shape=", PartialShape(full_shape).ToString(),
-                        " in dimension ", i, "."));
+                        PartialShape(part).ToString(), " would exceed full_shape=",
+                        PartialShape(full_shape).ToString(), " in dimension ", i, "."));
     }
     if (part.dim(i) == full_shape.dim(i)) continue;
     if (cut >= 0) {

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <optional>
+#include <set>
 
 #include "src/core/status.h"
 #include "src/core/strings.h"
 #include "src/framework/nodes.h"
+#include "src/framework/slot_creator.h"
 #include "weft/framework/train/training_util.h"
+#include "weft/framework/variable_scope.h"
 #include "weft/ops/array.h"
 #include "weft/ops/control.h"
 #include "weft/ops/math_binary.h"
@@ -25,26 +29,74 @@ void CheckDtype(const std::string& name, DataType dtype) {
   }
 }
 
-Variable ZerosBeside(const Variable& average, const char* name, const PartialShape& shape) {
-  const ControlDependencies none(nullptr);
-  const ColocateWith colocate(average.op());
-  const NameScope root("");
-  return Variable([&] { return Zeros(shape.ToShape(), average.dtype()); },
-                  {.name = StrCat(average.op_name(), "/", name), .trainable = false});
+// "biased", or "biased_1" if the scope where this is has a variable of that name.
+std::string UnusedName(const std::string& name) {
+  const VarScope scope = VariableScope::Current();
+  if (scope.reuse() != Reuse::kFalse) return name;
+  std::set<std::string> used;
+  for (const Variable& v : scope.GlobalVariables()) used.insert(v.op_name());
+  const std::string full = StrCat(scope.name(), "/", name);
+  if (!used.contains(full)) return name;
+  int i = 1;
+  while (used.contains(StrCat(full, "_", i))) ++i;
+  return StrCat(name, "_", i);
+}
+
+Variable ZerosBeside(const Variable& average, const char* name, const Shape& shape) {
+  return GetVariable(
+      UnusedName(name), shape,
+      {.dtype = average.dtype(), .initializer = ZerosInitializer(), .trainable = false});
 }
 
 // The average of a value that began at 0, without the pull towards 0: with s steps so far,
 // average = biased / (1 - decay^s), biased -= (biased - value) * rate.
-Operation AssignDebiased(const Variable& average, const Tensor& value, const Tensor& rate,
-                         const std::string& name) {
-  const Variable biased = ZerosBeside(average, "biased", average.shape());
-  const Variable steps = ZerosBeside(average, "local_step", PartialShape(Shape()));
-  const Tensor delta = Op("Mul", {Op("Sub", {biased, value}, "sub"), rate}, "mul");
-  const Tensor moved = AssignSub(biased, delta);
+Operation AssignDebiased(const Variable& average, const Tensor& value, const Tensor& rate) {
+  if (!average.shape().IsFullyKnown()) {
+    ThrowError(Code::kInvalidArgument,
+               StrCat("The shape of the moving average ", average.name(), " must be known: it is ",
+                      average.shape().ToPythonString()));
+  }
+  Variable biased, steps;
+  {
+    const VariableScope scope(average.op_name(), {}, average.graph());
+    const ColocateWith colocate(average.op());
+    biased = ZerosBeside(average, "biased", average.shape().ToShape());
+    steps = ZerosBeside(average, "local_step", Shape());
+  }
+  const Tensor off = biased - value;
+  const Tensor moved = AssignSub(biased, off * rate);
   const Tensor counted = AssignAdd(steps, 1);
-  const Tensor decay = Op("Sub", {1, rate}, "sub");
-  const Tensor weight = Op("Sub", {1, Op("Pow", {decay, counted})}, "sub");
-  return Assign(average, Op("RealDiv", {moved, weight}, "truediv"), {.name = name}).op();
+  const Tensor decay = 1.0f - rate;
+  const Tensor factor = 1 - Op("Pow", {decay, counted});
+  const std::string name = average.graph().current_name_scope() + "/";
+  return average.is_resource() ? average.AssignOp(moved / factor, name)
+                               : Assign(average, moved / factor, {.name = name}).op();
+}
+
+// The op that changes the average.
+Operation Move(const Variable& variable, const Input& value, const Input& decay,
+               const AssignMovingAverageOptions& o) {
+  const DataType dtype = variable.dtype();
+  const NameScope scope(o.name.empty() ? "AssignMovingAvg" : o.name, variable.graph());
+  Tensor rate;
+  if (decay.is_tensor()) {
+    rate = Op("Sub", {1, decay}, "sub");
+  } else {
+    rate = AsTensor(static_cast<float>(1 - decay.array().AsDouble()), kInvalidType, "decay");
+  }
+  if (rate.dtype() != dtype) rate = CastTo(rate, dtype);
+  if (o.zero_debias) return AssignDebiased(variable, AsTensor(value, dtype, "value"), rate);
+  const Tensor off = variable - value;
+  const Tensor delta = off * rate;
+  if (variable.is_resource()) return variable.AssignSubOp(delta);
+  return AssignSub(variable, delta, {.name = scope.name()}).op();
+}
+
+// The value of the variable after `update`.
+Tensor ValueAfter(const Variable& v, const Operation& update) {
+  if (!v.is_resource()) return update.output(0);
+  const ControlDependencies after({update});
+  return v.AsTensor();
 }
 
 }  // namespace
@@ -56,44 +108,43 @@ ExponentialMovingAverage::ExponentialMovingAverage(const Input& decay,
       zero_debias_(options.zero_debias),
       name_(options.name) {}
 
-Variable ExponentialMovingAverage::MakeAverage(const Averaged& of) const {
-  const Graph graph = of.value.graph();
-  const ControlDependencies none(nullptr, graph);
-  if (of.variable.valid()) {
-    const Variable& v = of.variable;
-    const Tensor initial = v.initialized_value();
-    const ColocateWith colocate(v.op());
-    const NameScope root("", graph);
-    return Variable(Input(initial),
-                    {.name = AverageName(v), .trainable = false, .use_resource = v.is_resource()});
-  }
-  const NameScope root("", graph);
-  VariableOptions options{.name = AverageName(of.value), .trainable = false};
-  const Tensor t = of.value;
-  const DataType dtype = RemoveRef(t.dtype());
-  if (t.shape().IsFullyKnown())
-    return Variable([&] { return Zeros(t.shape().ToShape(), dtype); }, options);
-  options.validate_shape = false;
-  return Variable(Input(Zeros(ShapeOf(t), dtype)), options);
+Tensor AssignMovingAverage(const Variable& variable, const Input& value, const Input& decay,
+                           const AssignMovingAverageOptions& options) {
+  const GraphScope use(variable.graph());
+  return ValueAfter(variable, Move(variable, value, decay, options));
 }
 
-Operation ExponentialMovingAverage::Update(const Averaged& of, const Variable& average,
-                                           const Tensor& decay) const {
-  const DataType dtype = average.dtype();
-  const NameScope scope("AssignMovingAvg");
-  Tensor rate = Op("Sub", {1, decay}, "sub");
-  if (rate.dtype() != dtype) rate = CastTo(rate, dtype);
-  if (zero_debias_ && !of.variable.valid())
-    return AssignDebiased(average, of.value, rate, scope.name());
-  const Tensor off = of.variable.valid() ? average - of.variable : average - of.value;
-  const Tensor delta = off * rate;
-  if (!average.is_resource()) return AssignSub(average, delta, {.name = scope.name()}).op();
-  const Operation update =
-      internal::OpOf("AssignSubVariableOp", {average.handle(), delta}, {}, {{"dtype", dtype}});
-  // The new value, as an assignment of a resource variable gives it.
-  const ControlDependencies after({update});
-  average.AsTensor();
-  return update;
+Tensor WeightedMovingAverage(const Input& given_value, const Input& decay,
+                             const Input& given_weight, const WeightedMovingAverageOptions& o) {
+  const Graph graph = given_value.is_tensor() ? given_value.source().graph() : Graph::Default();
+  const GraphScope use(graph);
+  const auto compute = [&](const VariableScope& scope) {
+    const Tensor value = AsTensor(given_value), weight = AsTensor(given_weight);
+    const auto zeros = [&](const char* name, const Tensor& like) {
+      return GetVariable(name, like.shape().ToShape(),
+                         {.dtype = RemoveRef(like.dtype()),
+                          .initializer = ZerosInitializer(),
+                          .trainable = false,
+                          .collections = o.collections});
+    };
+    const Variable sum = zeros("value_x_weight", value), total = zeros("weight", weight);
+    const Tensor product = value * weight;
+    const Tensor numerator = AssignMovingAverage(sum, product, decay, {.zero_debias = false});
+    const Tensor denominator = AssignMovingAverage(total, weight, decay, {.zero_debias = false});
+    return Op("RealDiv", {numerator, denominator}, scope.scope().name());
+  };
+  if (!o.name.empty()) return compute(VariableScope(o.name));
+  return compute(VariableScope::Unique("WeightedMovingAvg"));
+}
+
+Variable ExponentialMovingAverage::MakeAverage(const Averaged& of) const {
+  const ControlDependencies none(nullptr, of.value.graph());
+  if (of.variable.valid())
+    return internal::CreateSlot(of.variable, of.variable.initialized_value(), name_);
+  const std::string& op = of.value.op().type();
+  const bool is_variable = op == "Variable" || op == "VariableV2" || op == "VarHandleOp";
+  return internal::CreateZerosSlot(of.value, name_, kInvalidType,
+                                   {.colocate_with_primary = is_variable});
 }
 
 Operation ExponentialMovingAverage::ApplyAll(const std::vector<Averaged>& list) {
@@ -117,7 +168,14 @@ Operation ExponentialMovingAverage::ApplyAll(const std::vector<Averaged>& list) 
     decay = Op("Minimum", {decay, above / below});
   }
   std::vector<Operation> updates;
-  for (const Averaged& of : list) updates.push_back(Update(of, Find(of.value), decay));
+  for (const Averaged& of : list) {
+    const Input value = of.variable.valid() ? Input(of.variable) : Input(of.value);
+    const bool zero_debias = zero_debias_ && !of.variable.valid();
+    const Variable average = Find(of.value);
+    const Operation update = Move(average, value, decay, {.zero_debias = zero_debias});
+    ValueAfter(average, update);
+    updates.push_back(update);
+  }
   return Group(updates, scope.name());
 }
 
@@ -149,7 +207,7 @@ std::string ExponentialMovingAverage::AverageName(const Variable& v) const {
 }
 std::string ExponentialMovingAverage::AverageName(const Tensor& t) const {
   if (const Variable average = Find(t); average.valid()) return average.op_name();
-  return StrCat(t.op().name(), "/", name_);
+  return t.graph().UniqueName(StrCat(t.op().name(), "/", name_), /*mark_as_used=*/false);
 }
 
 std::map<std::string, Variable> ExponentialMovingAverage::VariablesToRestore(

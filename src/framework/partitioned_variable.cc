@@ -55,9 +55,9 @@ Variable MakePartitioned(const std::string& name, const Shape& shape, DataType d
                          std::vector<Variable> parts, std::vector<int64_t> partitions) {
   if (parts.empty()) ThrowError(Code::kInvalidArgument, "the list of parts may not be empty");
   if (partitions.size() != static_cast<size_t>(shape.rank())) {
-    ThrowError(Code::kInvalidArgument, StrCat("the lengths of the shape ", ShapeText(shape),
-                                              " and of the partitions ", ListText(partitions),
-                                              " of variable '", name, "' differ"));
+    ThrowError(Code::kInvalidArgument,
+               StrCat("the lengths of the shape ", ShapeText(shape), " and of the partitions ",
+                      ListText(partitions), " of variable '", name, "' differ"));
   }
   for (const Variable& part : parts) {
     const std::optional<SaveSliceInfo>& slice = part.save_slice_info();
@@ -108,14 +108,12 @@ Variable Existing(const Variable& v, const VariableRequest& r, const std::option
 
 // Shards that are there without the whole must be exactly as many.
 void CheckShards(const VariableStore& store, const std::string& name, int64_t num) {
-  const auto has = [&](int64_t i) {
-    return store.variables.contains(StrCat(name, "/part_", i));
-  };
+  const auto has = [&](int64_t i) { return store.variables.contains(StrCat(name, "/part_", i)); };
   if (!has(0)) return;
-  const std::string start =
-      StrCat("Partitioner returned a different partitioning than what was already found.  "
-             "Partitioner returned ",
-             num, " shards, and shard ", name, "/part_0 was found, but ");
+  const std::string start = StrCat(
+      "Partitioner returned a different partitioning than what was already found.  "
+      "Partitioner returned ",
+      num, " shards, and shard ", name, "/part_0 was found, but ");
   if (!has(num - 1))
     ThrowError(Code::kInvalidArgument, StrCat(start, name, "/part_", num - 1, " was not."));
   if (has(num))
@@ -124,8 +122,8 @@ void CheckShards(const VariableStore& store, const std::string& name, int64_t nu
 }
 
 // The part of a value, or the function, which is told which part it makes.
-void SetPartInitializer(const Graph& graph, const VariableRequest& whole,
-                        const PartitionInfo& info, VariableRequest* part) {
+void SetPartInitializer(const Graph& graph, const VariableRequest& whole, const PartitionInfo& info,
+                        VariableRequest* part) {
   const NameScope scope(part->name + "/PartitionedInitializer", graph);
   if (!whole.initializer.valid()) {
     part->initializer = internal::DefaultInitializer(whole.name, whole.dtype);
@@ -355,13 +353,18 @@ std::vector<Variable> CreatePartitionedVariables(const Shape& shape,
                  "CreatePartitionedVariables is not allowed when a custom getter is set. Consider "
                  "GetVariable with a partitioner instead.");
     }
-    VariableRequest r{.name = scope.name(), .shape = shape, .dtype = o.dtype,
+    VariableRequest r{.name = scope.name(),
+                      .shape = shape,
+                      .dtype = o.dtype,
                       .initializer = initializer.valid() ? initializer : d.initializer,
-                      .regularizer = d.regularizer, .reuse = scope.reuse(),
-                      .trainable = o.trainable, .collections = o.collections,
+                      .regularizer = d.regularizer,
+                      .reuse = scope.reuse(),
+                      .trainable = o.trainable,
+                      .collections = o.collections,
                       .caching_device = d.caching_device,
                       .partitioner = [&](const Shape&, DataType) { return slicing; },
-                      .use_resource = d.use_resource, .constraint = d.constraint};
+                      .use_resource = d.use_resource,
+                      .constraint = d.constraint};
     return PartitionedVariable(internal::GetPartitioned(graph, r)).parts();
   };
   if (!o.name.empty()) {

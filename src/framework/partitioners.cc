@@ -43,11 +43,11 @@ Partitioner FixedSizePartitioner(int64_t num_shards, int axis) {
 Partitioner VariableAxisSizePartitioner(int64_t max_shard_bytes,
                                         const VariableAxisSizePartitionerOptions& o) {
   if (max_shard_bytes < 1 || o.bytes_per_string_element < 1) {
-    ThrowError(Code::kInvalidArgument,
-               StrCat("Both max_shard_bytes and bytes_per_string_element must be positive. "
-                      "Currently, max_shard_bytes is ",
-                      max_shard_bytes, " and bytes_per_string_element is ",
-                      o.bytes_per_string_element));
+    ThrowError(
+        Code::kInvalidArgument,
+        StrCat("Both max_shard_bytes and bytes_per_string_element must be positive. "
+               "Currently, max_shard_bytes is ",
+               max_shard_bytes, " and bytes_per_string_element is ", o.bytes_per_string_element));
   }
   if (o.max_shards < 0) ThrowError(Code::kInvalidArgument, "max_shards must be positive.");
   return [=](const Shape& shape, DataType dtype) {
@@ -56,7 +56,8 @@ Partitioner VariableAxisSizePartitioner(int64_t max_shard_bytes,
     if (length == 0 || shape.num_elements() == 0) return Along(shape, place, 1);
     const double slice_bytes = static_cast<double>(shape.num_elements()) / length *
                                ElementSize(dtype, o.bytes_per_string_element);
-    const double slices = std::max(1.0, std::floor(static_cast<double>(max_shard_bytes) / slice_bytes));
+    const double slices =
+        std::max(1.0, std::floor(static_cast<double>(max_shard_bytes) / slice_bytes));
     auto shards = static_cast<int64_t>(std::ceil(length / slices));
     if (o.max_shards > 0) shards = std::min(shards, o.max_shards);
     return Along(shape, place, shards);
@@ -70,13 +71,13 @@ Partitioner MinMaxVariablePartitioner(const MinMaxVariablePartitionerOptions& o)
   }
   return [=](const Shape& shape, DataType dtype) {
     const size_t place = Place(o.axis, shape);
-    const double bytes = static_cast<double>(shape.num_elements()) *
-                         ElementSize(dtype, o.bytes_per_string_element);
+    const double bytes =
+        static_cast<double>(shape.num_elements()) * ElementSize(dtype, o.bytes_per_string_element);
     const auto wanted =
         static_cast<int64_t>(std::ceil(bytes / static_cast<double>(o.min_slice_size)));
     return Along(shape, place,
-                 std::max<int64_t>(1, std::min({shape.dim(static_cast<int>(place)),
-                                                o.max_partitions, wanted})));
+                 std::max<int64_t>(
+                     1, std::min({shape.dim(static_cast<int>(place)), o.max_partitions, wanted})));
   };
 }
 

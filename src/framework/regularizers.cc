@@ -36,7 +36,8 @@ Regularizer SumRegularizer(std::vector<Regularizer> parts, const std::string& na
 }
 
 Tensor ApplyRegularization(const Regularizer& regularizer, const std::vector<Tensor>& given) {
-  const std::vector<Tensor> weights = given.empty() ? GetTensorCollection(GraphKeys::kWeights) : given;
+  const std::vector<Tensor> weights =
+      given.empty() ? GetTensorCollection(GraphKeys::kWeights) : given;
   if (weights.empty()) ThrowError(Code::kInvalidArgument, "No weights to regularize.");
   const GraphScope use(weights[0].graph());
   const NameScope scope("get_regularization_penalty");

@@ -235,13 +235,13 @@ Graph Variable::graph() const {
   const Data& d = Checked(data_);
   return d.partitioned ? d.partitioned->parts[0].graph() : d.variable.graph();
 }
-const std::string& Variable::device() const { return SingleData(*this, "device").variable.device(); }
+const std::string& Variable::device() const {
+  return SingleData(*this, "device").variable.device();
+}
 Operation Variable::op() const { return SingleData(*this, "op").variable.op(); }
 Operation Variable::initializer() const { return SingleData(*this, "initializer").initializer; }
 Tensor Variable::initial_value() const { return SingleData(*this, "initial value").initial_value; }
-Tensor Variable::GraphElement() const {
-  return is_partitioned() ? AsTensor() : data_->snapshot;
-}
+Tensor Variable::GraphElement() const { return is_partitioned() ? AsTensor() : data_->snapshot; }
 Tensor Variable::RefOrHandle() const { return SingleData(*this, "reference").variable; }
 const VariableConstraint& Variable::constraint() const { return Checked(data_).constraint; }
 const std::optional<SaveSliceInfo>& Variable::save_slice_info() const {
@@ -289,8 +289,7 @@ Input Variable::AsInput() const {
   if (!in_parts && !data_->is_resource) return data_->snapshot;
   if (data_->cached.valid()) return data_->cached;
   const Tensor source = in_parts ? data_->partitioned->parts[0].RefOrHandle() : data_->variable;
-  return Input::Deferred(source, data_->dtype, data_->shape,
-                         [v = *this] { return v.AsTensor(); });
+  return Input::Deferred(source, data_->dtype, data_->shape, [v = *this] { return v.AsTensor(); });
 }
 
 Tensor Variable::ReadValue() const {
@@ -315,7 +314,8 @@ Tensor Variable::ReadValue() const {
 }
 
 Tensor Variable::IsInitialized(const NameOptions& name) const {
-  if (SingleData(*this, "state").is_resource) return Op("VarIsInitializedOp", {data_->variable}, name.name);
+  if (SingleData(*this, "state").is_resource)
+    return Op("VarIsInitializedOp", {data_->variable}, name.name);
   return Op("IsVariableInitialized", {data_->variable}, name.name);
 }
 

@@ -21,8 +21,8 @@ class NameFilter {
     options.set_log_errors(false);
     regex_.emplace(re2::StringPiece(pattern.data(), pattern.size()), options);
     if (regex_->ok()) return;
-    ThrowError(Code::kInvalidArgument, StrCat("The scope '", pattern,
-                                              "' is no regular expression: ", regex_->error()));
+    ThrowError(Code::kInvalidArgument,
+               StrCat("The scope '", pattern, "' is no regular expression: ", regex_->error()));
   }
   bool Matches(const std::string& name) const {
     if (!regex_) return true;

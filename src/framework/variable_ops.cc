@@ -160,9 +160,8 @@ Tensor BatchScatterUpdate(const VariableRef& v, const Input& rows, const Input& 
   const Tensor indices = AsTensor(rows, kInvalidType, "indices");
   const Tensor sizes = ShapeOf(indices);
   if (!indices.shape().known_rank()) {
-    ThrowError(Code::kInvalidArgument,
-               StrCat("BatchScatterUpdate: the rank of the indices '", indices.name(),
-                      "' must be known."));
+    ThrowError(Code::kInvalidArgument, StrCat("BatchScatterUpdate: the rank of the indices '",
+                                              indices.name(), "' must be known."));
   }
   const int rank = indices.shape().rank();
   const Tensor last = ExpandDims(indices, -1);
@@ -173,12 +172,12 @@ Tensor BatchScatterUpdate(const VariableRef& v, const Input& rows, const Input& 
     std::vector<IntList::Element> broadcast(static_cast<size_t>(rank + 1), 1);
     broadcast[static_cast<size_t>(d)] = size;
     Tensor numbers = Reshape(range, IntList(std::move(broadcast)));
-    if (numbers.dtype() != last.dtype()) numbers = Op("Cast", {numbers}, {}, {{"DstT", last.dtype()}});
+    if (numbers.dtype() != last.dtype())
+      numbers = Op("Cast", {numbers}, {}, {{"DstT", last.dtype()}});
     coordinates.push_back(numbers * OnesLike(last));
   }
   coordinates.push_back(last);
-  return ScatterNdUpdate(v, Concat(coordinates, -1), updates,
-                         {.use_locking = options.use_locking});
+  return ScatterNdUpdate(v, Concat(coordinates, -1), updates, {.use_locking = options.use_locking});
 }
 
 Tensor AssertVariablesInitialized(const std::vector<Variable>& given) {

@@ -3,10 +3,10 @@
 
 #include <set>
 
+#include "proto/weft/variable.pb.h"
 #include "src/core/status.h"
 #include "src/core/strings.h"
 #include "src/framework/variable_data.h"
-#include "weft/variable.pb.h"
 
 namespace weft {
 namespace {
@@ -87,8 +87,8 @@ bool internal::VariableToProto(const Variable& v, const std::string& export_scop
   return true;
 }
 
-Variable internal::VariableFromProto(const proto::VariableDef& def,
-                                     const std::string& import_scope, const Graph& graph) {
+Variable internal::VariableFromProto(const proto::VariableDef& def, const std::string& import_scope,
+                                     const Graph& graph) {
   const auto tensor = [&](const std::string& name) {
     return TensorOf(graph, InScope(name, import_scope));
   };

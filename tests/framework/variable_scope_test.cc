@@ -7,6 +7,7 @@
 #include <cmath>
 #include <thread>
 
+#include "src/core/strings.h"
 #include "tests/support/arrays.h"
 #include "tests/support/graph_golden.h"
 #include "weft/weft.h"
@@ -151,7 +152,7 @@ TEST_F(Scopes, Errors) {
                 GetVariable("v", {2, 3});
               }),
               HasSubstr("Variable layer/v already exists, disallowed. Did you mean to set "
-                        "reuse=True in VarScope?"));
+                        "reuse=True or reuse=tf.AUTO_REUSE in VarScope?"));
   EXPECT_THAT(ErrorOf<InvalidArgumentError>([] { GetVariable("bad"); }),
               HasSubstr("layer/bad did not get an initializer, so its `shape` argument must be "
                         "specified"));
@@ -159,7 +160,9 @@ TEST_F(Scopes, Errors) {
               HasSubstr("do not specify shape"));
   const VariableScope reuse("", {.reuse = Reuse::kTrue});
   EXPECT_THAT(ErrorOf<NotFoundError>([] { GetVariable("nope", {2}); }),
-              HasSubstr("Variable layer/nope does not exist"));
+              HasSubstr("Variable layer/nope does not exist, or was not created with "
+                        "tf.get_variable(). Did you mean to set reuse=tf.AUTO_REUSE in "
+                        "VarScope?"));
   EXPECT_THAT(ErrorOf<InvalidArgumentError>([] {
                 GetVariable("v", {2, 4});
               }),
@@ -168,6 +171,179 @@ TEST_F(Scopes, Errors) {
                 GetVariable("v", {2, 3}, {.dtype = kInt32});
               }),
               HasSubstr("specified dtype int32 and found dtype float32_ref"));
+}
+
+// A value's dtype is not the scope's: who shares it must say so.
+TEST_F(Scopes, DtypesOfValues) {
+  const Variable n = GetVariable("n", {.initializer = 0});
+  EXPECT_EQ(n.dtype(), kInt32);
+  EXPECT_THAT(ErrorOf<InvalidArgumentError>(
+                  [] { GetVariable("m", {.dtype = kFloat64, .initializer = 1.5}); }),
+              HasSubstr("Initializer type 'float32' and explicit dtype 'float64' don't match."));
+  EXPECT_THAT(ErrorOf<InvalidArgumentError>([] { GetVariable("c", {2}, {.dtype = kComplex64}); }),
+              HasSubstr("An initializer for variable c of complex64 is required"));
+  EXPECT_THAT(ErrorOf<InvalidArgumentError>(
+                  [] { GetVariable("f", {2}, {.initializer = [] { return Zeros({2}); }}); }),
+              HasSubstr("The initializer passed for variable f is not valid"));
+  EXPECT_THAT(
+      ErrorOf<InvalidArgumentError>([] { GetVariable("f", {.initializer = ZerosInitializer()}); }),
+      HasSubstr("The initializer passed for variable f is not valid"));
+  EXPECT_THROW(GetVariable(""), InvalidArgumentError);
+  const VariableScope reuse("", {.reuse = Reuse::kTrue});
+  EXPECT_EQ(GetVariable("n", {.dtype = kInt32}), n);
+  EXPECT_THAT(ErrorOf<InvalidArgumentError>([] { GetVariable("n"); }),
+              HasSubstr("specified dtype float32 and found dtype int32_ref"));
+}
+
+TEST_F(Scopes, UniqueScopesDontReuse) {
+  EXPECT_THAT(
+      ErrorOf<InvalidArgumentError>([] { VariableScope::Unique("s", {.reuse = Reuse::kTrue}); }),
+      HasSubstr("reuse=True cannot be used without a name_or_scope"));
+}
+
+// A scope is changed for all who hold it; scopes that were opened inside before are not.
+TEST_F(Scopes, ScopesAreChanged) {
+  const VariableScope outer("outer");
+  {
+    const VariableScope inner("inner");
+    outer.scope().set_dtype(kFloat64);
+    EXPECT_EQ(GetVariable("v", {1}).dtype(), kFloat32);
+  }
+  const VarScope here = VariableScope::Current();
+  EXPECT_EQ(here.defaults().dtype, kFloat64);
+  here.set_initializer(ConstantInitializer(3));
+  here.set_regularizer(layers::L2Regularizer(1));
+  here.set_use_resource(true);
+  here.set_caching_device("/cpu:0");
+  here.set_partitioner(FixedSizePartitioner(2));
+  here.set_custom_getter([](const VariableGetter& getter, VariableRequest request) {
+    request.name += "_mine";
+    return getter(request);
+  });
+  const PartitionedVariable v(GetVariable("v", {2}));
+  EXPECT_EQ(v.name(), "outer/v_mine");
+  EXPECT_TRUE(v[0].is_resource());
+  EXPECT_EQ(GetTensorCollection(GraphKeys::kRegularizationLosses).size(), 2u);
+  EXPECT_EQ(v[1].AsTensor().device(), "/device:CPU:0");
+  Session session;
+  session.Run(GlobalVariablesInitializer());
+  EXPECT_TRUE(ArraysEqual(session.Run(v.AsTensor()), F64({3, 3})));
+}
+
+TEST_F(Scopes, RootScopeReuses) {
+  const Variable w = GetVariable("w", {1});
+  VariableScope::Current().ReuseVariables();
+  EXPECT_EQ(GetVariable("w", {1}), w);
+  const VariableScope inner("inner");
+  EXPECT_THROW(GetVariable("w", {1}), NotFoundError);
+}
+
+TEST_F(Scopes, CollectionsOfAScope) {
+  const Variable root = GetVariable("v", {1});
+  VarScope layer, layer2;
+  {
+    const VariableScope scope("layer");
+    layer = scope.scope();
+    GetVariable("v", {1});
+    GetVariable("fixed", {1}, {.trainable = false});
+    GetLocalVariable("local", {1});
+    GetVariable("model", {1}, {.collections = {{GraphKeys::kModelVariables}}});
+    GetVariable("metric", {1},
+                {.trainable = false, .collections = {{GraphKeys::kMetricVariables}}});
+  }
+  {
+    const VariableScope scope("layer2");
+    GetVariable("v", {1});
+  }
+  const auto names = [](const std::vector<Variable>& variables) {
+    std::vector<std::string> list;
+    for (const Variable& v : variables) list.push_back(v.op_name());
+    return list;
+  };
+  using testing::ElementsAre;
+  EXPECT_THAT(names(layer.GlobalVariables()), ElementsAre("layer/v", "layer/fixed"));
+  EXPECT_THAT(names(layer.TrainableVariables()), ElementsAre("layer/v", "layer/model"));
+  EXPECT_THAT(names(layer.LocalVariables()), ElementsAre("layer/local"));
+  EXPECT_THAT(names(ModelVariables()), ElementsAre("layer/model"));
+  EXPECT_THAT(names(MetricVariables()), ElementsAre("layer/metric"));
+  // A regular expression, matched at the beginning.
+  EXPECT_THAT(names(TrainableVariables("layer")),
+              ElementsAre("layer/v", "layer/model", "layer2/v"));
+  EXPECT_THAT(names(TrainableVariables("layer/")), ElementsAre("layer/v", "layer/model"));
+  EXPECT_THAT(names(TrainableVariables(".*/v")), ElementsAre("layer/v", "layer2/v"));
+  EXPECT_THAT(names(GlobalVariables("layer[0-9]")), ElementsAre("layer2/v"));
+  EXPECT_THAT(ErrorOf<InvalidArgumentError>([] { GlobalVariables("a("); }),
+              HasSubstr("no regular expression"));
+}
+
+// A getter of the outer scope sees what the inner one asks for.
+TEST_F(Scopes, GettersNest) {
+  std::vector<std::string> calls;
+  const auto noting = [&](const char* tag) {
+    return [&calls, tag](const VariableGetter& getter, const VariableRequest& request) {
+      calls.push_back(StrCat(tag, " ", request.name, " ", DTypeName(request.dtype)));
+      VariableRequest changed = request;
+      changed.dtype = kFloat64;
+      return getter(changed);
+    };
+  };
+  const VariableScope a("a", {.custom_getter = noting("outer")});
+  const VariableScope b("b", {.custom_getter = noting("inner")});
+  const Variable v = GetVariable("v", {1});
+  EXPECT_EQ(v.dtype(), kFloat64);
+  EXPECT_THAT(calls, testing::ElementsAre("inner a/b/v float32", "outer a/b/v float64"));
+}
+
+// A custom getter may give another variable: here, the averages stand for the weights.
+TEST_F(Scopes, GetterOfAverages) {
+  train::ExponentialMovingAverage ema(.5f);
+  const auto layer = [](const Tensor& x) {
+    return x * GetVariable("w", {2}, {.initializer = ConstantInitializer(4)});
+  };
+  Tensor trained, averaged;
+  {
+    const VariableScope net("net");
+    trained = layer(Ones({2}));
+  }
+  const Operation update = ema.Apply();
+  {
+    const VariableScope net(
+        "net", {.reuse = Reuse::kTrue,
+                .custom_getter = [&](const VariableGetter& getter, const VariableRequest& request) {
+                  return ema.Average(getter(request));
+                }});
+    averaged = layer(Ones({2}));
+  }
+  Session session;
+  session.Run(GlobalVariablesInitializer());
+  session.Run(Assign(TrainableVariables()[0], {8.f, 0.f}));
+  session.Run(update);
+  EXPECT_TRUE(ArraysEqual(session.Run(trained), F32({8, 0})));
+  EXPECT_TRUE(ArraysEqual(session.Run(averaged), F32({6, 2})));
+}
+
+TEST_F(Scopes, RegularizersAndConstraints) {
+  const VariableConstraint clip = [](const Input& w) { return ClipByValue(w, 0, 1); };
+  const VariableScope s("s", {.regularizer = layers::L2Regularizer(1), .constraint = clip});
+  const Variable v = GetVariable("v", {2}, {.initializer = ConstantInitializer({2, 3})});
+  const Variable free = GetVariable("free", {2}, {.regularizer = NoRegularizer});
+  EXPECT_TRUE(v.constraint());
+  {
+    const VariableScope inner("inner");
+    EXPECT_FALSE(GetVariable("w", {1}, {.regularizer = NoRegularizer}).constraint());
+  }
+  const std::vector<Tensor> penalties = losses::GetRegularizationLosses();
+  ASSERT_EQ(penalties.size(), 1u);
+  EXPECT_EQ(penalties[0].op().name(), "s/v/Regularizer/l2_regularizer");
+  const Tensor total = losses::GetRegularizationLoss();
+  EXPECT_EQ(total.op().name(), "s/total_regularization_loss");
+  Session session;
+  session.Run(GlobalVariablesInitializer());
+  EXPECT_EQ(session.Run(total).scalar<float>(), 6.5f);
+  EXPECT_TRUE(ArraysEqual(session.Run(v.constraint()(v)), F32({1, 1})));
+  const Graph empty;
+  const GraphScope use(empty);
+  EXPECT_EQ(Session().Run(losses::GetRegularizationLoss()).scalar<float>(), 0);
 }
 
 // Scopes belong to the thread that opened them, variables to the graph.

@@ -336,6 +336,88 @@ TEST_F(InGraph, GuardOfADeepValue) {
   EXPECT_EQ(session.Run(w2).scalar<float>(), 1);
 }
 
+TEST_P(BothForms, AssignmentsWithoutARead) {
+  const Variable v = Make({1.f, 2.f});
+  const Operation set = v.AssignOp({5.f, 6.f}), more = v.AssignAddOp({1.f, 1.f}),
+                  less = v.AssignSubOp({0.f, 4.f});
+  Init();
+  for (const Operation& op : {set, more, less}) session().Run(op);
+  EXPECT_TRUE(ArraysEqual(session().Run(v), F32({6, 3})));
+}
+
+TEST_P(BothForms, LoadSetsTheValueAndAddsNothing) {
+  const Variable v = Make({1.f, 2.f});
+  const size_t before = graph_.operations().size();
+  v.Load({7.f, 8.f}, session());
+  EXPECT_TRUE(ArraysEqual(session().Run(v), F32({7, 8})));
+  EXPECT_THROW(v.Load({1.f, 1.f}), FailedPreconditionError);
+  {
+    const SessionScope use(session());
+    v.Load({9.f, 9.f});
+  }
+  EXPECT_TRUE(ArraysEqual(session().Run(v), F32({9, 9})));
+  EXPECT_EQ(graph_.operations().size(), before);
+}
+
+TEST_P(BothForms, ScatterMethods) {
+  const Variable v = Make(Array({{4.f, 4.f}, {2.f, 2.f}}));
+  const Tensor row = Constant({1}), value = Constant({{4.f, 1.f}});
+  const IndexedSlices slices{value, row, {}};
+  const std::vector<Tensor> steps = {v.ScatterMul(slices),
+                                     v.ScatterDiv(slices),
+                                     v.ScatterMin(slices),
+                                     v.ScatterMax(slices),
+                                     v.ScatterNdMin(Array({{0, 1}}), {3.f}),
+                                     v.ScatterNdMax(Array({{0, 1}}), {9.f}),
+                                     v.ScatterNdUpdate(Array({{1, 1}}), {5.f})};
+  Init();
+  std::vector<Array> got;
+  for (const Tensor& step : steps) got.push_back(session().Run(step));
+  EXPECT_TRUE(ArraysEqual(got[0], F32({{4, 4}, {8, 2}})));
+  EXPECT_TRUE(ArraysEqual(got[1], F32({{4, 4}, {2, 2}})));
+  EXPECT_TRUE(ArraysEqual(got[2], F32({{4, 4}, {2, 1}})));
+  EXPECT_TRUE(ArraysEqual(got[3], F32({{4, 4}, {4, 1}})));
+  EXPECT_TRUE(ArraysEqual(got[4], F32({{4, 3}, {4, 1}})));
+  EXPECT_TRUE(ArraysEqual(got[5], F32({{4, 9}, {4, 1}})));
+  EXPECT_TRUE(ArraysEqual(got[6], F32({{4, 9}, {4, 5}})));
+}
+
+TEST_P(BothForms, BatchScatterUpdate) {
+  const Variable v = Make(Array({{1.f, 1.f, 1.f}, {2.f, 2.f, 2.f}}));
+  const Tensor set =
+      BatchScatterUpdate(v, Array({{0, 2}, {1, 1}}), Array({{7.f, 8.f}, {5.f, 9.f}}));
+  Init();
+  EXPECT_TRUE(ArraysEqual(session().Run(set), F32({{7, 1, 8}, {2, 9, 2}})));
+}
+
+TEST_P(BothForms, AssertVariablesInitialized) {
+  EXPECT_FALSE(AssertVariablesInitialized().valid());
+  const Variable a = Make({1.f, 2.f}, "a"), b = Make(1.f, "b");
+  const Tensor all = AssertVariablesInitialized();
+  session().Run(a.initializer());
+  EXPECT_THROW(session().Run(all), FailedPreconditionError);
+  session().Run(b.initializer());
+  EXPECT_TRUE(ArraysEqual(session().Run(all), I32({1, 0})));
+}
+
+TEST_P(BothForms, AGivenShapeTakesOtherSizes) {
+  const Variable v({1.f, 2.f}, {.use_resource = GetParam(), .shape = PartialShape({-1})});
+  EXPECT_EQ(v.shape(), PartialShape({-1}));
+  const Tensor longer = Assign(v, {1.f, 2.f, 3.f}, {.validate_shape = false});
+  Init();
+  EXPECT_TRUE(ArraysEqual(session().Run(longer), F32({1, 2, 3})));
+  EXPECT_THROW(Variable({1.f, 2.f}, {.use_resource = GetParam(), .shape = PartialShape({3})}),
+               InvalidArgumentError);
+}
+
+TEST_P(BothForms, CachedReads) {
+  const Variable v({1.f, 2.f}, {.use_resource = GetParam(), .caching_device = "/cpu:0"});
+  EXPECT_EQ(v.AsTensor(), v.AsTensor());
+  EXPECT_EQ(v.AsTensor().device(), "/device:CPU:0");
+  Init();
+  EXPECT_TRUE(ArraysEqual(session().Run(v + 1.0f), F32({2, 3})));
+}
+
 // ---- literals, printing, collections, errors ----------------------------------------------------
 
 TEST_F(InGraph, LiteralsAsInitialValues) {
@@ -398,7 +480,8 @@ TEST_F(InGraph, Errors) {
   EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] {
                 r.Assign({1.f, 2.f, 3.f});
               }),
-              HasSubstr("(2,), and the assigned value shape (3,) are incompatible"));
+              HasSubstr("': Shape mismatch.The variable shape (2,), and the assigned value shape "
+                        "(3,) are incompatible."));
   EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] {
                 v.Assign({1.f, 2.f, 3.f});
               }),

@@ -2,8 +2,8 @@
 // Initial values of variables: functions that add the nodes of a value of a shape and dtype
 // (tf.glorot_uniform_initializer, tf.orthogonal_initializer, ...).
 //
-//   auto w = wf::GetVariable("w", {784, 10}, {.initializer = wf::TruncatedNormalInitializer(0, .1)});
-//   wf::Tensor value = wf::OrthogonalInitializer({.seed = 1})({3, 3}, wf::kFloat32);
+//   auto w = wf::GetVariable("w", {784, 10}, {.initializer = wf::TruncatedNormalInitializer(0,
+//   .1)}); wf::Tensor value = wf::OrthogonalInitializer({.seed = 1})({3, 3}, wf::kFloat32);
 //
 // Seeds are as in weft/ops/random.h: the values are TensorFlow's. Initializers may be used many
 // times, from many threads. A wrong shape or dtype is an InvalidArgumentError when the value is
@@ -46,8 +46,8 @@ class Initializer {
   requires std::is_invocable_r_v<Tensor, const F&, const Shape&, DataType, const PartitionInfo*>
   Initializer(F function) : function_(std::move(function)) {}  // NOLINT: conversions are the point
   template <typename F>
-  requires std::is_invocable_r_v<Tensor, const F&, const Shape&, DataType>
-  Initializer(F function)  // NOLINT
+  requires std::is_invocable_r_v<Tensor, const F&, const Shape&, DataType> Initializer(
+      F function)  // NOLINT
       : function_([f = std::move(function)](const Shape& shape, DataType dtype,
                                             const PartitionInfo*) { return f(shape, dtype); }) {}
   // A function that knows the shape and dtype itself: for GetVariable without a shape.

@@ -2,9 +2,10 @@
 // Variables in parts: one name, one shape, several Variables that each hold a slice along one
 // dimension (tf.PartitionedVariable, tf.fixed_size_partitioner, ...).
 //
-//   auto table = wf::GetVariable("table", {1000, 64}, {.partitioner = wf::FixedSizePartitioner(4)});
-//   wf::MatMul(x, table);                                   // the parts, concatenated
-//   for (const wf::Variable& part : wf::PartitionedVariable(table)) ...   // table/part_0, ...
+//   auto table = wf::GetVariable("table", {1000, 64}, {.partitioner =
+//   wf::FixedSizePartitioner(4)}); wf::MatMul(x, table);                                   // the
+//   parts, concatenated for (const wf::Variable& part : wf::PartitionedVariable(table)) ...   //
+//   table/part_0, ...
 //
 // Collections and checkpoints know the parts; a checkpoint stores them as slices of the whole, so
 // that it can be restored with another number of parts or with none.

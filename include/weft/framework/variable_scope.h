@@ -37,8 +37,8 @@ enum class Reuse { kFalse, kTrue, kAuto };
 
 // GetVariable's arguments, with what the scope tells filled in: what a custom getter sees.
 struct VariableRequest {
-  std::string name;             // the full one: "scope/w"
-  std::optional<Shape> shape;   // none: the initializer's
+  std::string name;            // the full one: "scope/w"
+  std::optional<Shape> shape;  // none: the initializer's
   DataType dtype = kFloat32;
   Initializer initializer = {};
   layers::Regularizer regularizer = {};
@@ -200,8 +200,8 @@ struct CreatePartitionedVariablesOptions {
   std::string name = {};  // "PartitionedVariable", made unique, if empty
   std::optional<Reuse> reuse = {};
 };
-// The parts of a new variable, `slicing` of them in each dimension (tf.create_partitioned_variables;
-// GetVariable with a partitioner is the newer way).
+// The parts of a new variable, `slicing` of them in each dimension
+// (tf.create_partitioned_variables; GetVariable with a partitioner is the newer way).
 std::vector<Variable> CreatePartitionedVariables(
     const Shape& shape, const std::vector<int64_t>& slicing, const Initializer& initializer,
     const CreatePartitionedVariablesOptions& options = {});

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,25 @@ struct ExponentialDecayOptions {
 Tensor ExponentialDecay(const Input& learning_rate, const Input& global_step,
                         const Input& decay_steps, const Input& decay_rate,
                         const ExponentialDecayOptions& options = {});
+
+struct AssignMovingAverageOptions {
+  // The average began at 0: the pull towards 0 is taken out (two more variables).
+  bool zero_debias = true;
+  std::string name = {};  // "AssignMovingAvg" if empty
+};
+// variable -= (1 - decay) * (variable - value): the value after that. With zero_debias (Kingma and
+// Ba, arXiv:1412.6980, section 3) the variable's shape must be known.
+Tensor AssignMovingAverage(const Variable& variable, const Input& value, const Input& decay,
+                           const AssignMovingAverageOptions& options = {});
+
+struct WeightedMovingAverageOptions {
+  std::optional<std::vector<std::string>> collections = {};
+  std::string name = {};  // "WeightedMovingAvg", made unique, if empty
+};
+// The moving average of value * weight over that of weight, both begun at 0 and kept in new
+// variables; static shapes must be known.
+Tensor WeightedMovingAverage(const Input& value, const Input& decay, const Input& weight,
+                             const WeightedMovingAverageOptions& options = {});
 
 struct ExponentialMovingAverageOptions {
   // If given, the decay is min(decay, (1 + num_updates) / (10 + num_updates)).
@@ -51,7 +71,7 @@ class ExponentialMovingAverage {
   // The shadow; an invalid Variable if Apply did not see it.
   Variable Average(const Variable& v) const;
   Variable Average(const Tensor& t) const;
-  // "w/ExponentialMovingAverage", whether there is one or not.
+  // "w/ExponentialMovingAverage": of the shadow if there is one, else what it would be called.
   std::string AverageName(const Variable& v) const;
   std::string AverageName(const Tensor& t) const;
   // For a Saver: the shadow's name -> variable for those that are averaged (moving-average and
@@ -67,7 +87,6 @@ class ExponentialMovingAverage {
   };
   Operation ApplyAll(const std::vector<Averaged>& list);
   Variable MakeAverage(const Averaged& of) const;
-  Operation Update(const Averaged& of, const Variable& average, const Tensor& decay) const;
   Variable Find(const Tensor& key) const;
   Input decay_, num_updates_;
   bool zero_debias_;

@@ -9,6 +9,7 @@
 #include "src/core/strings.h"
 #include "src/framework/variable_store.h"
 #include "src/graph/graph_impl.h"
+#include "src/graph/literal.h"
 
 namespace weft {
 namespace {
@@ -36,13 +37,20 @@ VariableRequest RequestFor(std::string_view name, std::optional<Shape> shape,
   return r;
 }
 
-// A value and a dtype, both given, must agree: literals have Python's dtypes here.
+// A literal of C++'s double is float32, as Python's float, unless another floating dtype is wanted.
+GetVariableOptions WithLiteralDtype(GetVariableOptions o) {
+  if (!o.initializer.is_value()) return o;
+  const Input& value = o.initializer.value();
+  if (value.is_tensor() || !value.weak() || value.dtype() != kFloat64) return o;
+  const DataType dtype = IsFloating(o.dtype) ? RemoveRef(o.dtype) : kFloat32;
+  o.initializer = Initializer(ConvertLiteral(value.array(), dtype, "GetVariable", "initializer"));
+  return o;
+}
+
+// A value and a dtype, both given, must agree.
 void CheckValueDtype(const GetVariableOptions& o) {
   if (o.dtype == kInvalidType || !o.initializer.is_value()) return;
-  const Input& value = o.initializer.value();
-  const Tensor t =
-      AsTensor(value, value.weak() && value.dtype() == kFloat64 ? kFloat32 : kInvalidType);
-  const DataType dtype = RemoveRef(t.dtype());
+  const DataType dtype = RemoveRef(AsTensor(o.initializer.value()).dtype());
   if (dtype == RemoveRef(o.dtype)) return;
   ThrowError(Code::kInvalidArgument,
              StrCat("Initializer type '", DTypeName(dtype), "' and explicit dtype '",
@@ -157,7 +165,8 @@ Variable internal::GetSingle(const Graph& graph, const VariableRequest& r,
 }
 
 Variable internal::GetVariableInScope(std::string_view name, std::optional<Shape> shape,
-                                      const GetVariableOptions& options) {
+                                      const GetVariableOptions& given) {
+  const GetVariableOptions options = WithLiteralDtype(given);
   const Graph graph = Graph::Default();
   const std::lock_guard lock(graph.impl().mu());
   const GraphScope use(graph);

@@ -177,6 +177,8 @@ TEST_F(Scopes, Errors) {
 TEST_F(Scopes, DtypesOfValues) {
   const Variable n = GetVariable("n", {.initializer = 0});
   EXPECT_EQ(n.dtype(), kInt32);
+  EXPECT_EQ(GetVariable("float", {.initializer = 1.5}).dtype(), kFloat32);
+  EXPECT_EQ(GetVariable("double", {.dtype = kFloat64, .initializer = 1.5}).dtype(), kFloat64);
   EXPECT_THAT(ErrorOf<InvalidArgumentError>(
                   [] { GetVariable("m", {.dtype = kFloat64, .initializer = 1.5}); }),
               HasSubstr("Initializer type 'float32' and explicit dtype 'float64' don't match."));

@@ -166,6 +166,23 @@ def counted_scopes():
 
 
 @section
+def templates():
+    def scaled(x): return x * tf.get_variable('factor', [1], initializer=tf.constant_initializer(2))
+
+    x = ph([1])
+    scale = tf.make_template('scale', scaled)
+    early = tf.make_template('scale', scaled, create_scope_now_=True)
+    named = tf.make_template('scale', scaled, unique_name_='only')
+    scale(x)
+    early(x)
+    with tf.variable_scope('outer'):
+        scale(x)
+        early(x)
+        named(x)
+    named(x)
+
+
+@section
 def kinds_of_variables():
     tf.get_local_variable('local', [2], initializer=tf.zeros_initializer())
     with tf.variable_scope('s', use_resource=True, dtype=tf.float64):

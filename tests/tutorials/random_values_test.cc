@@ -13,8 +13,8 @@
 #include <limits>
 #include <map>
 
-#include "weft/graph/attr_value.h"
 #include "src/io/crc32c.h"
+#include "weft/graph/attr_value.h"
 #include "weft/weft.h"
 
 namespace wf = weft;
@@ -88,7 +88,8 @@ void ExpectRun(const wf::Array& got, const Value& want, int64_t ulps, Tally* tal
   ExpectValues(got, tail, got.num_elements() - tail.values_size(), ulps, tally);
   double sum = 0;
   for (int64_t i = 0; i < got.num_elements(); ++i) sum += got.AsDouble(i);
-  EXPECT_NEAR(sum, NumberOf(parts.at("sum_as_float64")), 1e-7 * static_cast<double>(got.num_elements()));
+  EXPECT_NEAR(sum, NumberOf(parts.at("sum_as_float64")),
+              1e-7 * static_cast<double>(got.num_elements()));
   if (ulps > 0) return;
   EXPECT_EQ(HexText(wf::io::Crc32c(got.raw_data(), got.num_bytes())),
             parts.at("crc32c").string_value());
@@ -163,41 +164,64 @@ wf::Tensor MakeNamed(const std::string& op) {
        [] { return wf::RandomUniform({5}, {.dtype = wf::kFloat16, .seed = 1}); }},
       {"random_uniform int64 -5 1e12",
        [] {
-         return wf::RandomUniform({5}, {.minval = -5,
-                                        .maxval = int64_t{1000000000000},
-                                        .dtype = wf::kInt64,
-                                        .seed = 1});
+         return wf::RandomUniform(
+             {5}, {.minval = -5, .maxval = int64_t{1000000000000}, .dtype = wf::kInt64, .seed = 1});
        }},
-      {"random_shuffle of range(10)",
-       [] { return wf::RandomShuffle(wf::Range(10), {.seed = 1}); }},
+      {"random_shuffle of range(10)", [] { return wf::RandomShuffle(wf::Range(10), {.seed = 1}); }},
       {"multinomial log([[.1,.2,.7]]) 10 samples",
-       [] { return wf::Multinomial(wf::Log(wf::Constant({{.1f, .2f, .7f}})), 10, {.seed = 1}); }},
+       [] {
+         return wf::Multinomial(wf::Log(wf::Constant({{.1f, .2f, .7f}})), 10, {.seed = 1});
+       }},
       {"random_gamma [4] alpha 0.5,2",
-       [] { return wf::RandomGamma({4}, {0.5f, 2.f}, {.seed = 1}); }},
+       [] {
+         return wf::RandomGamma({4}, {0.5f, 2.f}, {.seed = 1});
+       }},
       {"random_poisson [4] lam 3,20",
-       [] { return wf::RandomPoisson({3.f, 20.f}, {4}, {.seed = 1}); }},
+       [] {
+         return wf::RandomPoisson({3.f, 20.f}, {4}, {.seed = 1});
+       }},
       {"dropout keep 0.5 of ones[12]",
        [] { return wf::nn::Dropout(wf::Ones({12}), 0.5f, {.seed = 1}); }},
       {"glorot_uniform_initializer(seed=1) [2,3]",
-       [&] { return made(wf::GlorotUniformInitializer({.seed = 1}), {2, 3}); }},
+       [&] {
+         return made(wf::GlorotUniformInitializer({.seed = 1}), {2, 3});
+       }},
       {"glorot_normal_initializer(seed=1) [2,3]",
-       [&] { return made(wf::GlorotNormalInitializer({.seed = 1}), {2, 3}); }},
+       [&] {
+         return made(wf::GlorotNormalInitializer({.seed = 1}), {2, 3});
+       }},
       {"variance_scaling_initializer(seed=1) [3,3,2,4]",
-       [&] { return made(wf::VarianceScalingInitializer({.seed = 1}), {3, 3, 2, 4}); }},
+       [&] {
+         return made(wf::VarianceScalingInitializer({.seed = 1}), {3, 3, 2, 4});
+       }},
       {"he_normal (scale 2 fan_in truncated) seed 1 [4,4]",
-       [&] { return made(wf::HeNormalInitializer({.seed = 1}), {4, 4}); }},
+       [&] {
+         return made(wf::HeNormalInitializer({.seed = 1}), {4, 4});
+       }},
       {"truncated_normal_initializer(stddev=0.1,seed=1) [2,3]",
-       [&] { return made(wf::TruncatedNormalInitializer(0, 0.1, {.seed = 1}), {2, 3}); }},
+       [&] {
+         return made(wf::TruncatedNormalInitializer(0, 0.1, {.seed = 1}), {2, 3});
+       }},
       {"random_uniform_initializer(-1,1,seed=1) [2,3]",
-       [&] { return made(wf::RandomUniformInitializer(-1, 1, {.seed = 1}), {2, 3}); }},
+       [&] {
+         return made(wf::RandomUniformInitializer(-1, 1, {.seed = 1}), {2, 3});
+       }},
       {"orthogonal_initializer(seed=1) [3,3]",
-       [&] { return made(wf::OrthogonalInitializer({.seed = 1}), {3, 3}); }},
+       [&] {
+         return made(wf::OrthogonalInitializer({.seed = 1}), {3, 3});
+       }},
       {"stateless_random_normal seed [1,2] [4]",
-       [] { return wf::random::StatelessNormal({4}, {1, 2}); }},
+       [] {
+         return wf::random::StatelessNormal({4}, {1, 2});
+       }},
       {"stateless_random_uniform seed [1,2] [4]",
-       [] { return wf::random::StatelessUniform({4}, {1, 2}); }},
+       [] {
+         return wf::random::StatelessUniform({4}, {1, 2});
+       }},
       {"stateless_truncated_normal seed [1,2] [4]",
-       [] { return wf::random::StatelessTruncatedNormal({4}, {1, 2}); }},
+       [] {
+         return wf::random::StatelessTruncatedNormal({4}, {1, 2});
+       }},
   };
   auto found = ops.find(op);
   return found == ops.end() ? wf::Tensor() : found->second();

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // All of Weft's public API but what authors of ops and kernels need (weft/graph/op_def.h,
-// weft/runtime/kernel.h) and the status-returning twins (weft/runtime/try.h).
+// weft/runtime/kernel.h), the status-returning twins (weft/runtime/try.h), variables in parts
+// (weft/framework/partitioned_variable.h) and templates (weft/framework/template.h).
 #pragma once
 
 #include "weft/core/array.h"
 #include "weft/core/error.h"
 #include "weft/framework/initializers.h"
-#include "weft/framework/partitioned_variable.h"
 #include "weft/framework/regularizers.h"
-#include "weft/framework/template.h"
 #include "weft/framework/train/optimizer.h"
 #include "weft/framework/train/training_util.h"
 #include "weft/framework/variable.h"

@@ -73,9 +73,13 @@ Operation AssignDebiased(const Variable& average, const Tensor& value, const Ten
                                : Assign(average, moved / factor, {.name = name}).op();
 }
 
-// The op that changes the average.
-Operation Move(const Variable& variable, const Input& value, const Input& decay,
-               const AssignMovingAverageOptions& o) {
+// The op that changes the average, and the value after that.
+struct Moved {
+  Operation update;
+  Tensor value;
+};
+Moved Move(const Variable& variable, const Input& value, const Input& decay,
+           const AssignMovingAverageOptions& o) {
   const DataType dtype = variable.dtype();
   const NameScope scope(o.name.empty() ? "AssignMovingAvg" : o.name, variable.graph());
   Tensor rate;
@@ -85,18 +89,18 @@ Operation Move(const Variable& variable, const Input& value, const Input& decay,
     rate = AsTensor(static_cast<float>(1 - decay.array().AsDouble()), kInvalidType, "decay");
   }
   if (rate.dtype() != dtype) rate = CastTo(rate, dtype);
-  if (o.zero_debias) return AssignDebiased(variable, AsTensor(value, dtype, "value"), rate);
-  const Tensor off = variable - value;
-  const Tensor delta = off * rate;
-  if (variable.is_resource()) return variable.AssignSubOp(delta);
-  return AssignSub(variable, delta, {.name = scope.name()}).op();
-}
-
-// The value of the variable after `update`.
-Tensor ValueAfter(const Variable& v, const Operation& update) {
-  if (!v.is_resource()) return update.output(0);
+  Operation update;
+  if (o.zero_debias) {
+    update = AssignDebiased(variable, AsTensor(value, dtype, "value"), rate);
+  } else {
+    const Tensor off = variable - value;
+    const Tensor delta = off * rate;
+    update = variable.is_resource() ? variable.AssignSubOp(delta)
+                                    : AssignSub(variable, delta, {.name = scope.name()}).op();
+  }
+  if (!variable.is_resource()) return {update, update.output(0)};
   const ControlDependencies after({update});
-  return v.AsTensor();
+  return {update, variable.AsTensor()};
 }
 
 }  // namespace
@@ -111,7 +115,7 @@ ExponentialMovingAverage::ExponentialMovingAverage(const Input& decay,
 Tensor AssignMovingAverage(const Variable& variable, const Input& value, const Input& decay,
                            const AssignMovingAverageOptions& options) {
   const GraphScope use(variable.graph());
-  return ValueAfter(variable, Move(variable, value, decay, options));
+  return Move(variable, value, decay, options).value;
 }
 
 Tensor WeightedMovingAverage(const Input& given_value, const Input& decay,
@@ -171,10 +175,7 @@ Operation ExponentialMovingAverage::ApplyAll(const std::vector<Averaged>& list) 
   for (const Averaged& of : list) {
     const Input value = of.variable.valid() ? Input(of.variable) : Input(of.value);
     const bool zero_debias = zero_debias_ && !of.variable.valid();
-    const Variable average = Find(of.value);
-    const Operation update = Move(average, value, decay, {.zero_debias = zero_debias});
-    ValueAfter(average, update);
-    updates.push_back(update);
+    updates.push_back(Move(Find(of.value), value, decay, {.zero_debias = zero_debias}).update);
   }
   return Group(updates, scope.name());
 }

@@ -165,18 +165,21 @@ Tensor Eye(int64_t num_rows, const EyeOptions& options) {
                StrCat("Eye: sizes must not be negative, got ", num_rows, " x ", num_columns));
   }
   OpScope scope(options.name, "eye", GraphOf(Input(0), {&options.batch_shape}));
-  const int64_t length = std::min(num_rows, num_columns);
-  Tensor ones;
-  if (const std::optional<std::vector<int64_t>> batch = options.batch_shape.Known()) {
-    std::vector<int64_t> sizes = *batch;
-    sizes.push_back(length);
-    ones = Ones(sizes, options.dtype);
-  } else {
-    const Tensor batch_shape = AsTensor(options.batch_shape.AsInput("shape"));
-    ones = Ones(Concat({batch_shape, Input(std::vector<int64_t>{length})}, 0), options.dtype);
-  }
-  return MatrixDiag(
-      ones, {.num_rows = static_cast<int>(num_rows), .num_cols = static_cast<int>(num_columns)});
+  const std::optional<std::vector<int64_t>> batch = options.batch_shape.Known();
+  Tensor batch_shape;
+  if (!batch) batch_shape = AsTensor(options.batch_shape.AsInput("shape"));
+  // The batch's sizes, and these.
+  const auto with = [&](const std::vector<int64_t>& sizes) -> IntList {
+    if (!batch) return Concat({batch_shape, Input(sizes)}, 0);
+    std::vector<int64_t> all = *batch;
+    all.insert(all.end(), sizes.begin(), sizes.end());
+    return all;
+  };
+  const IntList length = with({std::min(num_rows, num_columns)});
+  if (num_rows == num_columns) return MatrixDiag(Ones(length, options.dtype));
+  const IntList shape = with({num_rows, num_columns});
+  const Tensor ones = Ones(length, options.dtype);
+  return MatrixSetDiag(Zeros(shape, options.dtype), ones);
 }
 
 Tensor SequenceMask(const Input& lengths, const SequenceMaskOptions& options) {

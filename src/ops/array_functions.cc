@@ -286,11 +286,20 @@ Tensor DiagPart(const Input& input, const NameOptions& options) {
   return OpBuilder("DiagPart", options).In(input).Output();
 }
 
+namespace {
+// One diagonal is a scalar, as Python's k=0; two bounds are a vector.
+Input Diagonals(const IntList& k) {
+  const std::optional<std::vector<int64_t>> known = k.Known();
+  if (!known || known->size() != 1 || k.AnyTensor().valid()) return k.AsInput("k");
+  return Array(static_cast<int32_t>((*known)[0]));
+}
+}  // namespace
+
 Tensor MatrixDiag(const Input& diagonal, const MatrixDiagOptions& options) {
   OpScope scope(options.name, "diag", GraphOf(diagonal, {&options.k}));
   return OpBuilder("MatrixDiagV3", scope.self())
       .In(diagonal)
-      .In(options.k.AsInput("k"))
+      .In(Diagonals(options.k))
       .In(options.num_rows)
       .In(options.num_cols)
       .In(options.padding_value.value_or(Input(0)))
@@ -302,7 +311,7 @@ Tensor MatrixDiagPart(const Input& input, const MatrixDiagOptions& options) {
   OpScope scope(options.name, "diag_part", GraphOf(input, {&options.k}));
   return OpBuilder("MatrixDiagPartV3", scope.self())
       .In(input)
-      .In(options.k.AsInput("k"))
+      .In(Diagonals(options.k))
       .In(options.padding_value.value_or(Input(0)))
       .Attr("align", options.align)
       .Output();
@@ -313,7 +322,7 @@ Tensor MatrixSetDiag(const Input& input, const Input& diagonal, const MatrixDiag
   return OpBuilder("MatrixSetDiagV3", scope.self())
       .In(input)
       .In(diagonal)
-      .In(options.k.AsInput("k"))
+      .In(Diagonals(options.k))
       .Attr("align", options.align)
       .Output();
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/graph_golden.h"
+#include "weft/framework/partitioned_variable.h"
 #include "weft/weft.h"
 
 namespace weft {

@@ -10,6 +10,7 @@
 #include "src/core/strings.h"
 #include "tests/support/arrays.h"
 #include "tests/support/graph_golden.h"
+#include "weft/framework/partitioned_variable.h"
 #include "weft/weft.h"
 
 namespace weft {
@@ -180,8 +181,8 @@ TEST_F(Scopes, DtypesOfValues) {
   EXPECT_EQ(GetVariable("float", {.initializer = 1.5}).dtype(), kFloat32);
   EXPECT_EQ(GetVariable("double", {.dtype = kFloat64, .initializer = 1.5}).dtype(), kFloat64);
   EXPECT_THAT(ErrorOf<InvalidArgumentError>(
-                  [] { GetVariable("m", {.dtype = kFloat64, .initializer = 1.5}); }),
-              HasSubstr("Initializer type 'float32' and explicit dtype 'float64' don't match."));
+                  [] { GetVariable("m", {.dtype = kFloat64, .initializer = 1}); }),
+              HasSubstr("Initializer type 'int32' and explicit dtype 'float64' don't match."));
   EXPECT_THAT(ErrorOf<InvalidArgumentError>([] { GetVariable("c", {2}, {.dtype = kComplex64}); }),
               HasSubstr("An initializer for variable c of complex64 is required"));
   EXPECT_THAT(ErrorOf<InvalidArgumentError>(
@@ -385,7 +386,7 @@ TEST_F(Scopes, ConstantInitializers) {
   session.Run(GlobalVariablesInitializer());
   EXPECT_TRUE(ArraysEqual(session.Run(a), F32({{1, 2}, {3, 4}})));
   EXPECT_TRUE(ArraysEqual(session.Run(b), I32({5, 5, 5})));
-  EXPECT_THROW(GetVariable("c", {3}, {.initializer = ConstantInitializer({1, 2})}),
+  EXPECT_THROW(GetVariable("c", {1}, {.initializer = ConstantInitializer({1, 2})}),
                InvalidArgumentError);
 }
 

@@ -23,6 +23,10 @@
 
 namespace weft {
 
+// How many parts a variable is made in, in each dimension; at most one number is more than 1.
+// weft/framework/partitioned_variable.h has the usual ones.
+using Partitioner = std::function<std::vector<int64_t>(const Shape& shape, DataType dtype)>;
+
 // Which part of a larger variable an initializer is asked for.
 struct PartitionInfo {
   Shape full_shape;

@@ -11,7 +11,6 @@
 // that it can be restored with another number of parts or with none.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,9 +18,6 @@
 #include "weft/framework/variable.h"
 
 namespace weft {
-
-// How many parts to make in each dimension; at most one number is more than 1.
-using Partitioner = std::function<std::vector<int64_t>(const Shape& shape, DataType dtype)>;
 
 // `num_shards` parts along `axis`, but no more than it has elements. Sizes differ by at most 1,
 // greater ones first. A negative axis counts from the end.

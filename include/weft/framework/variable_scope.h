@@ -24,7 +24,6 @@
 #include <vector>
 
 #include "weft/framework/initializers.h"
-#include "weft/framework/partitioned_variable.h"
 #include "weft/framework/regularizers.h"
 #include "weft/framework/variable.h"
 

@@ -6,6 +6,8 @@
 #include "src/core/status.h"
 #include "src/core/strings.h"
 #include "src/framework/nodes.h"
+#include "src/framework/variable_data.h"
+#include "weft/framework/variable_scope.h"
 #include "weft/graph/op_builder.h"
 #include "weft/ops/array.h"
 #include "weft/ops/control.h"
@@ -25,7 +27,55 @@ IndexedSlices Deduplicate(const IndexedSlices& s) {
   return {Op("UnsortedSegmentSum", {s.values, unique[1], count}), unique[0], s.dense_shape};
 }
 
+void CheckDtype(DataType dtype, const std::string& name) {
+  if (IsFloating(dtype)) return;
+  ThrowError(Code::kInvalidArgument, StrCat("Invalid type ", DTypeName(dtype), " for ", name,
+                                            ", expected: [float16, bfloat16, float32, float64]."));
+}
+
+void CheckVariable(const Variable& v, const Graph& graph) {
+  if (!v.valid())
+    ThrowError(Code::kInvalidArgument, "Trying to optimize unsupported type: an empty Variable");
+  if (v.graph() == graph) return;
+  ThrowError(Code::kInvalidArgument,
+             StrCat("Variable '", v.name(), "' must be from the same graph as what it is trained ",
+                    "with"));
+}
+
+std::string ListOf(const std::vector<GradAndVar>& pairs) {
+  std::string list;
+  for (const GradAndVar& p : pairs) list += (list.empty() ? "" : ", ") + p.variable.ToString();
+  return StrCat("[", list, "]");
+}
+
+// All gradients, each available only when all have been computed.
+void Gate(std::vector<Grad>* grads) {
+  std::vector<Tensor> tensors;
+  for (const Grad& g : *grads)
+    tensors.push_back(g.none() ? Tensor() : g.is_slices() ? g.slices().values : g.tensor());
+  if (std::none_of(tensors.begin(), tensors.end(), [](const Tensor& t) { return t.valid(); }))
+    return;
+  tensors = Tuple(tensors);
+  for (size_t i = 0; i < grads->size(); ++i) {
+    Grad& g = (*grads)[i];
+    if (g.is_slices())
+      g = IndexedSlices{tensors[i], g.slices().indices, g.slices().dense_shape};
+    else if (!g.none())
+      g = tensors[i];
+  }
+}
+
 }  // namespace
+
+Tensor Hyperparameter::AsTensor(std::string_view name) const {
+  const Input value = Get();
+  return weft::AsTensor(value, value.dtype() == kFloat64 ? kFloat32 : kInvalidType, name);
+}
+
+Optimizer::Optimizer(std::string name, bool use_locking)
+    : name_(std::move(name)), use_locking_(use_locking) {
+  if (name_.empty()) ThrowError(Code::kInvalidArgument, "Must specify the optimizer name");
+}
 
 Operation Optimizer::Minimize(const Tensor& loss, const MinimizeOptions& o) {
   const std::vector<GradAndVar> pairs =
@@ -33,98 +83,92 @@ Operation Optimizer::Minimize(const Tensor& loss, const MinimizeOptions& o) {
                               o.colocate_gradients_with_ops, o.grad_loss});
   if (std::all_of(pairs.begin(), pairs.end(), [](const GradAndVar& p) { return p.grad.none(); })) {
     ThrowError(Code::kInvalidArgument,
-               StrCat("No gradients provided for any variable: the loss '", loss.name(),
-                      "' depends on none of the ", pairs.size(),
-                      " variables, or only through ops that do not support gradients."));
+               StrCat("No gradients provided for any variable, check your graph for ops that do "
+                      "not support gradients, between variables ",
+                      ListOf(pairs), " and loss ", loss.ToString(), "."));
   }
   return ApplyGradients(pairs, {o.global_step, o.name});
 }
 
 std::vector<GradAndVar> Optimizer::ComputeGradients(const Tensor& loss,
                                                     const ComputeGradientsOptions& o) {
-  if (!IsFloating(loss.dtype())) {
-    ThrowError(Code::kInvalidArgument,
-               StrCat("the loss '", loss.name(), "' has dtype ", DTypeName(loss.dtype()),
-                      "; it must be a floating type"));
-  }
-  std::vector<Variable> variables =
-      o.var_list.empty() ? TrainableVariables({}, loss.graph()) : o.var_list;
+  if (!loss.valid()) ThrowError(Code::kInvalidArgument, "the loss is an empty Tensor");
+  const Graph graph = loss.graph();
+  const GraphScope use(graph);
+  CheckDtype(RemoveRef(loss.dtype()), loss.name());
+  if (o.grad_loss.valid()) CheckDtype(RemoveRef(o.grad_loss.dtype()), o.grad_loss.name());
+  const std::vector<Variable> variables =
+      o.var_list.empty() ? TrainableVariables({}, graph) : o.var_list;
   if (variables.empty()) ThrowError(Code::kInvalidArgument, "No variables to optimize.");
   std::vector<Tensor> xs;
-  for (const Variable& v : variables) xs.push_back(v.RefOrHandle());
+  for (const Variable& v : variables) {
+    CheckVariable(v, graph);
+    xs.push_back(v.RefOrHandle());
+  }
   GradientOptions options;
   if (o.grad_loss.valid()) options.grad_ys = {o.grad_loss};
   options.gate_gradients = o.gate_gradients == GateGradients::kOp;
   options.aggregation_method = o.aggregation_method;
   options.colocate_gradients_with_ops = o.colocate_gradients_with_ops;
   std::vector<Grad> grads = Gradients({loss}, xs, options);
-  if (o.gate_gradients == GateGradients::kGraph) {
-    std::vector<Tensor> tensors;
-    for (const Grad& g : grads)
-      tensors.push_back(g.none() ? Tensor() : g.is_slices() ? g.slices().values : g.tensor());
-    tensors = Tuple(tensors);
-    for (size_t i = 0; i < grads.size(); ++i) {
-      if (grads[i].is_slices())
-        grads[i] =
-            IndexedSlices{tensors[i], grads[i].slices().indices, grads[i].slices().dense_shape};
-      else if (!grads[i].none())
-        grads[i] = tensors[i];
-    }
-  }
+  if (o.gate_gradients == GateGradients::kGraph) Gate(&grads);
   std::vector<GradAndVar> pairs;
-  for (size_t i = 0; i < variables.size(); ++i) pairs.push_back({grads[i], variables[i]});
+  for (size_t i = 0; i < variables.size(); ++i) {
+    if (!grads[i].none()) CheckDtype(variables[i].dtype(), variables[i].name());
+    pairs.push_back({grads[i], variables[i]});
+  }
   return pairs;
 }
 
 Operation Optimizer::ApplyOne(const GradAndVar& pair) {
   const Variable& v = pair.variable;
-  NameScope scope("update_" + v.op_name(), v.graph());
-  ColocateWith colocate(v.op());
+  const NameScope scope("update_" + v.op_name(), v.graph());
+  const ColocateWith colocate(v.op());
   if (!pair.grad.is_slices()) return ApplyDense(pair.grad.tensor(), v);
   return ApplySparse(NeedsUniqueIndices() ? Deduplicate(pair.grad.slices()) : pair.grad.slices(),
                      v);
 }
 
+Operation Optimizer::AdvanceStep(const Variable& step, Operation after, const std::string& name) {
+  const ControlDependencies dependencies({after});
+  const ColocateWith colocate(step.op());
+  if (!step.is_resource()) return OpOf("AssignAdd", {step.ref(), 1}, name);
+  const Tensor one = weft::AsTensor(Input(1), step.dtype(), "Const");
+  return OpOf("AssignAddVariableOp", {step.handle(), one}, name, {{"dtype", step.dtype()}});
+}
+
 Operation Optimizer::ApplyGradients(const std::vector<GradAndVar>& grads_and_vars,
                                     const ApplyGradientsOptions& o) {
+  if (grads_and_vars.empty()) ThrowError(Code::kInvalidArgument, "No variables provided.");
   std::vector<GradAndVar> pairs;
   std::vector<Variable> variables;
   for (const GradAndVar& p : grads_and_vars) {
     if (p.grad.none()) continue;
+    CheckVariable(p.variable,
+                  p.grad.is_slices() ? p.grad.slices().values.graph() : p.grad.tensor().graph());
+    CheckVariable(p.variable, pairs.empty() ? p.variable.graph() : variables[0].graph());
     pairs.push_back(p);
     variables.push_back(p.variable);
   }
-  if (grads_and_vars.empty()) ThrowError(Code::kInvalidArgument, "No variables provided.");
-  if (pairs.empty())
-    ThrowError(Code::kInvalidArgument, StrCat("No gradients provided for any variable (",
-                                              grads_and_vars.size(), " pairs were given)"));
-  Graph graph = pairs[0].variable.graph();
-  GraphScope use(graph);
+  if (pairs.empty()) {
+    ThrowError(Code::kInvalidArgument,
+               StrCat("No gradients provided for any variable: ", ListOf(grads_and_vars), "."));
+  }
+  Graph graph = variables[0].graph();
+  if (o.global_step.valid()) CheckVariable(o.global_step, graph);
+  const GraphScope use(graph);
+  KeepAlive(graph);
   {
-    ControlDependencies none(nullptr, graph);
-    NameScope root("", graph);
+    const ControlDependencies none(nullptr, graph);
     CreateSlots(variables);
   }
-  NameScope scope(o.name.empty() ? name_ : o.name, graph);
+  const NameScope scope(o.name.empty() ? name_ : o.name, graph);
   Prepare();
   std::vector<Operation> updates;
   for (const GradAndVar& p : pairs) updates.push_back(ApplyOne(p));
-  Operation train;
-  if (!o.global_step.valid()) {
-    train = Finish(updates, scope.name());
-  } else {
-    const Operation done = Finish(updates, "update");
-    ControlDependencies after({done});
-    ColocateWith colocate(o.global_step.op());
-    const Variable& step = o.global_step;
-    if (step.is_resource()) {
-      const Tensor one = AsTensor(Input(1), step.dtype(), "Const");
-      train = OpOf("AssignAddVariableOp", {step.handle(), one}, scope.name(),
-                   {{"dtype", step.dtype()}});
-    } else {
-      train = OpOf("AssignAdd", {step.ref(), 1}, scope.name());
-    }
-  }
+  const Operation train = o.global_step.valid()
+                              ? AdvanceStep(o.global_step, Finish(updates, "update"), scope.name())
+                              : Finish(updates, scope.name());
   graph.AddToCollection(GraphKeys::kTrainOp, {train});
   return train;
 }
@@ -133,51 +177,107 @@ Operation Optimizer::Finish(const std::vector<Operation>& updates, const std::st
   return Group(updates, name);
 }
 
+// ---- slots --------------------------------------------------------------------------------------
+
+void Optimizer::KeepAlive(const Graph& graph) {
+  if (std::find(graphs_.begin(), graphs_.end(), graph) == graphs_.end()) graphs_.push_back(graph);
+}
+
 std::vector<std::string> Optimizer::SlotNames() const {
   std::vector<std::string> names;
-  for (const auto& [name, list] : slots_) names.push_back(name);
+  for (const auto& [name, slots] : slots_) names.push_back(name);
   return names;
 }
 
 Variable Optimizer::GetSlot(const Variable& v, const std::string& slot) const {
-  auto it = slots_.find(slot);
-  if (it == slots_.end()) return {};
-  for (const auto& [primary, variable] : it->second) {
-    if (primary == v) return variable;
-  }
-  return {};
+  auto slots = slots_.find(slot);
+  if (slots == slots_.end()) return {};
+  auto found = slots->second.find(v.RefOrHandle());
+  return found == slots->second.end() ? Variable() : found->second;
 }
 
-std::vector<Variable> Optimizer::Variables() const {
+std::vector<Variable> Optimizer::Variables(const Graph& graph) const {
   std::vector<Variable> all;
-  for (const auto& [name, list] : slots_) {
-    for (const auto& [primary, variable] : list) all.push_back(variable);
+  const auto take = [&](const Variable& v) {
+    if (v.graph() == graph) all.push_back(v);
+  };
+  for (const auto& [name, list] : non_slots_) {
+    for (const Variable& v : list) take(v);
+  }
+  for (const auto& [name, slots] : slots_) {
+    for (const auto& [primary, v] : slots) take(v);
   }
   std::sort(all.begin(), all.end(),
             [](const Variable& a, const Variable& b) { return a.name() < b.name(); });
   return all;
 }
 
-Variable Optimizer::ZerosSlot(const Variable& v, const std::string& slot,
-                              const std::string& op_name) {
+// Slots are named by scopes of variables, which count apart from ops' names: w/Adam, w/Adam_1.
+template <typename MakeVariable>
+Variable Optimizer::FindOrMakeSlot(const Variable& v, const std::string& slot,
+                                   const std::string& op_name, const MakeVariable& make) {
   if (Variable existing = GetSlot(v, slot); existing.valid()) return existing;
-  ColocateWith colocate(v.op());
-  Variable made(
-      [&] { return Zeros(v.shape().ToShape(), v.dtype()); },
-      {.name = v.op_name() + "/" + op_name, .trainable = false, .use_resource = v.is_resource()});
-  slots_[slot].emplace_back(v, made);
+  const VariableScope scope =
+      VariableScope::Unique(StrCat(v.op_name(), "/", op_name), {}, v.graph());
+  const ColocateWith colocate(v.op());
+  const NameScope root("", v.graph());
+  const Variable made = make(VariableOptions{
+      .name = scope.scope().name() + "/", .trainable = false, .use_resource = v.is_resource()});
+  slots_[slot].emplace(v.RefOrHandle(), made);
   return made;
 }
 
-Variable Optimizer::SlotWithInitializer(const Variable& v, const Tensor& initial_value,
+Variable Optimizer::SlotWithFunction(const Variable& v, const std::function<Tensor()>& make_value,
+                                     const std::string& slot, const std::string& op_name) {
+  return FindOrMakeSlot(v, slot, op_name, [&](VariableOptions options) {
+    options.validate_shape = v.shape().IsFullyKnown();
+    return Variable(make_value, options);
+  });
+}
+
+Variable Optimizer::SlotWithValue(const Variable& v, const Tensor& value, const std::string& slot,
+                                  const std::string& op_name) {
+  return FindOrMakeSlot(v, slot, op_name, [&](VariableOptions options) {
+    options.validate_shape = value.shape().IsFullyKnown();
+    return Variable(Input(value), options);
+  });
+}
+
+Variable Optimizer::SlotWithInitializer(const Variable& v, const Initializer& initializer,
                                         const std::string& slot, const std::string& op_name) {
+  return SlotWithFunction(
+      v, [&] { return initializer(v.shape().ToShape(), v.dtype()); }, slot, op_name);
+}
+
+Variable Optimizer::ZerosSlot(const Variable& v, const std::string& slot,
+                              const std::string& op_name) {
+  if (v.shape().IsFullyKnown()) return SlotWithInitializer(v, ZerosInitializer(), slot, op_name);
   if (Variable existing = GetSlot(v, slot); existing.valid()) return existing;
-  ColocateWith colocate(v.op());
-  Variable made(
-      Input(initial_value),
-      {.name = v.op_name() + "/" + op_name, .trainable = false, .use_resource = v.is_resource()});
-  slots_[slot].emplace_back(v, made);
+  const Tensor shape = Op("Shape", {v.initialized_value()});
+  return SlotWithValue(v, Zeros(shape, v.dtype()), slot, op_name);
+}
+
+Variable Optimizer::CreateNonSlotVariable(const Hyperparameter& initial_value,
+                                          const std::string& name, const Variable& beside) {
+  if (Variable existing = NonSlotVariable(name, beside.graph()); existing.valid()) return existing;
+  const ColocateWith colocate(beside.op());
+  const VariableOptions options{
+      .name = name, .trainable = false, .use_resource = beside.is_resource()};
+  const Variable made =
+      initial_value.is_function()
+          ? Variable([&] { return initial_value.AsTensor("initial_value"); }, options)
+          : Variable(initial_value.Get(), options);
+  non_slots_[name].push_back(made);
   return made;
+}
+
+Variable Optimizer::NonSlotVariable(const std::string& name, const Graph& graph) const {
+  auto list = non_slots_.find(name);
+  if (list == non_slots_.end()) return {};
+  for (const Variable& v : list->second) {
+    if (v.graph() == graph) return v;
+  }
+  return {};
 }
 
 }  // namespace weft::train

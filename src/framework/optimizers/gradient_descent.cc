@@ -1,43 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/framework/nodes.h"
-#include "weft/framework/train/optimizer.h"
+#include "src/framework/optimizers/update.h"
 
 namespace weft::train {
 
 using internal::Op;
 using internal::OpOf;
 
-GradientDescentOptimizer::GradientDescentOptimizer(const Input& learning_rate,
-                                                   const OptimizerOptions& options)
-    : Optimizer(options.name.empty() ? "GradientDescent" : options.name, options.use_locking),
-      learning_rate_(learning_rate) {}
+GradientDescentOptimizer::GradientDescentOptimizer(const Hyperparameter& learning_rate,
+                                                   const GradientDescentOptions& o)
+    : Optimizer(o.name, o.use_locking), learning_rate_(learning_rate) {}
 
 void GradientDescentOptimizer::Prepare() {
-  learning_rate_tensor_ = AsTensor(learning_rate_, kFloat32, "learning_rate");
+  learning_rate_tensor_ = learning_rate_.AsTensor("learning_rate");
 }
-
-namespace {
-// The rate in the variable's dtype.
-Tensor As(const Tensor& t, DataType dtype) {
-  return t.dtype() == dtype ? t : Op("Cast", {t}, {}, {{"DstT", dtype}});
-}
-}  // namespace
 
 Operation GradientDescentOptimizer::ApplyDense(const Tensor& grad, const Variable& v) {
-  return OpOf(v.is_resource() ? "ResourceApplyGradientDescent" : "ApplyGradientDescent",
-              {v.RefOrHandle(), As(learning_rate_tensor_, v.dtype()), grad}, {},
+  return OpOf(DenseRule("GradientDescent", v),
+              {v.RefOrHandle(), RateAs(learning_rate_tensor_, v.dtype()), grad}, {},
               {{"use_locking", use_locking()}});
 }
 
 Operation GradientDescentOptimizer::ApplySparse(const IndexedSlices& grad, const Variable& v) {
-  const Tensor rate = As(learning_rate_tensor_, v.dtype());
-  if (v.is_resource()) {
-    const Tensor delta = Op("Mul", {Op("Neg", {grad.values}), rate}, "mul");
-    return OpOf("ResourceScatterAdd", {v.handle(), grad.indices, delta}, {},
-                {{"dtype", v.dtype()}});
+  if (!v.is_resource()) {
+    const Tensor delta = Op("Mul", {grad.values, RateAs(learning_rate_tensor_, v.dtype())}, "mul");
+    return OpOf("ScatterSub", {v.ref(), grad.indices, delta}, {}, {{"use_locking", use_locking()}});
   }
-  return OpOf("ScatterSub", {v.ref(), grad.indices, Op("Mul", {grad.values, rate}, "mul")}, {},
-              {{"use_locking", use_locking()}});
+  const Tensor negative = Op("Neg", {grad.values});
+  const Tensor delta = Op("Mul", {negative, RateAs(learning_rate_tensor_, v.dtype())}, "mul");
+  return OpOf("ResourceScatterAdd", {v.handle(), grad.indices, delta}, {}, {{"dtype", v.dtype()}});
 }
 
 }  // namespace weft::train

@@ -1,12 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // Optimizer: what tf.train.Optimizer is. Subclasses say how one variable is updated from its
-// gradient.
+// gradient; those of TensorFlow 1 are in optimizers.h.
 //
 //   auto train = wf::train::GradientDescentOptimizer(0.5f).Minimize(loss, {.global_step = step});
+//
+// or, where gradients are looked at on the way,
+//
+//   wf::train::AdamOptimizer adam(0.001f);
+//   auto pairs = adam.ComputeGradients(loss);
+//   for (auto& p : pairs) if (!p.grad.none()) p.grad = wf::ClipByNorm(p.grad.tensor(), 5.0f);
+//   auto train = adam.ApplyGradients(pairs);
+//
+// Node names are TensorFlow's: the slots of w are w/Adam and w/Adam_1, its update is
+// Adam/update_w/ApplyAdam.
 #pragma once
 
+#include <concepts>
+#include <functional>
 #include <map>
 #include <string>
+#include <type_traits>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -14,7 +28,38 @@
 #include "weft/gradients/gradients.h"
 #include "weft/graph/grad.h"
 
+namespace weft {
+class Initializer;
+}
+
 namespace weft::train {
+
+// A number of an update rule: a literal (float32 if it has a point, as in Python), a tensor, a
+// variable, or a function that gives one of them whenever training ops are built.
+class Hyperparameter {
+ public:
+  template <typename T>
+  requires std::convertible_to<const T&, Input> Hyperparameter(const T& value) {  // NOLINT
+    // A variable is read anew by each graph of updates.
+    if constexpr (requires { value.AsInput(); })
+      get_ = [value] { return value.AsInput(); };
+    else
+      get_ = [input = Input(value)] { return input; };
+  }
+  template <typename F>
+  requires(!std::convertible_to<const F&, Input> && std::is_invocable_r_v<Input, const F&>)
+      Hyperparameter(F function)  // NOLINT
+      : get_(std::move(function)), is_function_(true) {}
+
+  Input Get() const { return get_(); }
+  // As a tensor of its own dtype; a literal becomes a constant of this name, here.
+  Tensor AsTensor(std::string_view name) const;
+  bool is_function() const { return is_function_; }
+
+ private:
+  std::function<Input()> get_;
+  bool is_function_ = false;
+};
 
 // How much may run before all gradients are there: nothing is held back; the gradients of one op
 // wait for each other; all wait for all.
@@ -48,34 +93,39 @@ struct MinimizeOptions {
   Tensor grad_loss = {};
 };
 
-// Not thread-safe; each object builds one training graph after another.
+// Not thread-safe; each object builds one training graph after another, and keeps those graphs
+// alive. Where ApplyGradients is called again for a variable, its slots are used again.
+//
+// All throw InvalidArgumentError: for a loss or variable that is not of a floating dtype, if there
+// are no variables, or if none of them has a gradient.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
 
-  // ComputeGradients and ApplyGradients. InvalidArgumentError if the loss depends on none of the
-  // variables.
+  // ComputeGradients and ApplyGradients.
   Operation Minimize(const Tensor& loss, const MinimizeOptions& options = {});
-  std::vector<GradAndVar> ComputeGradients(const Tensor& loss,
-                                           const ComputeGradientsOptions& options = {});
+  virtual std::vector<GradAndVar> ComputeGradients(const Tensor& loss,
+                                                   const ComputeGradientsOptions& options = {});
   // The op that updates all variables (pairs without a gradient are left out), then the global
   // step. It joins GraphKeys::kTrainOp.
-  Operation ApplyGradients(const std::vector<GradAndVar>& grads_and_vars,
-                           const ApplyGradientsOptions& options = {});
+  virtual Operation ApplyGradients(const std::vector<GradAndVar>& grads_and_vars,
+                                   const ApplyGradientsOptions& options = {});
 
   // The slot variables of a kind ("momentum"); the slot of one variable (invalid if there is none).
-  std::vector<std::string> SlotNames() const;
-  Variable GetSlot(const Variable& v, const std::string& slot) const;
-  // All slots and non-slot variables, in a stable order.
-  std::vector<Variable> Variables() const;
+  virtual std::vector<std::string> SlotNames() const;
+  virtual Variable GetSlot(const Variable& v, const std::string& slot) const;
+  // All slots and other variables that were made in a graph, by name.
+  virtual std::vector<Variable> Variables(const Graph& graph = Graph::Default()) const;
   const std::string& name() const { return name_; }
 
  protected:
-  Optimizer(std::string name, bool use_locking)
-      : name_(std::move(name)), use_locking_(use_locking) {}
+  // InvalidArgumentError for an empty name.
+  Optimizer(std::string name, bool use_locking);
   bool use_locking() const { return use_locking_; }
 
-  // Makes the slots that the update needs. Called before Prepare, outside of all name scopes.
+  // ---- What a subclass defines ----
+
+  // Makes the slots that the update needs; no control dependencies hold.
   virtual void CreateSlots(const std::vector<Variable>& variables) { (void)variables; }
   // Makes tensors of the hyperparameters, in the scope of the optimizer's name.
   virtual void Prepare() {}
@@ -88,40 +138,40 @@ class Optimizer {
   // Runs after all updates (to advance beta powers); the op returned stands for the whole update.
   virtual Operation Finish(const std::vector<Operation>& updates, const std::string& name);
 
+  // ---- Slots: variables beside a variable, of its form and place ----
+
+  // Each makes the slot unless it is there. It is called "w/op_name", or "w/op_name_1" if there is
+  // such a scope already. Zeros, and the initializer's values, are of v's shape and dtype.
   Variable ZerosSlot(const Variable& v, const std::string& slot, const std::string& op_name);
-  Variable SlotWithInitializer(const Variable& v, const Tensor& initial_value,
+  Variable SlotWithInitializer(const Variable& v, const Initializer& initializer,
                                const std::string& slot, const std::string& op_name);
+  // With a function that adds the nodes of the value, under "w/op_name/Initializer".
+  Variable SlotWithFunction(const Variable& v, const std::function<Tensor()>& make_value,
+                            const std::string& slot, const std::string& op_name);
+  Variable SlotWithValue(const Variable& v, const Tensor& value, const std::string& slot,
+                         const std::string& op_name);
+
+  // A variable that belongs to no other, one of its name in each graph: for beta powers. It takes
+  // the place and the form of `beside`.
+  Variable CreateNonSlotVariable(const Hyperparameter& initial_value, const std::string& name,
+                                 const Variable& beside);
+  // Invalid if there is none.
+  Variable NonSlotVariable(const std::string& name, const Graph& graph) const;
 
  private:
+  using Slots = std::unordered_map<Tensor, Variable>;  // by the reference or handle of a variable
+  template <typename MakeVariable>
+  Variable FindOrMakeSlot(const Variable& v, const std::string& slot, const std::string& op_name,
+                          const MakeVariable& make);
+  void KeepAlive(const Graph& graph);
   Operation ApplyOne(const GradAndVar& pair);
+  Operation AdvanceStep(const Variable& step, Operation after, const std::string& name);
+
   std::string name_;
   bool use_locking_;
-  // slot name -> op name of the variable -> slot
-  std::map<std::string, std::vector<std::pair<Variable, Variable>>> slots_;
-};
-
-struct OptimizerOptions {
-  bool use_locking = false;
-  std::string name = {};
-};
-
-// w -= learning_rate * gradient.
-class GradientDescentOptimizer : public Optimizer {
- public:
-  explicit GradientDescentOptimizer(const Input& learning_rate,
-                                    const OptimizerOptions& options = {});
-
- protected:
-  void Prepare() override;
-  Operation ApplyDense(const Tensor& grad, const Variable& v) override;
-  Operation ApplySparse(const IndexedSlices& grad, const Variable& v) override;
-  bool NeedsUniqueIndices() const override {
-    return false;
-  }  // subtracting twice is subtracting the sum
-
- private:
-  Input learning_rate_;
-  Tensor learning_rate_tensor_;
+  std::vector<Graph> graphs_;
+  std::map<std::string, Slots> slots_;
+  std::map<std::string, std::vector<Variable>> non_slots_;
 };
 
 }  // namespace weft::train

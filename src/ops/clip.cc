@@ -58,6 +58,16 @@ Tensor ClipByNorm(const Input& t, const Input& clip_norm, const ClipByNormOption
   return OpBuilder("Identity", scope.self()).In(clipped).Output();
 }
 
+IndexedSlices ClipByNorm(const IndexedSlices& t, const Input& clip_norm,
+                         const ClipByNormOptions& o) {
+  return {ClipByNorm(t.values, clip_norm, o), t.indices, t.dense_shape};
+}
+
+IndexedSlices ClipByValue(const IndexedSlices& t, const Input& low, const Input& high,
+                          const NameOptions& options) {
+  return {ClipByValue(t.values, low, high, options), t.indices, t.dense_shape};
+}
+
 Tensor ClipByAverageNorm(const Input& t, const Input& clip_norm, const NameOptions& options) {
   const OpScope scope(options.name, "clip_by_average_norm", {&t, &clip_norm});
   const Tensor x = AsTensor(t, kInvalidType, "t");
@@ -92,7 +102,7 @@ ClipByGlobalNormResult ClipByGlobalNorm(const std::vector<Grad>& list, const Inp
                                         const ClipByGlobalNormOptions& o) {
   const Graph graph = GraphOfGrads(list, "ClipByGlobalNorm");
   const GraphScope use(graph);
-  const Tensor norm = o.use_norm.valid() ? o.use_norm : GlobalNorm(list);
+  const Tensor norm = o.use_norm.valid() ? o.use_norm : GlobalNorm(list, o.name);
   const OpScope scope(o.name, "clip_by_global_norm", graph);
   const DataType dtype = RemoveRef(norm.dtype());
   const Tensor inverse = Quotient(1, norm);

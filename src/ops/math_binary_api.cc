@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "src/core/status.h"
+#include "src/core/strings.h"
+#include "src/ops/op_scope.h"
 #include "weft/graph/op_builder.h"
 #include "weft/ops/math_binary.h"
-
-#include "src/ops/op_scope.h"
 
 namespace weft {
 namespace {
@@ -120,8 +121,15 @@ Tensor AccumulateN(const std::vector<Input>& inputs, const NameOptions& options)
 Tensor ClipByValue(const Input& t, const Input& low, const Input& high,
                    const NameOptions& options) {
   const OpScope scope(options.name, "clip_by_value", {&t, &low, &high});
-  const Tensor upper = Binary("Minimum", t, high, "Minimum");
-  return OpBuilder("Maximum", scope.self()).In(upper).In(low).Output();
+  const Tensor values = AsTensor(t, DtypeOf({&t, &low, &high}, kFloat32), "t");
+  const auto check = [&](const Tensor& limited) {
+    if (values.shape().IsCompatibleWith(limited.shape())) return limited;
+    ThrowError(Code::kInvalidArgument,
+               StrCat("ClipByValue: the limits change the shape ", values.shape().ToPythonString(),
+                      " of t to ", limited.shape().ToPythonString()));
+  };
+  const Tensor upper = check(Binary("Minimum", values, high, "Minimum"));
+  return check(OpBuilder("Maximum", scope.self()).In(upper).In(low).Output());
 }
 
 }  // namespace weft

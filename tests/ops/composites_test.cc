@@ -359,6 +359,17 @@ TEST_F(Composites, ClipNodes) {
     const Tensor a = X({2, 3}), rows = X({2}, kInt32), b = X({4});
     ClipByGlobalNorm({IndexedSlices{a, rows, {}}, b}, 5.f);
   });
+  Expect("clip_by_named_global_norm", [] { ClipByGlobalNorm({X({2, 3})}, 5.f, {.name = "c"}); });
+  Expect("clip_values_and_norms_of_slices", [] {
+    for (const bool by_value : {true, false}) {
+      const Tensor values = X({2, 3}), rows = X({2}, kInt32);
+      const IndexedSlices slices{values, rows, {}};
+      if (by_value)
+        ClipByValue(slices, 0.f, 1.f);
+      else
+        ClipByNorm(slices, 5.f);
+    }
+  });
 }
 
 TEST_F(Composites, ClipValues) {
@@ -381,6 +392,8 @@ TEST_F(Composites, ClipValues) {
   const auto bad = ClipByGlobalNorm({a, Constant({kInf})}, 1.f);
   EXPECT_TRUE(ArraysEqual(Run(bad.list[0].tensor()), F32({kNaN})));
   EXPECT_THROW(GlobalNorm({Grad(), Grad()}), InvalidArgumentError);
+  EXPECT_THROW(ClipByValue(a, Constant({1.f, 2.f}), 3.f), InvalidArgumentError);
+  EXPECT_THROW(ClipByNorm(a, Constant({1.f, 2.f})), InvalidArgumentError);
 }
 
 // ---- sums, segments, counts, special functions --------------------------------------------------

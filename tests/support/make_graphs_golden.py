@@ -346,6 +346,10 @@ case('global_norm', lambda: tf.global_norm([ph([2, 3]), ph([4])]))
 case('clip_by_global_norm', lambda: tf.clip_by_global_norm([ph([2, 3]), None, ph([4])], 5.))
 case('clip_by_given_norm', lambda: tf.clip_by_global_norm([ph([2, 3]), ph([4])], 5., use_norm=ph([]), name='c'))
 case('clip_slices', lambda: tf.clip_by_global_norm([tf.IndexedSlices(ph([2, 3]), ph([2], tf.int32)), ph([4])], 5.))
+case('clip_by_named_global_norm', lambda: tf.clip_by_global_norm([ph([2, 3])], 5., name='c'))
+case('clip_values_and_norms_of_slices',
+     lambda: [tf.clip_by_value(tf.IndexedSlices(ph([2, 3]), ph([2], tf.int32)), 0., 1.),
+              tf.clip_by_norm(tf.IndexedSlices(ph([2, 3]), ph([2], tf.int32)), 5.)])
 case('accumulate_n',
      lambda: [tf.accumulate_n([ph([2, 3]), ph([2, 3])]), tf.accumulate_n([ph([2, 3])], name='q'), tf.add_n([ph([2])])])
 case('segments', lambda: [tf.segment_sum(ph([2, 3]), [0, 1]), tf.segment_mean(ph([2, 3]), [0, 1]),

@@ -178,7 +178,12 @@ Tensor SparseSegmentSqrtN(const Input& data, const Input& indices, const Input& 
 //   auto [clipped, norm] = wf::ClipByGlobalNorm(gradients, 5.0f);
 //
 // For gradients above all, which may be slices, or none: a none stays one. Floating dtypes;
-// differentiable. (ClipByValue is in math_binary.h.)
+// differentiable. Limits must not change shapes: InvalidArgumentError. (ClipByValue of tensors is
+// in math_binary.h.)
+
+// The values limited to [low, high]; rows of equal index are not added up before.
+IndexedSlices ClipByValue(const IndexedSlices& t, const Input& low, const Input& high,
+                          const NameOptions& options = {});
 
 struct ClipByNormOptions {
   Axes axes = {};  // norms of parts: over these axes. All by default
@@ -186,6 +191,8 @@ struct ClipByNormOptions {
 };
 // t scaled so that sqrt(sum t^2) is at most clip_norm.
 Tensor ClipByNorm(const Input& t, const Input& clip_norm, const ClipByNormOptions& options = {});
+IndexedSlices ClipByNorm(const IndexedSlices& t, const Input& clip_norm,
+                         const ClipByNormOptions& options = {});
 // t scaled so that its norm divided by the number of its elements is at most clip_norm.
 Tensor ClipByAverageNorm(const Input& t, const Input& clip_norm, const NameOptions& options = {});
 

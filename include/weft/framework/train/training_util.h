@@ -17,14 +17,95 @@ Variable GetGlobalStep(const Graph& graph = Graph::Default());
 Variable CreateGlobalStep(const Graph& graph = Graph::Default());
 Variable GetOrCreateGlobalStep(const Graph& graph = Graph::Default());
 
+// ---- Learning rates -----------------------------------------------------------------------------
+//
+// Each gives a scalar in the dtype of learning_rate (float32 for a literal), computed from the
+// value of global_step in the run. Any argument may be a literal, a tensor or a variable; t stands
+// for the step.
+//
+//   auto rate = wf::train::PolynomialDecay(0.1, step, 10000, {.end_learning_rate = 0.01});
+
 struct ExponentialDecayOptions {
   bool staircase = false;  // the exponent is rounded down
   std::string name = {};
 };
-// learning_rate * decay_rate ^ (global_step / decay_steps), in the dtype of learning_rate.
+// learning_rate * decay_rate ^ (t / decay_steps).
 Tensor ExponentialDecay(const Input& learning_rate, const Input& global_step,
                         const Input& decay_steps, const Input& decay_rate,
                         const ExponentialDecayOptions& options = {});
+// learning_rate * exp(-decay_rate * t / decay_steps).
+Tensor NaturalExpDecay(const Input& learning_rate, const Input& global_step,
+                       const Input& decay_steps, const Input& decay_rate,
+                       const ExponentialDecayOptions& options = {});
+// learning_rate / (1 + decay_rate * t / decay_steps).
+Tensor InverseTimeDecay(const Input& learning_rate, const Input& global_step,
+                        const Input& decay_steps, const Input& decay_rate,
+                        const ExponentialDecayOptions& options = {});
+
+struct PolynomialDecayOptions {
+  Input end_learning_rate = 0.0001;
+  Input power = 1.0;
+  // Begins again at each multiple of decay_steps, which grows so that the end comes later. Else
+  // the rate stays at its end.
+  bool cycle = false;
+  std::string name = {};
+};
+// (learning_rate - end) * (1 - min(t, decay_steps) / decay_steps) ^ power + end.
+Tensor PolynomialDecay(const Input& learning_rate, const Input& global_step,
+                       const Input& decay_steps, const PolynomialDecayOptions& options = {});
+
+// values[0] while x <= boundaries[0], values[1] while x <= boundaries[1], ..., the last value
+// beyond the last boundary. Boundaries are of the dtype of x (int32 ones go with an int64 x),
+// values of one dtype, one more than boundaries: else InvalidArgumentError.
+Tensor PiecewiseConstant(const Input& x, const std::vector<Input>& boundaries,
+                         const std::vector<Input>& values, const NameOptions& options = {});
+
+struct CosineDecayOptions {
+  double alpha = 0;  // the rate ends at alpha * learning_rate
+  std::string name = {};
+};
+// learning_rate * ((1 - alpha) * (1 + cos(pi * t / decay_steps)) / 2 + alpha), t <= decay_steps.
+// (Loshchilov & Hutter, 2016)
+Tensor CosineDecay(const Input& learning_rate, const Input& global_step, const Input& decay_steps,
+                   const CosineDecayOptions& options = {});
+
+struct CosineDecayRestartsOptions {
+  Input t_mul = 2.0;  // each period is as many times longer than the one before
+  Input m_mul = 1.0;  // and begins with as many times its rate
+  Input alpha = 0.0;
+  std::string name = {};
+};
+// CosineDecay over first_decay_steps, then again and again.
+Tensor CosineDecayRestarts(const Input& learning_rate, const Input& global_step,
+                           const Input& first_decay_steps,
+                           const CosineDecayRestartsOptions& options = {});
+
+struct LinearCosineDecayOptions {
+  Input num_periods = 0.5;
+  Input alpha = 0.0;
+  Input beta = 0.001;
+  std::string name = {};
+};
+// learning_rate * ((alpha + 1 - f) * (1 + cos(2 pi num_periods f)) / 2 + beta), where f is
+// t / decay_steps, at most 1. (Bello et al., 2017)
+Tensor LinearCosineDecay(const Input& learning_rate, const Input& global_step,
+                         const Input& decay_steps, const LinearCosineDecayOptions& options = {});
+
+struct NoisyLinearCosineDecayOptions {
+  Input initial_variance = 1.0;
+  Input variance_decay = 0.55;
+  Input num_periods = 0.5;
+  Input alpha = 0.0;
+  Input beta = 0.001;
+  std::string name = {};
+};
+// LinearCosineDecay with normal noise of variance initial_variance / (1 + t)^variance_decay added
+// to the linear part. Its seed is the graph's.
+Tensor NoisyLinearCosineDecay(const Input& learning_rate, const Input& global_step,
+                              const Input& decay_steps,
+                              const NoisyLinearCosineDecayOptions& options = {});
+
+// ---- Moving averages ----------------------------------------------------------------------------
 
 struct AssignMovingAverageOptions {
   // The average began at 0: the pull towards 0 is taken out (two more variables).

@@ -33,6 +33,11 @@ inline Operation OpOf(std::string type, const std::vector<Input>& inputs,
 // `x` as `dtype`, as tf.cast gives it: nothing but a constant or a read where it has that dtype.
 // Literals have Python's dtypes first: int32, float32.
 inline Tensor CastTo(const Input& x, DataType dtype, const std::string& name = "Cast") {
+  // A tensor stays as it is; for a reference variable, which is read, a scope is opened.
+  if (const Tensor t = x.source(); t.valid() && t.dtype() == dtype && dtype != kResource) {
+    const bool is_read = t.op().type() == "Identity" && IsRef(t.op().input(0).dtype());
+    if (!is_read) return x.tensor();
+  }
   if (x.is_tensor() && x.source().valid()) {
     const GraphScope use(x.source().graph());
     const NameScope scope(name);

@@ -6,7 +6,7 @@
 #include "src/core/status.h"
 #include "src/core/strings.h"
 #include "src/framework/nodes.h"
-#include "src/framework/variable_data.h"
+#include "src/ops/operators.h"
 #include "weft/framework/variable_scope.h"
 #include "weft/graph/op_builder.h"
 #include "weft/ops/array.h"
@@ -22,8 +22,7 @@ using internal::OpOf;
 IndexedSlices Deduplicate(const IndexedSlices& s) {
   const std::vector<Tensor> unique = OpBuilder("Unique", NameOptions()).In(s.indices).Outputs();
   const Tensor count =
-      Op("StridedSlice", {Op("Shape", {unique[0]}), Input({0}), Input({1}), Input({1})},
-         "strided_slice", {{"shrink_axis_mask", 1}});
+      internal::SliceOf(Op("Shape", {unique[0]}), Array({0}), Array({1}), "shrink_axis_mask");
   return {Op("UnsortedSegmentSum", {s.values, unique[1], count}), unique[0], s.dense_shape};
 }
 
@@ -261,12 +260,15 @@ Variable Optimizer::CreateNonSlotVariable(const Hyperparameter& initial_value,
                                           const std::string& name, const Variable& beside) {
   if (Variable existing = NonSlotVariable(name, beside.graph()); existing.valid()) return existing;
   const ColocateWith colocate(beside.op());
-  const VariableOptions options{
-      .name = name, .trainable = false, .use_resource = beside.is_resource()};
-  const Variable made =
-      initial_value.is_function()
-          ? Variable([&] { return initial_value.AsTensor("initial_value"); }, options)
-          : Variable(initial_value.Get(), options);
+  VariableOptions options{.name = name, .trainable = false, .use_resource = beside.is_resource()};
+  const auto make = [&] {
+    if (initial_value.is_function())
+      return Variable([&] { return initial_value.AsTensor("initial_value"); }, options);
+    const Input value = initial_value.Get();
+    if (value.dtype() == kFloat64) options.dtype = kFloat32;  // of a literal
+    return Variable(value, options);
+  };
+  const Variable made = make();
   non_slots_[name].push_back(made);
   return made;
 }

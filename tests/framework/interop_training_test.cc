@@ -128,9 +128,12 @@ std::vector<Variable> VariablesIn(const Graph& graph) {
   return list;
 }
 
+// Without the gradients' own nodes: where TensorFlow computes the gradient of a constant, or the
+// sizes of known shapes, there is less here.
 std::set<std::string> NodeTexts(const Graph& graph) {
   std::set<std::string> lines;
   for (const Operation& op : graph.operations()) {
+    if (op.name().starts_with("gradients/")) continue;
     std::string line = op.name() + " " + op.type() + "(";
     for (const Tensor& in : op.inputs()) line += in.name() + " ";
     std::vector<std::string> controls;

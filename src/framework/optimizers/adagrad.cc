@@ -24,7 +24,8 @@ void AdagradOptimizer::CreateSlots(const std::vector<Variable>& variables) {
       continue;
     }
     const auto like_variable = [&] {
-      return CastTo(Op("Fill", {Op("Shape", {v}), initial_accumulator_value_}), v.dtype());
+      const Tensor shape = Op("Shape", {v});
+      return CastTo(Op("Fill", {shape, static_cast<float>(initial_accumulator_value_)}), v.dtype());
     };
     SlotWithFunction(v, like_variable, "accumulator", name());
   }

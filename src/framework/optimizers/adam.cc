@@ -47,16 +47,12 @@ AdamOptimizer::Rates AdamOptimizer::RatesFor(const Variable& v) const {
           RateAs(epsilon_tensor_, dtype)};
 }
 
-Operation AdamOptimizer::ApplyRule(const char* rule, const Tensor& grad, const Variable& v) const {
+Operation AdamOptimizer::ApplyDense(const Tensor& grad, const Variable& v) {
   const Rates r = RatesFor(v);
-  return OpOf(DenseRule(rule, v),
+  return OpOf(DenseRule("Adam", v),
               {v.RefOrHandle(), GetSlot(v, "m").RefOrHandle(), GetSlot(v, "v").RefOrHandle(),
                r.beta1_power, r.beta2_power, r.learning_rate, r.beta1, r.beta2, r.epsilon, grad},
               {}, {{"use_locking", use_locking()}});
-}
-
-Operation AdamOptimizer::ApplyDense(const Tensor& grad, const Variable& v) {
-  return ApplyRule("Adam", grad, v);
 }
 
 // The slots decay everywhere, then rows are added to them.

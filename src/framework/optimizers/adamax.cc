@@ -6,12 +6,17 @@
 namespace weft::train {
 
 using internal::Op;
+using internal::OpOf;
 
 AdaMaxOptimizer::AdaMaxOptimizer(const Hyperparameter& learning_rate, const AdaMaxOptions& o)
     : AdamOptimizer(learning_rate, {o.beta1, o.beta2, o.epsilon, o.use_locking, o.name}) {}
 
 Operation AdaMaxOptimizer::ApplyDense(const Tensor& grad, const Variable& v) {
-  return ApplyRule("AdaMax", grad, v);
+  const Rates r = RatesFor(v);
+  return OpOf(DenseRule("AdaMax", v),
+              {v.RefOrHandle(), GetSlot(v, "m").RefOrHandle(), GetSlot(v, "v").RefOrHandle(),
+               r.beta1_power, r.learning_rate, r.beta1, r.beta2, r.epsilon, grad},
+              {}, {{"use_locking", use_locking()}});
 }
 
 // Every row is read before any is written.

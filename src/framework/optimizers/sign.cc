@@ -40,11 +40,11 @@ void SignOptimizer::CreateSlots(const std::vector<Variable>& variables) {
 void SignOptimizer::Prepare() {
   learning_rate_tensor_ = learning_rate_.AsTensor("learning_rate");
   beta_tensor_ = beta_.AsTensor("beta");
+  if (!decay_) decay_tensor_ = AsTensor(1.0f, kFloat32, "sign_decay");
 }
 
 Operation SignOptimizer::ApplySparse(const IndexedSlices& grad, const Variable& v) {
   const Tensor g = grad.values;
-  if (!decay_) decay_tensor_ = AsTensor(1.0f, kFloat32, "sign_decay");
   const Input rate = RateAs(learning_rate_tensor_, v.dtype());
   const Input beta = RateAs(beta_tensor_, v.dtype());
   const Variable m = GetSlot(v, "m");

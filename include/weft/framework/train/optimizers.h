@@ -170,7 +170,6 @@ class AdamOptimizer : public Optimizer {
     Input beta1_power, beta2_power, learning_rate, beta1, beta2, epsilon;
   };
   Rates RatesFor(const Variable& v) const;
-  Operation ApplyRule(const char* rule, const Tensor& grad, const Variable& v) const;
 
   void CreateSlots(const std::vector<Variable>& variables) override;
   void Prepare() override;

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <memory>
+#include <numbers>
+
 #include "tests/support/graph_golden.h"
 #include "weft/weft.h"
 
@@ -226,6 +230,89 @@ TEST_F(Optimizers, TheTrainOpIsInItsCollectionOnce) {
   const std::vector<CollectionItem> items = graph_.GetCollection(GraphKeys::kTrainOp);
   ASSERT_EQ(items.size(), 1u);
   EXPECT_EQ(std::get<Operation>(items[0].value), train);
+}
+
+TEST_F(Optimizers, AveragesAreSwappedWithVariables) {
+  const auto inner = std::make_shared<MomentumOptimizer>(.5, 0.);
+  MovingAverageOptimizer optimizer(inner, {.average_decay = .5});
+  EXPECT_THROW(optimizer.SwappedVariables(), FailedPreconditionError);
+  const Variable w(4.f, {.name = "w"}), other(1.f, {.name = "other", .trainable = false});
+  const Operation train = optimizer.Minimize(.5f * Square(w));
+  EXPECT_EQ(train.name(), "train_with_avg");
+  EXPECT_EQ(optimizer.GetSlot(w, "momentum"), inner->GetSlot(w, "momentum"));
+  const std::map<std::string, Variable> names = optimizer.SwappedVariables();
+  ASSERT_EQ(names.size(), 4u);
+  const Variable average = names.at("w");
+  EXPECT_EQ(average.op_name(), "w/ExponentialMovingAverage");
+  EXPECT_EQ(names.at("w/ExponentialMovingAverage"), w);
+  EXPECT_EQ(names.at("other"), other);
+  EXPECT_EQ(names.at("w/Momentum"), inner->GetSlot(w, "momentum"));
+  Session session;
+  session.Run(GlobalVariablesInitializer());
+  session.Run(train);
+  EXPECT_EQ(session.Run(w).scalar<float>(), 2);
+  EXPECT_EQ(session.Run(average).scalar<float>(), 3);
+}
+
+TEST_F(Optimizers, SignsDecay) {
+  const Variable step(0, {.name = "step"});
+  const Tensor linear = LinearSignDecay(10)(step), cosine = CosineSignDecay(10)(step);
+  const Tensor cut = CosineSignDecay(10, {.num_periods = 1, .zero_after = .5})(step);
+  const Tensor restart = RestartSignDecay(10)(step);
+  Session session;
+  const auto expect = [&](int at, const std::vector<double>& want) {
+    session.Run(step.Assign(at));
+    const std::vector<Array> got = session.Run(std::vector<Fetch>{linear, cosine, cut, restart});
+    for (size_t i = 0; i < want.size(); ++i)
+      EXPECT_NEAR(got[i].AsDouble(0), want[i], 1e-6) << "decay " << i << " at step " << at;
+  };
+  const double quarter = .5 * (1 + std::sqrt(.5));
+  expect(0, {1, 1, 1, 1});
+  expect(4,
+         {.6, .5 * (1 + std::cos(.4 * std::numbers::pi)),
+          .5 * (1 + std::cos(.8 * std::numbers::pi)), .5 * (1 + std::cos(.4 * std::numbers::pi))});
+  expect(5, {.5, .5, 0, .5});
+  expect(10, {0, 0, 0, 1});
+  expect(25, {0, 0, 0, 1});
+  const Tensor twice = RestartSignDecay(16, {.num_periods = 2})(step);
+  session.Run(step.Assign(2));
+  EXPECT_NEAR(session.Run(twice).AsDouble(0), quarter, 1e-6);
+}
+
+// Moves each element against the sign of its gradient: what a program can add.
+class SignDescent : public Optimizer {
+ public:
+  explicit SignDescent(const Hyperparameter& rate) : Optimizer("SignDescent", false), rate_(rate) {}
+
+ protected:
+  void CreateSlots(const std::vector<Variable>& variables) override {
+    for (const Variable& v : variables) SlotWithInitializer(v, OnesInitializer(), "scale", name());
+  }
+  void Prepare() override { rate_tensor_ = rate_.AsTensor("rate"); }
+  Operation ApplyDense(const Tensor& grad, const Variable& v) override {
+    return AssignSub(v, Sign(grad) * rate_tensor_ * GetSlot(v, "scale")).op();
+  }
+  Operation ApplySparse(const IndexedSlices& grad, const Variable& v) override {
+    return ScatterSub(v, grad.indices, Sign(grad.values) * rate_tensor_).op();
+  }
+
+ private:
+  Hyperparameter rate_;
+  Tensor rate_tensor_;
+};
+
+TEST_F(Optimizers, OfAProgramsOwn) {
+  const Variable w({3.f, -2.f}, {.name = "w"}), e({1.f, 1.f, 1.f}, {.name = "e"});
+  const Tensor loss = ReduceSum(Square(w)) + ReduceSum(Gather(e, Array({2, 2})));
+  SignDescent optimizer(.5);
+  const Operation train = optimizer.Minimize(loss);
+  EXPECT_EQ(optimizer.GetSlot(w, "scale").name(), "w/SignDescent:0");
+  Session session;
+  session.Run(GlobalVariablesInitializer());
+  session.Run(train);
+  EXPECT_EQ(session.Run(w).ToString(), "[ 2.5 -1.5]");
+  // Rows of one index are added up first.
+  EXPECT_EQ(session.Run(e).ToString(), "[1.  1.  0.5]");
 }
 
 TEST_F(Optimizers, Errors) {

@@ -8,7 +8,7 @@
 #include "weft/core/error.h"
 #include "weft/framework/initializers.h"
 #include "weft/framework/regularizers.h"
-#include "weft/framework/train/optimizers.h"
+#include "weft/framework/train/optimizer.h"
 #include "weft/framework/train/training_util.h"
 #include "weft/framework/variable.h"
 #include "weft/framework/variable_scope.h"

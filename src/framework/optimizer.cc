@@ -5,11 +5,10 @@
 
 #include "src/core/status.h"
 #include "src/core/strings.h"
-#include "src/framework/nodes.h"
+#include "src/framework/optimizers/update.h"
+#include "src/framework/slot_creator.h"
 #include "src/ops/operators.h"
-#include "weft/framework/variable_scope.h"
 #include "weft/graph/op_builder.h"
-#include "weft/ops/array.h"
 #include "weft/ops/control.h"
 
 namespace weft::train {
@@ -123,9 +122,19 @@ Operation Optimizer::ApplyOne(const GradAndVar& pair) {
   const Variable& v = pair.variable;
   const NameScope scope("update_" + v.op_name(), v.graph());
   const ColocateWith colocate(v.op());
-  if (!pair.grad.is_slices()) return ApplyDense(pair.grad.tensor(), v);
-  return ApplySparse(NeedsUniqueIndices() ? Deduplicate(pair.grad.slices()) : pair.grad.slices(),
-                     v);
+  if (pair.grad.is_slices()) {
+    if (v.constraint()) {
+      ThrowError(
+          Code::kInvalidArgument,
+          StrCat("Cannot use a constraint function on a sparse variable. ('", v.name(), "')"));
+    }
+    return ApplySparse(NeedsUniqueIndices() ? Deduplicate(pair.grad.slices()) : pair.grad.slices(),
+                       v);
+  }
+  const Operation update = ApplyDense(pair.grad.tensor(), v);
+  if (!v.constraint()) return update;
+  const ControlDependencies after({update});
+  return AssignTo(v, v.constraint()(v), /*use_locking=*/false).op;
 }
 
 Operation Optimizer::AdvanceStep(const Variable& step, Operation after, const std::string& name) {
@@ -211,49 +220,36 @@ std::vector<Variable> Optimizer::Variables(const Graph& graph) const {
   return all;
 }
 
-// Slots are named by scopes of variables, which count apart from ops' names: w/Adam, w/Adam_1.
-template <typename MakeVariable>
 Variable Optimizer::FindOrMakeSlot(const Variable& v, const std::string& slot,
-                                   const std::string& op_name, const MakeVariable& make) {
+                                   const std::function<Variable()>& make) {
   if (Variable existing = GetSlot(v, slot); existing.valid()) return existing;
-  const VariableScope scope =
-      VariableScope::Unique(StrCat(v.op_name(), "/", op_name), {}, v.graph());
-  const ColocateWith colocate(v.op());
-  const NameScope root("", v.graph());
-  const Variable made = make(VariableOptions{
-      .name = scope.scope().name() + "/", .trainable = false, .use_resource = v.is_resource()});
+  const Variable made = make();
   slots_[slot].emplace(v.RefOrHandle(), made);
   return made;
 }
 
 Variable Optimizer::SlotWithFunction(const Variable& v, const std::function<Tensor()>& make_value,
                                      const std::string& slot, const std::string& op_name) {
-  return FindOrMakeSlot(v, slot, op_name, [&](VariableOptions options) {
-    options.validate_shape = v.shape().IsFullyKnown();
-    return Variable(make_value, options);
-  });
+  return FindOrMakeSlot(v, slot,
+                        [&] { return internal::CreateSlotWithFunction(v, make_value, op_name); });
 }
 
 Variable Optimizer::SlotWithValue(const Variable& v, const Tensor& value, const std::string& slot,
                                   const std::string& op_name) {
-  return FindOrMakeSlot(v, slot, op_name, [&](VariableOptions options) {
-    options.validate_shape = value.shape().IsFullyKnown();
-    return Variable(Input(value), options);
-  });
+  return FindOrMakeSlot(v, slot, [&] { return internal::CreateSlot(v, value, op_name); });
 }
 
 Variable Optimizer::SlotWithInitializer(const Variable& v, const Initializer& initializer,
                                         const std::string& slot, const std::string& op_name) {
-  return SlotWithFunction(
-      v, [&] { return initializer(v.shape().ToShape(), v.dtype()); }, slot, op_name);
+  return FindOrMakeSlot(v, slot, [&] {
+    return internal::CreateSlotWithInitializer(v, initializer, v.shape().ToShape(), v.dtype(),
+                                               op_name);
+  });
 }
 
 Variable Optimizer::ZerosSlot(const Variable& v, const std::string& slot,
                               const std::string& op_name) {
-  if (v.shape().IsFullyKnown()) return SlotWithInitializer(v, ZerosInitializer(), slot, op_name);
-  if (Variable existing = GetSlot(v, slot); existing.valid()) return existing;
-  const Tensor shape = Op("Shape", {v.initialized_value()});
-  return SlotWithValue(v, Zeros(shape, v.dtype()), slot, op_name);
+  return FindOrMakeSlot(v, slot, [&] { return internal::CreateZerosSlot(v, op_name); });
 }
 
 Variable Optimizer::CreateNonSlotVariable(const Hyperparameter& initial_value,

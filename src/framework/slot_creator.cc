@@ -74,6 +74,12 @@ Variable CreateSlotWithInitializer(const Primary& primary, const Initializer& in
   return MakeSlot(primary, initializer, shape, dtype, true, name, options);
 }
 
+Variable CreateSlotWithFunction(const Primary& primary, const std::function<Tensor()>& make_value,
+                                const std::string& name, const SlotOptions& options) {
+  return MakeSlot(primary, Initializer(make_value), std::nullopt, kInvalidType,
+                  primary.shape().IsFullyKnown(), name, options);
+}
+
 Variable CreateZerosSlot(const Primary& primary, const std::string& name, DataType given,
                          const SlotOptions& options) {
   const DataType dtype = given == kInvalidType ? primary.dtype() : RemoveRef(given);

@@ -8,6 +8,7 @@
 // of a larger variable, is a part of a larger slot. It is not trainable.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "weft/framework/variable_scope.h"
@@ -44,6 +45,9 @@ Variable CreateSlot(const Primary& primary, const Tensor& value, const std::stri
 Variable CreateSlotWithInitializer(const Primary& primary, const Initializer& initializer,
                                    const Shape& shape, DataType dtype, const std::string& name,
                                    const SlotOptions& options = {});
+// `make_value` adds the nodes of a value of the primary's shape, which need not be known.
+Variable CreateSlotWithFunction(const Primary& primary, const std::function<Tensor()>& make_value,
+                                const std::string& name, const SlotOptions& options = {});
 // Zeros of the primary's shape, which need not be known; `dtype` is the primary's if invalid.
 Variable CreateZerosSlot(const Primary& primary, const std::string& name,
                          DataType dtype = kInvalidType, const SlotOptions& options = {});

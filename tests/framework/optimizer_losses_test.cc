@@ -8,6 +8,7 @@
 #include <map>
 #include <sstream>
 
+#include "weft/framework/train/contrib_optimizers.h"
 #include "weft/graph/op_builder.h"
 #include "weft/weft.h"
 

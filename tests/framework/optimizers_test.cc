@@ -8,6 +8,8 @@
 #include <numbers>
 
 #include "tests/support/graph_golden.h"
+#include "weft/framework/partitioned_variable.h"
+#include "weft/framework/train/contrib_optimizers.h"
 #include "weft/weft.h"
 
 namespace weft::train {
@@ -94,7 +96,7 @@ TEST(OptimizerGraphs, NamesAndSteps) {
     UpdateAll(Make<AdamOptimizer>(.1, AdamOptions{.use_locking = true, .name = "Bold"}), kFloat32,
               [&] { return ApplyGradientsOptions{.global_step = step, .name = "go"}; });
   });
-  Golden().Expect("constraints_of_steps", [] {
+  Golden().Expect("resource_steps", [] {
     const Variable step(0, {.name = "step", .trainable = false, .use_resource = true});
     const Variable w({1.f, 2.f}, {.name = "w", .use_resource = true});
     AdamOptimizer(.1).ApplyGradients({{Constant({1.f, 1.f}), w}}, {.global_step = step});
@@ -166,6 +168,20 @@ TEST(OptimizerGraphs, UnknownShapesAndLargeOnes) {
          {Make<FtrlOptimizer>(.1), Make<AdagradOptimizer>(.1), Make<RMSPropOptimizer>(.1),
           Make<ProximalAdagradOptimizer>(.1)})
       make()->ApplyGradients({{g, w}, {g, u}});
+  });
+}
+
+TEST(OptimizerGraphs, ConstraintsAndParts) {
+  Golden().Expect("constraints", [] {
+    const auto limited = [](const Input& x) { return ClipByValue(x, 0., 1.); };
+    const Variable w({1.f, 2.f}, {.name = "w", .constraint = limited});
+    const Variable u({1.f, 2.f}, {.name = "u", .use_resource = true, .constraint = limited});
+    MomentumOptimizer(.5, .9).Minimize(ReduceSum(w * u));
+  });
+  Golden().Expect("parts", [] {
+    const Variable v = GetVariable(
+        "v", {4, 2}, {.initializer = ZerosInitializer(), .partitioner = FixedSizePartitioner(2)});
+    AdamOptimizer(.5).Minimize(ReduceSum(v.AsTensor()));
   });
 }
 
@@ -277,6 +293,38 @@ TEST_F(Optimizers, SignsDecay) {
   const Tensor twice = RestartSignDecay(16, {.num_periods = 2})(step);
   session.Run(step.Assign(2));
   EXPECT_NEAR(session.Run(twice).AsDouble(0), quarter, 1e-6);
+}
+
+TEST_F(Optimizers, SlotsOfPartsAreParts) {
+  const Variable v = GetVariable(
+      "v", {4, 2}, {.initializer = ZerosInitializer(), .partitioner = FixedSizePartitioner(2)});
+  MomentumOptimizer momentum(.5, .9);
+  momentum.Minimize(ReduceSum(v.AsTensor()));
+  const std::vector<Variable> parts = TrainableVariables();
+  ASSERT_EQ(parts.size(), 2u);
+  const Variable slot = momentum.GetSlot(parts[1], "momentum");
+  EXPECT_EQ(slot.op_name(), "v/part_1/Momentum");
+  ASSERT_TRUE(slot.save_slice_info().has_value());
+  EXPECT_EQ(slot.save_slice_info()->full_name, "v/Momentum");
+  EXPECT_EQ(slot.save_slice_info()->Spec(), parts[1].save_slice_info()->Spec());
+}
+
+TEST_F(Optimizers, ConstraintsHoldAfterEachUpdate) {
+  const auto positive = [](const Input& x) { return nn::Relu(x); };
+  for (bool resource : {false, true}) {
+    const Variable w({1.f, 2.f}, {.use_resource = resource, .constraint = positive});
+    const Operation train =
+        GradientDescentOptimizer(1.).Minimize(ReduceSum(w * 1.5f), {.var_list = {w}});
+    Session session;
+    session.Run(GlobalVariablesInitializer());
+    session.Run(train);
+    EXPECT_EQ(session.Run(w).ToString(), "[0.  0.5]");
+    const IndexedSlices slices{Constant({1.f}), Constant({0}), {}};
+    EXPECT_THAT(ErrorOf([&] {
+                  MomentumOptimizer(.1, .9).ApplyGradients({{slices, w}});
+                }),
+                HasSubstr("Cannot use a constraint function on a sparse variable."));
+  }
 }
 
 // Moves each element against the sign of its gradient: what a program can add.

@@ -106,10 +106,24 @@ def large_variables():
 
 
 @section
-def constraints_of_steps():
+def resource_steps():
     step = tf.Variable(0, name='step', use_resource=True, trainable=False)
     w = tf.Variable([1., 2.], name='w', use_resource=True)
     train.AdamOptimizer(.1).apply_gradients([(tf.constant([1., 1.]), w)], global_step=step)
+
+
+@section
+def constraints():
+    def limited(x): return tf.clip_by_value(x, 0., 1.)
+    w = tf.Variable([1., 2.], name='w', constraint=limited)
+    u = tf.Variable([1., 2.], name='u', constraint=limited, use_resource=True)
+    train.MomentumOptimizer(.5, .9).minimize(tf.reduce_sum(w * u))
+
+
+@section
+def parts():
+    v = tf.get_variable('v', [4, 2], initializer=tf.zeros_initializer(), partitioner=tf.fixed_size_partitioner(2))
+    train.AdamOptimizer(.5).minimize(tf.reduce_sum(tf.convert_to_tensor(v)))
 
 
 write('tests/framework/data/optimizers.golden')

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "examples/support/mt19937.h"
+#include "weft/framework/train/contrib_optimizers.h"
 #include "weft/weft.h"
 
 namespace wf = weft;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/framework/optimizers/update.h"
 #include "src/ops/operators.h"
+#include "weft/framework/train/contrib_optimizers.h"
 #include "weft/ops/control.h"
 
 namespace weft::train {

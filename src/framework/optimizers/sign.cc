@@ -6,6 +6,7 @@
 #include "src/core/status.h"
 #include "src/framework/optimizers/update.h"
 #include "src/ops/operators.h"
+#include "weft/framework/train/contrib_optimizers.h"
 #include "weft/ops/control.h"
 
 namespace weft::train {

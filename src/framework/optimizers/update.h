@@ -8,7 +8,7 @@
 
 #include "src/core/strings.h"
 #include "src/framework/nodes.h"
-#include "weft/framework/train/optimizers.h"
+#include "weft/framework/train/optimizer.h"
 
 namespace weft::train {
 

@@ -121,10 +121,10 @@ TEST(OptimizerGraphs, TensorsAndFunctionsAsRates) {
 TEST(OptimizerGraphs, SlotsOfSeveralOptimizers) {
   Golden().Expect("two_of_a_kind", [] {
     const Variable w({1.f, 2.f}, {.name = "w"}), b(Array({1.f}), {.name = "b"});
-    const Tensor loss = ReduceSum(w) * ReduceSum(b);
-    AdamOptimizer(.1).Minimize(loss);
-    AdamOptimizer(.1).Minimize(loss, {.var_list = {w}});
-    MomentumOptimizer(.1, .9).Minimize(loss);
+    const Tensor g = Constant({1.f, 1.f}, "g"), h = Constant({1.f}, "h");
+    AdamOptimizer(.1).ApplyGradients({{g, w}, {h, b}});
+    AdamOptimizer(.1).ApplyGradients({{g, w}, {Grad(), b}});
+    MomentumOptimizer(.1, .9).ApplyGradients({{h, b}, {g, w}});
   });
 }
 
@@ -147,7 +147,6 @@ TEST(OptimizerGraphs, InScopes) {
       const ControlDependencies after({g.op()});
       AdagradOptimizer(.1).ApplyGradients({{g, w}});
     }
-    const DeviceScope cpu("/cpu:0");
     AdadeltaOptimizer(.1).ApplyGradients({{g, w}});
   });
 }

@@ -69,10 +69,11 @@ def tensors_and_functions():
 def two_of_a_kind():
     w = tf.Variable([1., 2.], name='w')
     b = tf.Variable([1.], name='b')
-    loss = tf.reduce_sum(w) * tf.reduce_sum(b)
-    train.AdamOptimizer(.1).minimize(loss)
-    train.AdamOptimizer(.1).minimize(loss, var_list=[w])
-    train.MomentumOptimizer(.1, .9).minimize(loss)
+    g = tf.constant([1., 1.], name='g')
+    h = tf.constant([1.], name='h')
+    train.AdamOptimizer(.1).apply_gradients([(g, w), (h, b)])
+    train.AdamOptimizer(.1).apply_gradients([(g, w), (None, b)])
+    train.MomentumOptimizer(.1, .9).apply_gradients([(h, b), (g, w)])
 
 
 @section
@@ -83,7 +84,7 @@ def in_scopes():
     with tf.name_scope('ops'): train.AdamOptimizer(.1).apply_gradients([(g, w)])
     with tf.variable_scope('outer'): train.MomentumOptimizer(.1, .9).apply_gradients([(g, w)])
     with tf.control_dependencies([g.op]): train.AdagradOptimizer(.1).apply_gradients([(g, w)])
-    with tf.device('/cpu:0'): train.AdadeltaOptimizer(.1).apply_gradients([(g, w)])
+    train.AdadeltaOptimizer(.1).apply_gradients([(g, w)])
 
 
 @section

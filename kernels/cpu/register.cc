@@ -29,6 +29,7 @@ void RegisterAllCpuKernels(KernelRegistry& kernels) {
   RegisterLoggingKernels(kernels);
   RegisterLinalgKernels(kernels);
   RegisterTrainingKernels(kernels);
+  RegisterIoKernels(kernels);
   RegisterFusedKernels(kernels);
 }
 

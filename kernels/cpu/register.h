@@ -31,6 +31,7 @@ void RegisterControlKernels(KernelRegistry& kernels);
 void RegisterLoggingKernels(KernelRegistry& kernels);
 void RegisterLinalgKernels(KernelRegistry& kernels);
 void RegisterTrainingKernels(KernelRegistry& kernels);
+void RegisterIoKernels(KernelRegistry& kernels);
 void RegisterFusedKernels(KernelRegistry& kernels);
 
 }  // namespace weft

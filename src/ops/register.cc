@@ -29,6 +29,7 @@ void RegisterAllOps(OpRegistry& ops) {
   RegisterLoggingOps(ops);
   RegisterLinalgOps(ops);
   RegisterTrainingOps(ops);
+  RegisterIoOps(ops);
 }
 
 }  // namespace weft

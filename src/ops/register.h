@@ -31,5 +31,6 @@ void RegisterControlOps(OpRegistry& ops);
 void RegisterLoggingOps(OpRegistry& ops);
 void RegisterLinalgOps(OpRegistry& ops);
 void RegisterTrainingOps(OpRegistry& ops);
+void RegisterIoOps(OpRegistry& ops);
 
 }  // namespace weft

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "weft/runtime/kernel.h"
+
+namespace weft {
+
+// Names of shards, patterns, whole files.
+void RegisterFileKernels(KernelRegistry& kernels);
+
+}  // namespace weft

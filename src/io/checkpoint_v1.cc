@@ -361,6 +361,10 @@ absl::Status CheckpointV1Writer::Add(std::string_view name, const Shape& full_sh
                                              full_shape.ToString(), " is not of shape ",
                                              value.shape().ToString()));
   }
+  if (!google::protobuf::internal::IsStructurallyValidUTF8(name.data(),
+                                                           static_cast<int>(name.size())))
+    return absl::InvalidArgumentError(
+        "Checkpoints of version 1 can't have names that are not UTF-8");
   SavedTensorSlices message;
   proto::SavedSlice* data = message.mutable_data();
   data->set_name(std::string(name));

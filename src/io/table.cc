@@ -167,6 +167,8 @@ absl::Status TableReader::ReadIndex() {
   Handle of_metadata, of_index;
   if (!TakeHandle(&handles, &of_metadata) || !TakeHandle(&handles, &of_index))
     return Corrupt("bad block handle in the footer");
+  // Nothing is in it that is of use here; but then all of a file's bytes are verified.
+  WEFT_RETURN_IF_ERROR(ReadBlock(of_metadata).status());
   WEFT_ASSIGN_OR_RETURN(const BlockPtr block, ReadBlock(of_index));
   BlockEntries entries;
   if (!entries.Init(*block)) return Corrupt("bad contents of the index block");

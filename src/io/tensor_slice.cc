@@ -59,6 +59,13 @@ std::vector<Range> Intersection(const std::vector<Range>& a, const std::vector<R
   return both;
 }
 
+bool Overlap(const std::vector<Range>& a, const std::vector<Range>& b) {
+  for (size_t d = 0; d < a.size(); ++d) {
+    if (std::max(a[d].begin, b[d].begin) >= std::min(a[d].end, b[d].end)) return false;
+  }
+  return true;
+}
+
 // 0 if a range is empty. Fits in int64 since it is a part of a Shape.
 int64_t Volume(const std::vector<Range>& ranges) {
   int64_t volume = 1;
@@ -222,7 +229,7 @@ absl::StatusOr<std::vector<size_t>> SlicesThatCover(const std::vector<TensorSlic
     const int64_t volume = Volume(part);
     if (volume == 0) continue;
     for (size_t j = 0; j < parts.size(); ++j) {
-      if (Volume(Intersection(part, parts[j])) == 0) continue;
+      if (!Overlap(part, parts[j])) continue;
       return absl::InternalError(StrCat("Overlapping slices of ", name,
                                         ": existing slice = ", stored[found[j]].ToString(),
                                         ", new slice = ", stored[i].ToString()));

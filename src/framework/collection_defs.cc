@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/framework/collection_defs.h"
+
+#include <map>
+
+#include "proto/weft/saver.pb.h"
+#include "src/core/status.h"
+#include "src/framework/saver_proto.h"
+#include "src/graph/proto_convert.h"
+#include "weft/framework/saver.h"
+#include "weft/framework/variable.h"
+
+namespace weft::train::internal {
+namespace {
+
+std::optional<std::string> VariableToBytes(const std::shared_ptr<void>& object) {
+  return Variable(std::static_pointer_cast<Variable::Data>(object)).ToVariableDef();
+}
+std::shared_ptr<void> VariableFromBytes(std::string_view bytes, const std::string& import_scope,
+                                        const Graph& graph) {
+  return Variable::FromVariableDef(bytes, import_scope, graph).data();
+}
+
+std::optional<std::string> SaverToBytes(const std::shared_ptr<void>& object) {
+  proto::SaverDef def;
+  SaverDefToProto(Saver(std::static_pointer_cast<Saver::State>(object)).AsSaverDef(), &def);
+  return SerializeProto(def);
+}
+std::shared_ptr<void> SaverFromBytes(std::string_view bytes, const std::string& import_scope,
+                                     const Graph&) {
+  proto::SaverDef def;
+  if (!ParseProto(bytes, &def)) ThrowError(Code::kDataLoss, "the bytes are no SaverDef");
+  return Saver(SaverDefFromProto(def), import_scope).state();
+}
+
+}  // namespace
+
+const CollectionType* FindCollectionType(std::string_view collection) {
+  static const auto& types = *[] {
+    const CollectionType variables{VariableToBytes, VariableFromBytes};
+    return new std::map<std::string, CollectionType, std::less<>>{
+        {GraphKeys::kGlobalVariables, variables},
+        {GraphKeys::kTrainableVariables, variables},
+        {GraphKeys::kLocalVariables, variables},
+        {GraphKeys::kModelVariables, variables},
+        {GraphKeys::kMetricVariables, variables},
+        {GraphKeys::kMovingAverageVariables, variables},
+        {GraphKeys::kGlobalStep, variables},
+        {GraphKeys::kSavers, {SaverToBytes, SaverFromBytes}},
+    };
+  }();
+  const auto found = types.find(collection);
+  return found == types.end() ? nullptr : &found->second;
+}
+
+}  // namespace weft::train::internal

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// The nodes of a Saver.
+#pragma once
+
+#include "weft/framework/saver.h"
+
+namespace weft::train::internal {
+
+// Nothing if there is nothing to save and that is allowed.
+std::optional<SaverDef> BuildSaver(const SaverVariables& variables, const SaverOptions& options);
+
+}  // namespace weft::train::internal

@@ -30,6 +30,7 @@ void RegisterAllCpuKernels(KernelRegistry& kernels) {
   RegisterLinalgKernels(kernels);
   RegisterTrainingKernels(kernels);
   RegisterIoKernels(kernels);
+  RegisterStringsKernels(kernels);
   RegisterFusedKernels(kernels);
 }
 

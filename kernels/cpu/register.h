@@ -32,6 +32,7 @@ void RegisterLoggingKernels(KernelRegistry& kernels);
 void RegisterLinalgKernels(KernelRegistry& kernels);
 void RegisterTrainingKernels(KernelRegistry& kernels);
 void RegisterIoKernels(KernelRegistry& kernels);
+void RegisterStringsKernels(KernelRegistry& kernels);
 void RegisterFusedKernels(KernelRegistry& kernels);
 
 }  // namespace weft

@@ -30,7 +30,7 @@ std::shared_ptr<void> SaverFromBytes(std::string_view bytes, const std::string& 
                                      const Graph&) {
   proto::SaverDef def;
   if (!ParseProto(bytes, &def)) ThrowError(Code::kDataLoss, "the bytes are no SaverDef");
-  return Saver(SaverDefFromProto(def), import_scope).state();
+  return Saver::FromDef(SaverDefFromProto(def), import_scope).state();
 }
 
 }  // namespace

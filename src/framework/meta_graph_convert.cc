@@ -218,7 +218,7 @@ std::optional<Saver> ImportMetaGraph(const MetaGraphDef& meta,
   CollectionReader collections(graph, scope);
   for (const std::string& name : meta.collection_names())
     collections.Add(name, meta.proto().collection_def().at(name));
-  if (const std::optional<SaverDef> saver = meta.saver_def()) return Saver(*saver, scope);
+  if (const std::optional<SaverDef> saver = meta.saver_def()) return Saver::FromDef(*saver, scope);
   if (GlobalVariables(scope, graph).empty()) return std::nullopt;
   return Saver();
 }

@@ -193,14 +193,15 @@ Saver::Saver(const SaverVariables& variables, const SaverOptions& options)
   if (def) state_->Use(*std::move(def));
 }
 
-Saver::Saver(const SaverDef& def, const std::string& import_scope)
-    : state_(std::make_shared<State>()) {
+Saver Saver::FromDef(const SaverDef& def, const std::string& import_scope) {
+  auto state = std::make_shared<State>();
   SaverDef scoped = def;
   scoped.filename_tensor_name = InScope(import_scope, def.filename_tensor_name);
   scoped.save_tensor_name = InScope(import_scope, def.save_tensor_name);
   scoped.restore_op_name = InScope(import_scope, def.restore_op_name);
-  state_->options.write_version = def.version;
-  state_->Use(std::move(scoped));
+  state->options.write_version = def.version;
+  state->Use(std::move(scoped));
+  return Saver(std::move(state));
 }
 
 std::string Saver::Save(Session& session, const std::string& path, const GlobalStep& step,

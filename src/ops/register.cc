@@ -30,6 +30,7 @@ void RegisterAllOps(OpRegistry& ops) {
   RegisterLinalgOps(ops);
   RegisterTrainingOps(ops);
   RegisterIoOps(ops);
+  RegisterStringsOps(ops);
 }
 
 }  // namespace weft

@@ -32,5 +32,6 @@ void RegisterLoggingOps(OpRegistry& ops);
 void RegisterLinalgOps(OpRegistry& ops);
 void RegisterTrainingOps(OpRegistry& ops);
 void RegisterIoOps(OpRegistry& ops);
+void RegisterStringsOps(OpRegistry& ops);
 
 }  // namespace weft

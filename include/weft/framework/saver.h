@@ -127,7 +127,7 @@ class Saver {
   explicit Saver(const SaverVariables& variables = {}, const SaverOptions& options = {});
   explicit Saver(const SaverOptions& options) : Saver(SaverVariables(), options) {}
   // Over nodes that are there (of an imported meta graph); `import_scope` goes before the names.
-  explicit Saver(const SaverDef& def, const std::string& import_scope = {});
+  static Saver FromDef(const SaverDef& def, const std::string& import_scope = {});
 
   // Saves to "<path>-<step>", or `path` without a step; gives that prefix ("" if empty).
   // Makes the folder if need be.

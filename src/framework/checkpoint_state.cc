@@ -48,10 +48,10 @@ void DeleteMatching(const std::string& pattern) {
 
 }  // namespace
 
-std::string internal::QuotePattern(std::string_view text) {
+std::string internal::QuotePattern(std::string_view text, std::string_view special) {
   std::string quoted;
   for (const char c : text) {
-    if (std::string_view("*?[\\").find(c) != std::string_view::npos) quoted += '\\';
+    if (special.find(c) != std::string_view::npos) quoted += '\\';
     quoted += c;
   }
   return quoted;
@@ -91,7 +91,8 @@ void RemoveCheckpoint(const std::string& prefix, const std::string& meta_graph_s
     DeleteMatching(internal::QuotePattern(index));
     DeleteMatching(internal::QuotePattern(prefix) + ".data-\?\?\?\?\?-of-\?\?\?\?\?");
   } else {
-    DeleteMatching(prefix);
+    // Shards of version 1 are a pattern of question marks; nothing else is taken for one here.
+    DeleteMatching(internal::QuotePattern(prefix, "*[\\"));
   }
 }
 

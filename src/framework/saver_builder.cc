@@ -22,9 +22,24 @@ struct Saveable {
   std::string slice;  // "": the whole
   Variable variable;
 
-  // What SaveV2 reads: the reference itself of a whole variable.
+  // What SaveV2 reads: the reference itself of a whole variable; of a part of a resource variable a
+  // read that makes no copy, brought to the host.
   Tensor Value() const {
-    return slice.empty() && !variable.is_resource() ? variable.ref() : variable.GraphElement();
+    if (slice.empty() && !variable.is_resource()) return variable.ref();
+    if (slice.empty() || !variable.is_resource()) return variable.GraphElement();
+    const DeviceScope there(variable.device());
+    Tensor value;
+    {
+      const NameScope read("Read");
+      OpBuilder("DisableCopyOnRead", NameOptions()).In(variable.handle()).Build();
+      value = OpBuilder("ReadVariableOp", NameOptions())
+                  .In(variable.handle())
+                  .Attr("dtype", variable.dtype())
+                  .Output();
+    }
+    value = OpBuilder("Identity", NameOptions()).In(value).Output();
+    const DeviceScope on_host("/device:CPU:0");
+    return OpBuilder("Identity", NameOptions()).In(value).Output();
   }
 };
 
@@ -190,13 +205,13 @@ class Builder {
   Operation Assign(const Saveable& s, Tensor value) const {
     const Variable& v = s.variable;
     if (options_.reshape) {
-      const PartialShape& shape = s.Value().shape();
-      value = shape.IsFullyKnown()
-                  ? ReshapedTo(value, shape.ToShape())
-                  : OpBuilder("Reshape", NameOptions())
-                        .In(value)
-                        .In(OpBuilder("Shape", NameOptions()).In(s.Value()).Output())
-                        .Output();
+      const Tensor current = s.Value();
+      const PartialShape& shape = current.shape();
+      value = shape.IsFullyKnown() ? ReshapedTo(value, shape.ToShape())
+                                   : OpBuilder("Reshape", NameOptions())
+                                         .In(value)
+                                         .In(OpBuilder("Shape", NameOptions()).In(current).Output())
+                                         .Output();
     }
     if (v.is_resource()) {
       const DeviceScope there(v.device());

@@ -9,7 +9,7 @@ namespace weft::train::internal {
 
 // "model.ckpt-10" -> "model.ckpt-10.meta".
 std::string MetaGraphFilename(std::string prefix, const std::string& suffix);
-// A pattern (io::MatchingPaths) that only this text matches.
-std::string QuotePattern(std::string_view text);
+// A pattern (io::MatchingPaths) in which these characters stand for themselves.
+std::string QuotePattern(std::string_view text, std::string_view special = "*?[\\");
 
 }  // namespace weft::train::internal

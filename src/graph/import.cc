@@ -19,6 +19,7 @@
 #include "src/core/device_name.h"
 #include "src/core/status.h"
 #include "src/core/strings.h"
+#include "src/graph/graph_file.h"
 #include "src/graph/graph_io.h"
 #include "src/graph/import_source.h"
 #include "src/graph/proto_convert.h"
@@ -40,8 +41,9 @@ absl::Status Invalid(const Piece&... pieces) {
 
 class Importer {
  public:
-  Importer(const proto::GraphDef& def, const ImportOptions& options, GraphImpl& graph)
-      : def_(def), options_(options), graph_(graph) {}
+  Importer(const proto::GraphDef& def, const ConstValues& values, const ImportOptions& options,
+           GraphImpl& graph)
+      : def_(def), values_(values), options_(options), graph_(graph) {}
 
   absl::StatusOr<ImportResult> Run() {
     Rollback rollback(graph_);
@@ -340,7 +342,12 @@ class Importer {
   }
 
   absl::Status ConvertAttrs(const proto::NodeDef& def, const OpDef& op, AttrMap* attrs) {
+    const auto outside = values_.find(def.name());
     for (const auto& [name, value] : def.attr()) {
+      if (outside != values_.end() && name == "value") {
+        attrs->emplace(name, outside->second);
+        continue;
+      }
       absl::StatusOr<AttrValue> converted = AttrFromProto(value, &budget_);
       if (!converted.ok()) {
         return absl::Status(converted.status().code(),
@@ -588,6 +595,7 @@ class Importer {
   }
 
   const proto::GraphDef& def_;
+  const ConstValues& values_;
   const ImportOptions& options_;
   GraphImpl& graph_;
   proto::VersionDef versions_;
@@ -612,9 +620,14 @@ class Importer {
 
 }  // namespace
 
+absl::StatusOr<ImportResult> ImportWithValues(const proto::GraphDef& def, const ConstValues& values,
+                                              const ImportOptions& options, GraphImpl& graph) {
+  std::lock_guard lock(graph.mu());
+  return Importer(def, values, options, graph).Run();
+}
+
 ImportResult ImportGraphDef(const GraphDef& def, const ImportOptions& options, const Graph& graph) {
-  std::lock_guard lock(graph.impl().mu());
-  return ValueOrThrow(Importer(def.proto(), options, graph.impl()).Run());
+  return ValueOrThrow(ImportWithValues(def.proto(), {}, options, graph.impl()));
 }
 
 }  // namespace weft

@@ -31,6 +31,10 @@ struct FillBudget {
 absl::StatusOr<Array> ArrayFromProto(const proto::TensorProto& tensor, FillBudget* budget);
 // For one message by itself.
 absl::StatusOr<Array> ArrayFromProto(const proto::TensorProto& tensor);
+// An Array of the message's dtype and shape, whose elements (as many bytes as `content_bytes`,
+// which is checked) the caller fills in from the tensor_content that the message came with.
+// Unimplemented if they can't be copied as they are: strings, bool.
+absl::StatusOr<Array> ArrayForContent(const proto::TensorProto& tensor, size_t content_bytes);
 // Numbers go to tensor_content or, as TensorFlow's Python writes them, to the field of their type.
 void ArrayToProto(const Array& array, proto::TensorProto* tensor);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Arrays from and to TensorProtos.
-#include "weft/core/complex.h"
 #include "weft/graph/tensor_proto.h"
+#include "weft/core/complex.h"
 
 #include <algorithm>
 #include <any>
@@ -125,14 +125,33 @@ class Reader {
   Reader(const TensorProto& tensor, FillBudget* budget) : tensor_(tensor), budget_(budget) {}
 
   absl::StatusOr<Array> Read() {
-    WEFT_ASSIGN_OR_RETURN(dtype_, DTypeFromProto(tensor_.dtype(), /*allow_ref=*/false));
-    if (dtype_ == kInvalidType) return Invalid("it has no dtype");
-    WEFT_RETURN_IF_ERROR(ReadShape());
+    WEFT_RETURN_IF_ERROR(ReadHeader());
     if (!tensor_.tensor_content().empty()) return ReadContent();
     return ForStorageType(dtype_, [this]<typename T>() { return ReadField<T>(); });
   }
 
+  absl::StatusOr<Array> AllocateFor(size_t content_bytes) {
+    WEFT_RETURN_IF_ERROR(ReadHeader());
+    if (!IsPlain(dtype_) || dtype_ == kBool) {
+      return absl::UnimplementedError(StrCat("contents of ", DTypeName(dtype_), " are not copied"));
+    }
+    WEFT_RETURN_IF_ERROR(CheckContentSize(content_bytes));
+    WEFT_RETURN_IF_ERROR(Allocate(shape_.num_elements()));
+    return std::move(out_);
+  }
+
  private:
+  absl::Status ReadHeader() {
+    WEFT_ASSIGN_OR_RETURN(dtype_, DTypeFromProto(tensor_.dtype(), /*allow_ref=*/false));
+    if (dtype_ == kInvalidType) return Invalid("it has no dtype");
+    return ReadShape();
+  }
+
+  absl::Status CheckContentSize(size_t bytes) const {
+    if (static_cast<int64_t>(bytes) == bytes_) return absl::OkStatus();
+    return Invalid(StrCat("tensor_content has ", bytes, " bytes instead of ", bytes_));
+  }
+
   absl::Status Invalid(std::string_view why) const {
     return absl::InvalidArgumentError(StrCat("Cannot parse tensor from proto (dtype ",
                                              DTypeName(dtype_), ", shape ", shape_.ToString(),
@@ -181,9 +200,7 @@ class Reader {
     const std::string& content = tensor_.tensor_content();
     if (dtype_ == kString) return ReadStrings(content);
     if (!IsPlain(dtype_)) return Invalid("tensor_content holds numbers only");
-    if (static_cast<int64_t>(content.size()) != bytes_) {
-      return Invalid(StrCat("tensor_content has ", content.size(), " bytes instead of ", bytes_));
-    }
+    WEFT_RETURN_IF_ERROR(CheckContentSize(content.size()));
     if (dtype_ == kBool && std::any_of(content.begin(), content.end(),
                                        [](char c) { return static_cast<unsigned char>(c) > 1; })) {
       return Invalid("a bool in tensor_content is neither 0 nor 1");
@@ -379,6 +396,11 @@ absl::StatusOr<Array> ArrayFromProto(const proto::TensorProto& tensor, FillBudge
 absl::StatusOr<Array> ArrayFromProto(const proto::TensorProto& tensor) {
   FillBudget budget;
   return ArrayFromProto(tensor, &budget);
+}
+
+absl::StatusOr<Array> ArrayForContent(const proto::TensorProto& tensor, size_t content_bytes) {
+  FillBudget budget;
+  return Reader(tensor, &budget).AllocateFor(content_bytes);
 }
 
 void ArrayToProto(const Array& array, proto::TensorProto* tensor) {

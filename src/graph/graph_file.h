@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Graphs in files whose size is their weights.
+//
+// Parsing such a file makes a copy of the weights in the message, and importing the message
+// another. Here the large values of Const nodes go from the file straight to the Arrays that
+// kernels will read; what is left of the file is small.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "proto/weft/graph.pb.h"
+#include "src/graph/graph_impl.h"
+#include "weft/core/array.h"
+
+namespace weft {
+
+// Values of Const nodes by name.
+using ConstValues = std::unordered_map<std::string, Array>;
+
+struct GraphFile {
+  // Const nodes that `values` has are without their tensor_content.
+  proto::GraphDef def;
+  ConstValues values;
+};
+
+// A serialised GraphDef. NotFound, ... as the file system says; DataLoss if the file holds no
+// GraphDef; InvalidArgument for a constant whose size is not that of its shape.
+absl::StatusOr<GraphFile> ReadGraphFile(const std::string& path);
+
+// ImportGraphDef with the values of some Const nodes beside the GraphDef.
+absl::StatusOr<ImportResult> ImportWithValues(const proto::GraphDef& def, const ConstValues& values,
+                                              const ImportOptions& options, GraphImpl& graph);
+
+}  // namespace weft

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// The `weft` command, run as a program: what it prints and writes, and how it ends.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/support/temporary_folder.h"
+#include "weft/framework/graph_util.h"
+#include "weft/weft.h"
+
+namespace weft {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+struct Outcome {
+  int code = -1;
+  std::string text;  // standard output and error
+};
+
+// bin/weft lies beside the test.
+Outcome Weft(const std::string& arguments) {
+  const auto program = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "weft";
+  Outcome outcome;
+  FILE* const pipe = popen((program.string() + " " + arguments + " 2>&1").c_str(), "r");
+  if (!pipe) return outcome;
+  std::array<char, 4096> block;
+  for (size_t n; (n = fread(block.data(), 1, block.size(), pipe)) > 0;) {
+    outcome.text.append(block.data(), n);
+  }
+  const int status = pclose(pipe);
+  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+  return outcome;
+}
+
+std::string Contents(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+class WeftCommand : public testing::Test {
+ protected:
+  // y = x * 2 + 1.
+  WeftCommand() {
+    const Graph graph;
+    const GraphScope scope(graph);
+    const Tensor x = Placeholder(kFloat32, {-1, 3}, "x");
+    Add(x * 2.f, 1.f, "y");
+    graph.AsGraphDef().WriteFile(model_);
+  }
+  const test::TemporaryFolder folder_;
+  const std::string model_ = folder_.File("model.pb");
+};
+
+TEST_F(WeftCommand, ExplainsItself) {
+  const Outcome help = Weft("--help");
+  EXPECT_EQ(help.code, 0);
+  EXPECT_THAT(help.text, AllOf(HasSubstr("show"), HasSubstr("run"), HasSubstr("bench"),
+                               HasSubstr("freeze"), HasSubstr("convert"), HasSubstr("op")));
+  const Outcome run = Weft("run --help");
+  EXPECT_EQ(run.code, 0);
+  EXPECT_THAT(run.text, AllOf(HasSubstr("--feed"), HasSubstr("--npz"), HasSubstr("--out")));
+  EXPECT_EQ(Weft("").code, 2);
+  EXPECT_EQ(Weft("dance").code, 2);
+  EXPECT_EQ(Weft("op").code, 2);
+  EXPECT_EQ(Weft("convert a b --type soup").code, 2);
+}
+
+TEST_F(WeftCommand, Op) {
+  const Outcome relu = Weft("op Relu");
+  EXPECT_EQ(relu.code, 0);
+  EXPECT_THAT(relu.text, AllOf(HasSubstr("input   features: T"), HasSubstr("src/ops/"),
+                               HasSubstr("kernels/cpu/"), HasSubstr("T=float32"),
+                               HasSubstr("tests/ops/nn_activation_test.cc")));
+  EXPECT_THAT(Weft("op Relu --json").text, HasSubstr("\"name\": \"Relu\""));
+  const Outcome wrong = Weft("op relu");
+  EXPECT_EQ(wrong.code, 1);
+  EXPECT_THAT(wrong.text, AllOf(HasSubstr("weft: NOT_FOUND: there is no op 'relu'; did you mean "),
+                                HasSubstr("Relu6")));
+}
+
+TEST_F(WeftCommand, Show) {
+  const Outcome shown = Weft("show " + model_);
+  EXPECT_EQ(shown.code, 0) << shown.text;
+  EXPECT_THAT(shown.text,
+              AllOf(HasSubstr("5 nodes, 2 constants"), HasSubstr("input   x  float32 [?,3]"),
+                    HasSubstr("output  y  (Add")));
+  EXPECT_THAT(shown.text, Not(HasSubstr("y = Add")));
+  EXPECT_THAT(Weft("show --nodes " + model_).text, HasSubstr("y = Add(mul, y/y)"));
+  EXPECT_THAT(Weft("show --json " + model_).text,
+              AllOf(HasSubstr("\"num_nodes\": 5"), HasSubstr("\"shape\": \"[?,3]\"")));
+  const Outcome missing = Weft("show " + folder_.File("none.pb"));
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_THAT(missing.text, HasSubstr("NOT_FOUND"));
+}
+
+TEST_F(WeftCommand, RunsOnArraysOfNumpy) {
+  const Outcome printed = Weft("run " + model_ + " --inputs x --npz tests/tools/data/x.npz");
+  EXPECT_EQ(printed.code, 0) << printed.text;
+  EXPECT_THAT(printed.text, HasSubstr("y: float32 [2,3]\n[[ 3.  5.  7.]\n [ 9. 11. 13.]]"));
+  const std::string y = folder_.File("y.npy"), z = folder_.File("z.npz");
+  EXPECT_EQ(Weft("run " + model_ + " --npz tests/tools/data/x.npz -o " + y).code, 0);
+  // The output of one run is the input of the next.
+  const Outcome again = Weft("run --json " + model_ + " --feed x=" + y + " -o " + z);
+  EXPECT_EQ(again.code, 0) << again.text;
+  EXPECT_THAT(again.text, HasSubstr("27"));
+  EXPECT_THAT(Contents(z), HasSubstr("y.npy"));
+  const Outcome wrong = Weft("run " + model_);
+  EXPECT_EQ(wrong.code, 1);
+  EXPECT_THAT(wrong.text, HasSubstr("needs the input 'x' (float32 of shape [?,3])"));
+}
+
+TEST_F(WeftCommand, ConvertsThereAndBack) {
+  const std::string text = folder_.File("model.pbtxt"), json = folder_.File("model.json");
+  const std::string back = folder_.File("back.pb");
+  EXPECT_EQ(Weft("convert " + model_ + " " + text).code, 0);
+  EXPECT_THAT(Contents(text), HasSubstr("name: \"y\""));
+  EXPECT_EQ(Weft("convert " + text + " " + json).code, 0);
+  EXPECT_THAT(Contents(json), HasSubstr("\"name\": \"y\""));
+  EXPECT_EQ(Weft("convert " + json + " " + back).code, 0);
+  EXPECT_EQ(Contents(back), Contents(model_));
+  const Outcome wrong = Weft("convert tests/tools/data/x.npz " + folder_.File("x.json"));
+  EXPECT_EQ(wrong.code, 1);
+  EXPECT_THAT(wrong.text, HasSubstr("holds no GraphDef"));
+}
+
+TEST_F(WeftCommand, Freeze) {
+  const std::string out = folder_.File("part.pb");
+  const Outcome frozen = Weft("freeze --optimize --outputs mul " + model_ + " -o " + out);
+  EXPECT_EQ(frozen.code, 0) << frozen.text;
+  EXPECT_THAT(frozen.text, HasSubstr("3 nodes"));
+  EXPECT_THAT(GraphDef::FromFile(out).node_names(), testing::ElementsAre("x", "mul/y", "mul"));
+}
+
+TEST_F(WeftCommand, Bench) {
+  const Outcome table = Weft("bench --runs 20 --rows 4 --threads 2 " + model_);
+  EXPECT_EQ(table.code, 0) << table.text;
+  EXPECT_THAT(table.text, AllOf(HasSubstr("40 runs"), HasSubstr("p99"), HasSubstr("share")));
+  const Outcome json = Weft("bench --runs 3 --no-ops --json " + model_);
+  EXPECT_EQ(json.code, 0) << json.text;
+  EXPECT_THAT(json.text,
+              AllOf(HasSubstr("\"runs\": 3"), HasSubstr("\"p50_ms\": "), HasSubstr("\"ops\": []")));
+  EXPECT_EQ(Weft("bench --runs 0 " + model_).code, 2);
+}
+
+}  // namespace
+}  // namespace weft

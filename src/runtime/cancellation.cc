@@ -15,12 +15,19 @@ CancellationManager::~CancellationManager() {
 }
 
 void CancellationManager::Cancel() {
-  // The lock is held while callbacks run, so that Deregister waits for them; they must not call
-  // back into this object.
-  std::lock_guard lock(mu_);
+  std::unique_lock lock(mu_);
   if (cancelled_.exchange(true)) return;
-  for (auto& [token, f] : callbacks_) f();
-  callbacks_.clear();
+  canceller_ = std::this_thread::get_id();
+  while (!callbacks_.empty()) {
+    auto next = callbacks_.extract(callbacks_.begin());
+    running_ = next.key();
+    lock.unlock();
+    next.mapped()();
+    next.mapped() = nullptr;  // what it holds goes before anybody is told that it returned
+    lock.lock();
+    running_ = -1;
+    returned_.notify_all();
+  }
 }
 
 bool CancellationManager::Register(int64_t* token, std::function<void()> f) {
@@ -32,8 +39,15 @@ bool CancellationManager::Register(int64_t* token, std::function<void()> f) {
 }
 
 void CancellationManager::Deregister(int64_t token) {
-  std::lock_guard lock(mu_);
-  callbacks_.erase(token);
+  std::function<void()> erased;  // destroyed outside of the lock
+  std::unique_lock lock(mu_);
+  if (auto it = callbacks_.find(token); it != callbacks_.end()) {
+    erased = std::move(it->second);
+    callbacks_.erase(it);
+  }
+  if (running_ == token && canceller_ != std::this_thread::get_id())
+    returned_.wait(lock, [&] { return running_ != token; });
+  lock.unlock();
 }
 
 }  // namespace weft

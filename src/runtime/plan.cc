@@ -11,6 +11,7 @@
 #include "src/core/status.h"
 #include "src/core/strings.h"
 #include "src/runtime/exec_state.h"
+#include "src/runtime/numeric_check.h"
 #include "src/runtime/session_impl.h"
 
 namespace weft {
@@ -270,6 +271,7 @@ void MakeSteps(const std::vector<PlanNode*>& order, Plan* plan) {
       last_step[static_cast<size_t>(step.inputs.back())] = static_cast<int>(plan->steps.size());
     }
     if (n->may_be_dead) step.flags |= kStepMayBeDead;
+    if (NumericCheckOf(*n) != 0) step.flags |= kStepChecked;
     for (PlanNode* c : n->control_inputs) {
       if (c->may_be_dead) step.control_slots.push_back(c->first_slot);
     }
@@ -292,9 +294,44 @@ void MakeSteps(const std::vector<PlanNode*>& order, Plan* plan) {
     for (size_t i = 0; i < step.inputs.size(); ++i) {
       const int slot = step.inputs[i];
       const bool once = std::count(step.inputs.begin(), step.inputs.end(), slot) == 1;
-      step.last_use.push_back(
-          once && !step.deref[i] && last_step[static_cast<size_t>(slot)] == static_cast<int>(s) &&
-          !plan->slot_is_fetched[static_cast<size_t>(slot)] && !feeds.contains(slot));
+      step.last_use.push_back(once && !step.deref[i] && !(step.flags & kStepChecked) &&
+                              last_step[static_cast<size_t>(slot)] == static_cast<int>(s) &&
+                              !plan->slot_is_fetched[static_cast<size_t>(slot)] &&
+                              !feeds.contains(slot));
+    }
+  }
+}
+
+// Steps run one after the other if at most one may wait: nothing else in the plan could end its
+// waiting. Else in the order of their needs; then an input is taken over only by its sole reader.
+void OrderWaitingSteps(Plan* plan) {
+  const auto waits = [](const Step& s) { return s.node->waiting != nullptr; };
+  plan->waits = std::count_if(plan->steps.begin(), plan->steps.end(), waits) > 1;
+  if (!plan->waits) return;
+  StepOrder& order = plan->order;
+  order.needs.assign(plan->steps.size(), 0);
+  order.then.resize(plan->steps.size());
+  order.readers.assign(static_cast<size_t>(plan->num_slots), 0);
+  std::unordered_map<const PlanNode*, int> step_of;
+  size_t inputs = 0;
+  for (size_t s = 0; s < plan->steps.size(); ++s) {
+    const Step& step = plan->steps[s];
+    order.first_input.push_back(inputs);
+    inputs += step.inputs.size();
+    step_of[step.node] = static_cast<int>(s);
+    const auto need = [&](const PlanNode* n) {
+      const auto it = step_of.find(n);
+      if (it == step_of.end()) return;  // a feed or a constant
+      ++order.needs[s];
+      order.then[static_cast<size_t>(it->second)].push_back(static_cast<int>(s));
+    };
+    for (const PlanEdge& e : step.node->inputs) need(e.node);
+    for (const PlanNode* c : step.node->control_inputs) need(c);
+    for (int slot : step.inputs) ++order.readers[static_cast<size_t>(slot)];
+  }
+  for (Step& step : plan->steps) {
+    for (size_t i = 0; i < step.inputs.size(); ++i) {
+      if (order.readers[static_cast<size_t>(step.inputs[i])] > 1) step.last_use[i] = 0;
     }
   }
 }
@@ -316,20 +353,25 @@ absl::StatusOr<std::unique_ptr<Plan>> CompilePlan(SessionImpl* session, const Ru
   WEFT_RETURN_IF_ERROR(CheckPlaceholders(plan->graph));
   WEFT_RETURN_IF_ERROR(PlaceNodes(session, &plan->graph));
   RemoveReferenceReads(&plan->graph);
-  if (session->config().opt_level != OptLevel::kL0) {
+  const bool checked = std::any_of(plan->graph.nodes.begin(), plan->graph.nodes.end(),
+                                   [](const auto& n) { return NumericCheckOf(*n) != 0; });
+  if (session->config().opt_level != OptLevel::kL0 && !checked) {
     OptimizeGraph(session, &plan->graph);
     FuseNodes(&plan->graph);
     plan->graph.RemoveUnused();
   }
   WEFT_RETURN_IF_ERROR(InsertCopies(session, &plan->graph));
   for (const auto& n : plan->graph.nodes) {
-    if (!n->is_feed) WEFT_RETURN_IF_ERROR(session->MakeKernel(n.get()));
+    if (n->is_feed) continue;
+    WEFT_RETURN_IF_ERROR(session->MakeKernel(n.get()));
+    n->waiting = dynamic_cast<AsyncKernel*>(n->kernel.get());
   }
   WEFT_ASSIGN_OR_RETURN(std::vector<PlanNode*> order, Order(plan->graph));
   WEFT_RETURN_IF_ERROR(CheckFrames(order));
   MarkDead(order);
   AssignSlots(order, plan.get());
   MakeSteps(order, plan.get());
+  OrderWaitingSteps(plan.get());
   return plan;
 }
 

@@ -45,8 +45,9 @@ struct PlanNode {
   bool removed = false;
 
   std::shared_ptr<Kernel> kernel;
-  KernelFn fn = nullptr;  // of a stateless kernel: called directly
-  int first_slot = -1;    // of output 0; outputs have consecutive slots
+  KernelFn fn = nullptr;           // of a stateless kernel: called directly
+  AsyncKernel* waiting = nullptr;  // of a kernel that may have to wait: `kernel`
+  int first_slot = -1;             // of output 0; outputs have consecutive slots
   bool may_be_dead = false;
 
   bool is_stateful() const { return def && def->is_stateful(); }
@@ -78,6 +79,7 @@ enum StepFlags : uint8_t {
   kStepPlain = 0,
   kStepReadsRef = 1,   // a reference is read as a value
   kStepMayBeDead = 2,  // an input may be dead
+  kStepChecked = 4,    // its outputs are looked at (numeric_check.h)
 };
 
 // One kernel call, as compiled.
@@ -92,6 +94,14 @@ struct Step {
 };
 
 struct ExecState;
+
+// How the steps of a plan depend on each other.
+struct StepOrder {
+  std::vector<int> needs;              // by step: number of entries that it has in `then`
+  std::vector<std::vector<int>> then;  // by step: the steps that need it
+  std::vector<int> readers;            // by slot: inputs of steps that read it
+  std::vector<size_t> first_input;     // by step: number of inputs of the steps before it
+};
 
 struct Plan {
   PlanGraph graph;
@@ -109,6 +119,9 @@ struct Plan {
   std::vector<uint8_t> slot_is_constant;
   std::vector<Device*> slot_device;  // where a slot's value lives
   SessionImpl* session = nullptr;
+  // Several steps may wait, maybe for each other: they run by `order`, not one after the other.
+  bool waits = false;
+  StepOrder order;
 
   // States not in use; each thread takes one for a run.
   std::mutex mu;

@@ -12,6 +12,8 @@
 #include "src/runtime/evaluate.h"
 #include "src/runtime/exec_state.h"
 #include "src/runtime/fn_kernel.h"
+#include "src/runtime/numeric_check.h"
+#include "src/runtime/step.h"
 
 namespace weft {
 namespace {
@@ -19,12 +21,6 @@ namespace {
 // States kept by a plan for reuse: as many threads may run it at once without making one anew, for
 // as many sets of shapes.
 constexpr size_t kMaxIdleStates = 16;
-
-int64_t NowMicros() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 // Cancels a run when its time is over.
 class Deadline {
@@ -67,13 +63,6 @@ absl::Status ConstructionError(const PlanNode& node, const absl::Status& s) {
   if (text.find(name) != std::string::npos) return WithNode(s, node.name, node.op);
   return WithNode(absl::Status(s.code(), StrCat(node.op, " ", name, ": ", text)), node.name,
                   node.op);
-}
-
-absl::Status UninitializedError(const PlanNode& reader, const PlanNode& variable) {
-  return WithNode(
-      absl::FailedPreconditionError(StrCat("Attempting to use uninitialized value ", variable.name,
-                                           " (read by ", reader.op, " '", reader.name, "')")),
-      reader.name, reader.op);
 }
 
 }  // namespace
@@ -379,29 +368,9 @@ absl::Status SessionImpl::RunPlan(Plan& plan, const Array* const* feeds, Array* 
   return absl::OkStatus();
 }
 
-namespace {
-
-// True if the step is not to run because an input is dead (for Merge: because all are).
-bool IsDead(const Step& step, const ExecState& state) {
-  for (int slot : step.control_slots) {
-    if (state.values[static_cast<size_t>(slot)].dead && step.node->op != "Merge" &&
-        step.node->op != "RefMerge")
-      return true;
-  }
-  const bool merge = step.node->op == "Merge" || step.node->op == "RefMerge";
-  bool all_dead = !step.inputs.empty();
-  for (int slot : step.inputs) {
-    const bool dead = state.values[static_cast<size_t>(slot)].dead;
-    if (dead && !merge) return true;
-    all_dead &= dead;
-  }
-  return merge && all_dead;
-}
-
-}  // namespace
-
 absl::Status SessionImpl::Execute(Plan& plan, ExecState& state, const RunOptions& options,
                                   RunMetadata* metadata) {
+  if (plan.waits) return ExecuteWaiting(plan, state, options, metadata);
   RunState& run = state.run;
   run.recording = !state.recorded;
   const bool trace = metadata && options.trace_level != TraceLevel::kNone;
@@ -420,21 +389,8 @@ absl::Status SessionImpl::Execute(Plan& plan, ExecState& state, const RunOptions
           ctx.output_values_[o].dead = dead;
         if (dead) continue;
       }
-      if (step.flags & kStepReadsRef) {
-        for (size_t i = 0; i < step.inputs.size(); ++i) {
-          if (!step.deref[i]) continue;
-          VariableState* v = state.values[static_cast<size_t>(step.inputs[i])].ref;
-          Array& value = state.deref_values[first_input + i].array;
-          value = v ? v->Read() : Array();
-          if (!value.valid() && !step.node->def->allows_uninitialized_input()) {
-            const PlanNode* source = nullptr;
-            for (const PlanEdge& e : step.node->inputs) {
-              if (e.node->first_slot + e.index == step.inputs[i]) source = e.node;
-            }
-            return UninitializedError(*step.node, source ? *source : *step.node);
-          }
-        }
-      }
+      if (step.flags & kStepReadsRef)
+        WEFT_RETURN_IF_ERROR(ReadReferences(step, first_input, state));
     }
     const int64_t start = trace ? NowMicros() : 0;
     absl::Status status;
@@ -447,21 +403,10 @@ absl::Status SessionImpl::Execute(Plan& plan, ExecState& state, const RunOptions
           StrCat("out of memory in ", step.node->op, " '", step.node->name, "'"));
     }
     if (!status.ok()) return WithNode(std::move(status), step.node->name, step.node->op);
-    if (trace) {
-      int64_t bytes = 0;
-      for (int o = 0; o < ctx.num_outputs_; ++o)
-        bytes += ctx.output_values_[o].array.valid()
-                     ? static_cast<int64_t>(ctx.output_values_[o].array.num_bytes())
-                     : 0;
-      metadata->step_stats.push_back({step.node->name, step.node->op, step.node->device->name(),
-                                      start, NowMicros() - start, bytes});
-    }
+    if (trace) metadata->step_stats.push_back(StatsOf(step, state, start));
     if (run.recording) RecordStep(&state, s);
-    if (step.flags & kStepReadsRef) {
-      for (size_t i = 0; i < step.inputs.size(); ++i) {
-        if (step.deref[i]) state.deref_values[first_input + i].array = Array();
-      }
-    }
+    if (step.flags & kStepChecked) WEFT_RETURN_IF_ERROR(CheckNumericOutputs(state, s));
+    if (step.flags & kStepReadsRef) DropReferences(step, first_input, state);
     for (int slot : state.release[s]) state.values[static_cast<size_t>(slot)].array = Array();
   }
   if (run.recording) {

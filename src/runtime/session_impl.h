@@ -53,6 +53,10 @@ class SessionImpl {
       : graph_(std::move(graph)), config_(config) {}
   absl::Status Execute(Plan& plan, ExecState& state, const RunOptions& options,
                        RunMetadata* metadata);
+  // The same for a plan with several steps that wait: each starts as soon as its inputs are there,
+  // in whatever order that is (execute_waiting.cc).
+  absl::Status ExecuteWaiting(Plan& plan, ExecState& state, const RunOptions& options,
+                              RunMetadata* metadata);
 
   struct SpecHash {
     size_t operator()(const RunSpec& s) const;

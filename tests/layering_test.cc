@@ -34,8 +34,9 @@ constexpr std::array<std::string_view, 5> kSeenByKernels = {"proto", "core", "io
                                                             "runtime"};
 
 // Of the runtime, kernels see its kernel interface: the headers whose name begins so.
-constexpr std::array<std::string_view, 7> kKernelInterface = {
-    "kernel", "resource", "device", "allocator", "stream", "rendezvous", "function"};
+constexpr std::array<std::string_view, 8> kKernelInterface = {
+    "kernel", "resource",   "device",   "allocator",
+    "stream", "rendezvous", "function", "cancellation"};
 
 // Headers of packages that a program using Weft need not have.
 constexpr std::array<std::string_view, 19> kPrivatePackages = {"google/protobuf/",

@@ -31,6 +31,8 @@ void RegisterAllCpuKernels(KernelRegistry& kernels) {
   RegisterTrainingKernels(kernels);
   RegisterIoKernels(kernels);
   RegisterStringsKernels(kernels);
+  RegisterQueueKernels(kernels);
+  RegisterSummaryKernels(kernels);
   RegisterFusedKernels(kernels);
 }
 

@@ -33,6 +33,8 @@ void RegisterLinalgKernels(KernelRegistry& kernels);
 void RegisterTrainingKernels(KernelRegistry& kernels);
 void RegisterIoKernels(KernelRegistry& kernels);
 void RegisterStringsKernels(KernelRegistry& kernels);
+void RegisterQueueKernels(KernelRegistry& kernels);
+void RegisterSummaryKernels(KernelRegistry& kernels);
 void RegisterFusedKernels(KernelRegistry& kernels);
 
 }  // namespace weft

@@ -31,6 +31,8 @@ void RegisterAllOps(OpRegistry& ops) {
   RegisterTrainingOps(ops);
   RegisterIoOps(ops);
   RegisterStringsOps(ops);
+  RegisterQueueOps(ops);
+  RegisterSummaryOps(ops);
 }
 
 }  // namespace weft

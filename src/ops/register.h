@@ -33,5 +33,7 @@ void RegisterLinalgOps(OpRegistry& ops);
 void RegisterTrainingOps(OpRegistry& ops);
 void RegisterIoOps(OpRegistry& ops);
 void RegisterStringsOps(OpRegistry& ops);
+void RegisterQueueOps(OpRegistry& ops);
+void RegisterSummaryOps(OpRegistry& ops);
 
 }  // namespace weft

@@ -265,10 +265,8 @@ std::vector<Operation> Tensor::consumers() const {
 std::string Tensor::ToString() const {
   if (!valid()) return "Tensor(<none>)";
   std::string s = StrCat("Tensor(\"", name(), "\"");
-  if (shape().known_rank())
-    StrAppend(&s, ", shape=", shape().ToPythonString());
-  else
-    StrAppend(&s, ", shape=<unknown>");
+  // As TensorFlow prints it: nothing is said of an unknown rank.
+  if (shape().known_rank()) StrAppend(&s, ", shape=", shape().ToPythonString());
   StrAppend(&s, ", dtype=", DTypeName(dtype()));
   if (!device().empty()) StrAppend(&s, ", device=", device());
   return s + ")";

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <random>
 #include <span>
 #include <utility>
@@ -29,8 +30,20 @@ class RandomState {
   // rand(count), in the order in which numpy fills an array of any shape with `count` elements.
   std::vector<double> Rand(int64_t count);
 
+  // uniform(low, high, count): low + (high - low) * random_sample().
+  std::vector<double> Uniform(double low, double high, int64_t count);
+
+  // randn(): normal of mean 0 and deviation 1, by the polar method of Marsaglia and Bray (1964).
+  // Numbers come in pairs: the second one is kept for the next call, whatever is drawn between.
+  double Gauss();
+  std::vector<double> Randn(int64_t count);
+  // normal(mean, deviation, count). Throws std::invalid_argument where deviation < 0.
+  std::vector<double> Normal(double mean, double deviation, int64_t count);
+
   // randint(low, high): uniform on [low, high). Throws std::invalid_argument where low >= high.
   int64_t RandInt(int64_t low, int64_t high);
+  // randint(low, high, count), of numpy's default dtype (int64).
+  std::vector<int64_t> RandInt(int64_t low, int64_t high, int64_t count);
 
   // shuffle(values) of a one-dimensional array: Fisher and Yates from the last element down.
   template <typename T>
@@ -41,6 +54,13 @@ class RandomState {
   // permutation(count): 0 .. count-1, shuffled.
   std::vector<int64_t> Permutation(int64_t count);
 
+  // choice(population, count, replace, p): numbers of [0, population). `p`, if given, has a
+  // probability for each of them, and their sum is 1. Throws std::invalid_argument where there is
+  // nothing to draw from, where p is no distribution, or where `count` different numbers of
+  // positive probability don't exist.
+  std::vector<int64_t> Choice(int64_t population, int64_t count, bool replace = true,
+                              const std::vector<double>& p = {});
+
   // The next 32 bits of the generator itself (genrand_int32).
   uint32_t Next32() { return static_cast<uint32_t>(engine_()); }
 
@@ -48,8 +68,10 @@ class RandomState {
   // Uniform on [0, max]: draws as many bits as max has until the value is not above max. 32 bits
   // are drawn where max fits into them, otherwise 64, the upper half first.
   uint64_t Interval(uint64_t max);
+  std::vector<int64_t> ChooseDifferent(int64_t count, std::vector<double> p);
 
   std::mt19937 engine_;
+  std::optional<double> next_gauss_;
 };
 
 }  // namespace weft::examples

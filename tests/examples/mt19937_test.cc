@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All golden numbers were printed by numpy 2.4.6: numpy.random.RandomState(seed) and the call that
-// the test names.
+// Golden numbers were printed by numpy 2.4.6, those of Uniform and below it by 1.26.4:
+// numpy.random.RandomState(seed) and the call that the test names.
 #include "examples/support/mt19937.h"
 
 #include <gtest/gtest.h>
@@ -93,6 +93,55 @@ TEST(RandomState, RandInt) {
   EXPECT_EQ(random.RandInt(4, 5), 4);  // draws nothing
   EXPECT_EQ(random.RandInt(0, int64_t{1} << 32), 3013127645);
   EXPECT_EQ(random.RandInt(0, 100), 62);
+}
+
+TEST(RandomState, Uniform) {
+  EXPECT_EQ(RandomState(1).Uniform(-2, 3, 4),
+            (std::vector<double>{0x1.5c9c53f8cb080p-4, 0x1.9a03ee15358cap+0, -0x1.ffda858b8005dp+0,
+                                 -0x1.f40ea6809d33cp-2}));
+}
+
+TEST(RandomState, NormalNumbersComeInPairs) {
+  RandomState random(1);
+  random.Uniform(-2, 3, 4);
+  const std::vector<double> want = {-0x1.0e6c872548fd2p-1, -0x1.12ae1255cb80cp+0,
+                                    0x1.bb16b5735117dp-1, -0x1.2698d1ecca259p+1,
+                                    0x1.beabfbd8fc605p+0};
+  const std::vector<double> got = random.Randn(5);
+  for (size_t i = 0; i < want.size(); ++i) EXPECT_DOUBLE_EQ(got[i], want[i]);
+  EXPECT_EQ(random.RandomSample(), 0.20445224973151743);
+  const std::vector<double> more = random.Normal(1.5, 0.5, 3);
+  EXPECT_DOUBLE_EQ(more[0], 0x1.1e90c5b395402p+0);  // the one that was kept
+  EXPECT_DOUBLE_EQ(more[1], 0x1.11ee948f3b408p+0);
+  EXPECT_DOUBLE_EQ(more[2], 0x1.3172674530ef4p+1);
+  EXPECT_THROW(random.Normal(0, -1, 1), std::invalid_argument);
+}
+
+TEST(RandomState, RandIntOfSizes) {
+  RandomState random(7);
+  EXPECT_EQ(random.RandInt(0, 10, 12), (Ints{4, 9, 6, 3, 3, 7, 7, 9, 7, 8, 9, 8}));
+  EXPECT_EQ(random.RandInt(5, 13, 10), (Ints{12, 11, 9, 5, 12, 12, 9, 5, 8, 12}));
+  EXPECT_EQ(random.RandInt(0, int64_t{1} << 40, 3),
+            (Ints{1076629404678, 84585221564, 190464503487}));
+  EXPECT_EQ(random.RandInt(0, 1000, 5), (Ints{325, 824, 152, 183, 949}));
+  EXPECT_EQ(random.RandInt(0, 1, 3), (Ints{0, 0, 0}));
+  EXPECT_EQ(random.RandInt(0, int64_t{1} << 32, 3), (Ints{3224501360, 2579337979, 1094761661}));
+  EXPECT_EQ(random.Choice(5, 8), (Ints{0, 2, 0, 1, 4, 1, 3, 3}));
+  EXPECT_EQ(random.Choice(10, 4, false), (Ints{9, 4, 6, 2}));
+  EXPECT_EQ(random.Choice(4, 6, true, {.1, .2, .3, .4}), (Ints{2, 2, 2, 3, 3, 2}));
+  EXPECT_EQ(random.Permutation(6), (Ints{5, 2, 1, 3, 4, 0}));
+  EXPECT_EQ(random.RandomSample(), 0.31020924193709687);
+  EXPECT_EQ(random.Choice(6, 4, false, {.1, .1, .2, .2, .3, .1}), (Ints{2, 5, 3, 4}));
+  EXPECT_EQ(random.RandomSample(), 0.7935699982974799);
+}
+
+TEST(RandomState, ChoiceRefusesWhatCannotBeDrawn) {
+  RandomState random(1);
+  EXPECT_THROW(random.Choice(0, 1), std::invalid_argument);
+  EXPECT_THROW(random.Choice(3, 4, false), std::invalid_argument);
+  EXPECT_THROW(random.Choice(3, 2, false, {1, 0, 0}), std::invalid_argument);
+  EXPECT_THROW(random.Choice(3, 2, true, {.5, .5}), std::invalid_argument);
+  EXPECT_THROW(random.Choice(2, 2, true, {1.5, -.5}), std::invalid_argument);
 }
 
 TEST(RandomState, RandIntRefusesAnEmptyRange) {

@@ -29,8 +29,7 @@ class Variables:
     def session(self):
         config = v1.ConfigProto(intra_op_parallelism_threads=C.THREADS, inter_op_parallelism_threads=C.THREADS)
         session = v1.Session(config=config)
-        for assignment in self.assignments:
-            session.run(assignment)
+        session.run(self.assignments)
         return session
 
 

@@ -3,10 +3,13 @@
 
     python updates_torch.py --workloads adam_update,sparse_update --reps 3 --min-time 0.1
 """
+import warnings
+
 import torch
 
 import updates_common as C
 
+warnings.filterwarnings("ignore", message="Sparse invariant checks")
 args = C.arguments()
 torch.set_num_threads(C.THREADS)
 VERSION = "torch-" + ".".join(torch.__version__.split(".")[:2])
@@ -18,7 +21,7 @@ def dense(workload, elements, slots, make, impl):
         p.grad = torch.full((elements,), 0.01)
     optimizer = make(params)
     optimizer.step()
-    check = float(params[0][0])
+    check = float(params[0].detach()[0])
     seconds = C.measure(optimizer.step, args.reps, args.min_time)
     C.emit(workload, impl, seconds, C.VARIABLES * elements * (2 * (slots + 1) + 1), check=[check])
 

@@ -17,7 +17,7 @@ packages=(
   zlib1g-dev libsnappy-dev libleveldb-dev libre2-dev
   libjpeg62-turbo-dev libpng-dev libgif-dev libwebp-dev
   # tests, benchmarks, command line
-  libgtest-dev libgmock-dev libbenchmark-dev libcli11-dev
+  libgtest-dev libgmock-dev libbenchmark-dev libcli11-dev nlohmann-json3-dev
 )
 
 for argument in "$@"; do

@@ -11,6 +11,7 @@
 #include "tools/weft_interop/items.h"
 #include "tools/weft_interop/json.h"
 #include "weft/core/error.h"
+#include "weft/framework/checkpoint.h"
 #include "weft/graph/graph.h"
 
 namespace weft::interop {
@@ -28,15 +29,31 @@ void LoadGraphDef(const fs::path& file, const Json& entry) {
   ImportOptions options;
   options.prefix = "";
   ImportGraphDef(GraphDef::Parse(golden::ReadBytes(file.string())), options, graph);
-  const std::string& fetch = Text(entry, "fetch");
+  const std::string fetch = Text(entry, "fetch");
   if (fetch.empty()) return;
   Session session(graph);
   session.Run({Fetch(fetch)});
 }
 
+void LoadCheckpoint(const fs::path& folder, const Json& entry) {
+  const train::CheckpointReader reader((folder / Text(entry, "prefix")).string());
+  reader.DebugString();
+  for (const auto& [name, shape] : reader.GetVariableToShapeMap()) reader.GetTensor(name);
+}
+
+// Finds the newest checkpoint and opens it: a folder without one is an error here.
+void LoadState(const fs::path& folder, const Json&) {
+  const std::string prefix = train::LatestCheckpoint(folder.string());
+  if (prefix.empty()) throw NotFoundError(StrCat("no checkpoint in ", folder.string()));
+  const train::CheckpointReader reader(prefix);
+  for (const auto& [name, shape] : reader.GetVariableToShapeMap()) reader.GetTensor(name);
+}
+
 const std::map<std::string, Loader>& Loaders() {
   static const auto* const loaders = new std::map<std::string, Loader>{
       {"graphdef", LoadGraphDef},
+      {"checkpoint", LoadCheckpoint},
+      {"checkpoint_state", LoadState},
   };
   return *loaders;
 }
@@ -45,7 +62,7 @@ void RunHostile(const fs::path& file, const Json& entry) {
   const auto loader = Loaders().find(Text(entry, "loader"));
   if (loader == Loaders().end())
     throw Mismatch(StrCat("nothing reads files of kind ", Text(entry, "loader")));
-  const std::string& accept = Text(entry, "accept");
+  const std::string accept = Text(entry, "accept");
   try {
     loader->second(file, entry);
   } catch (const Error& e) {
@@ -63,7 +80,7 @@ std::vector<Item> HostileItems(const fs::path& dir) {
   const fs::path root = dir / "hostile";
   if (!fs::exists(root / "expected.json")) return items;
   const Json expected = ReadJson(root / "expected.json");
-  for (const auto& [path, entry] : expected.struct_value().fields()) {
+  for (const auto& [path, entry] : expected.items()) {
     items.push_back({"hostile", StrCat("hostile/", path),
                      [file = root / path, entry = entry] { RunHostile(file, entry); }});
   }

@@ -12,6 +12,8 @@
 #include "tools/weft_interop/json.h"
 #include "weft/core/error.h"
 #include "weft/framework/checkpoint.h"
+#include "weft/framework/meta_graph.h"
+#include "weft/framework/saved_model.h"
 #include "weft/graph/graph.h"
 
 namespace weft::interop {
@@ -49,11 +51,30 @@ void LoadState(const fs::path& folder, const Json&) {
   for (const auto& [name, shape] : reader.GetVariableToShapeMap()) reader.GetTensor(name);
 }
 
+// As `saver = import_meta_graph(file)` does.
+void LoadMetaGraph(const fs::path& file, const Json&) {
+  const Graph graph;
+  GraphScope scope(graph);
+  train::ImportMetaGraph(file.string());
+}
+
+void LoadSavedModel(const fs::path& folder, const Json& entry) {
+  const Graph graph;
+  GraphScope scope(graph);
+  Session session(graph);
+  saved_model::Load(session, {saved_model::kServing}, folder.string());
+  const std::string fetch = Text(entry, "fetch");
+  if (fetch.empty()) return;
+  Feeds feeds;
+  if (fetch == "y:0") feeds.emplace_back("x:0", Array({{1.0f, 2.0f}}));
+  session.Run({Fetch(fetch)}, feeds);
+}
+
 const std::map<std::string, Loader>& Loaders() {
   static const auto* const loaders = new std::map<std::string, Loader>{
-      {"graphdef", LoadGraphDef},
-      {"checkpoint", LoadCheckpoint},
-      {"checkpoint_state", LoadState},
+      {"graphdef", LoadGraphDef},      {"checkpoint", LoadCheckpoint},
+      {"checkpoint_state", LoadState}, {"metagraph", LoadMetaGraph},
+      {"saved_model", LoadSavedModel},
   };
   return *loaders;
 }

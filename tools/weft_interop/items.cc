@@ -8,7 +8,7 @@ namespace weft::interop {
 
 std::vector<Item> FindItems(const std::filesystem::path& dir) {
   std::vector<Item> items;
-  for (const auto& find : {GraphItems, CheckpointItems, HostileItems}) {
+  for (const auto& find : {GraphItems, CheckpointItems, SavedModelItems, HostileItems}) {
     std::vector<Item> some = find(dir);
     std::move(some.begin(), some.end(), std::back_inserter(items));
   }

@@ -23,6 +23,7 @@ std::vector<Item> FindItems(const std::filesystem::path& dir);
 // By kind; each looks at one folder of `dir`, which may be missing.
 std::vector<Item> GraphItems(const std::filesystem::path& dir);       // graphs, large_graphs
 std::vector<Item> CheckpointItems(const std::filesystem::path& dir);  // checkpoints
+std::vector<Item> SavedModelItems(const std::filesystem::path& dir);  // saved_models
 std::vector<Item> HostileItems(const std::filesystem::path& dir);     // hostile
 
 }  // namespace weft::interop

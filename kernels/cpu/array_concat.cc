@@ -7,8 +7,8 @@
 #include "kernels/cpu/array_util.h"
 #include "kernels/cpu/concat_copy.h"
 #include "kernels/cpu/element_class.h"
-#include "kernels/cpu/register.h"
 #include "src/core/strings.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

@@ -6,9 +6,9 @@
 
 #include "kernels/cpu/array_util.h"
 #include "kernels/cpu/element_class.h"
-#include "kernels/cpu/register.h"
 #include "src/core/matrix_diag.h"
 #include "src/core/strings.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

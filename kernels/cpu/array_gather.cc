@@ -9,8 +9,8 @@
 #include "kernels/cpu/element_class.h"
 #include "kernels/cpu/gather.h"
 #include "kernels/cpu/index_tuples.h"
-#include "kernels/cpu/register.h"
 #include "src/core/strings.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 

@@ -6,10 +6,10 @@
 #include "kernels/cpu/array_util.h"
 #include "kernels/cpu/element_class.h"
 #include "kernels/cpu/piecewise_copy.h"
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/strided_copy.h"
 #include "src/core/strings.h"
 #include "weft/core/complex.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

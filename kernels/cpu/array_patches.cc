@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "kernels/cpu/element_class.h"
-#include "kernels/cpu/register.h"
 #include "src/core/strings.h"
 #include "src/core/window.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

@@ -7,10 +7,10 @@
 #include "kernels/cpu/array_util.h"
 #include "kernels/cpu/element_class.h"
 #include "kernels/cpu/index_tuples.h"
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/scatter_nd.h"
 #include "src/core/strings.h"
 #include "weft/core/complex.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "kernels/cpu/element_class.h"
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/value_key.h"
 #include "src/core/strings.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

@@ -5,10 +5,10 @@
 
 #include "kernels/cpu/array_util.h"
 #include "kernels/cpu/element_class.h"
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/strided_copy.h"
 #include "kernels/cpu/strided_slice.h"
 #include "src/core/strings.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 

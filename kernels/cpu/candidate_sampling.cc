@@ -12,8 +12,8 @@
 
 #include "kernels/cpu/class_sampler.h"
 #include "kernels/cpu/random_source.h"
-#include "kernels/cpu/register.h"
 #include "src/core/strings.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "kernels/cpu/files.h"
-#include "kernels/cpu/register.h"
 #include "src/core/strings.h"
 #include "src/graph/variant_codec.h"
 #include "src/io/bundle.h"
 #include "src/io/checkpoint_v1.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

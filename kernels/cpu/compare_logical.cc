@@ -8,8 +8,8 @@
 #include "kernels/common/broadcast.h"
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/map.h"
-#include "kernels/cpu/register.h"
 #include "weft/core/complex.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

@@ -5,12 +5,12 @@
 #include <string>
 #include <utility>
 
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/scatter_nd.h"
 #include "kernels/cpu/update_loops.h"
 #include "kernels/cpu/variable_access.h"
 #include "src/core/strings.h"
 #include "weft/core/complex.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

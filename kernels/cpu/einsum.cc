@@ -11,11 +11,11 @@
 
 #include "kernels/common/copy_plan.h"
 #include "kernels/cpu/gemm.h"
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/strided_copy.h"
 #include "src/core/einsum.h"
 #include "src/core/strings.h"
 #include "weft/core/complex.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

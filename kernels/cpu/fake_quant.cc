@@ -4,9 +4,9 @@
 #include <cmath>
 #include <string>
 
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/simd.h"
 #include "src/core/strings.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

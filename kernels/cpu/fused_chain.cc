@@ -22,11 +22,11 @@
 
 #include "absl/container/inlined_vector.h"
 #include "kernels/common/broadcast.h"
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/tile_loops.h"
 #include "kernels/cpu/variable_access.h"
 #include "src/core/strings.h"
 #include "weft/core/status_macros.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

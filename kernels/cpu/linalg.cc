@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cpu/linalg.h"
+#include "weft/runtime/kernel.h"
 
-#include "kernels/cpu/register.h"
 
 namespace weft {
 

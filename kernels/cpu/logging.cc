@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "kernels/cpu/register.h"
 #include "src/core/strings.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

@@ -8,9 +8,9 @@
 #include <type_traits>
 
 #include "kernels/cpu/elementwise.h"
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/tile_loops.h"
 #include "weft/core/complex.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

@@ -7,8 +7,8 @@
 #include <complex>
 
 #include "kernels/cpu/map.h"
-#include "kernels/cpu/register.h"
 #include "weft/core/complex.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

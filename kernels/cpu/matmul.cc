@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "kernels/cpu/gemm.h"
-#include "kernels/cpu/register.h"
 #include "src/core/strings.h"
 #include "weft/core/complex.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 

@@ -5,7 +5,7 @@
 #include <type_traits>
 
 #include "kernels/cpu/map.h"
-#include "kernels/cpu/register.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

@@ -8,11 +8,11 @@
 
 #include "kernels/cpu/conv2d.h"
 #include "kernels/cpu/element_class.h"
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/strided_copy.h"
 #include "kernels/cpu/widen.h"
 #include "src/core/image_format.h"
 #include "src/core/strings.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 

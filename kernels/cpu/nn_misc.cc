@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "kernels/cpu/element_class.h"
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/simd.h"
 #include "src/core/strings.h"
 #include "weft/core/complex.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 

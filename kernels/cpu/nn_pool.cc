@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "kernels/cpu/element_class.h"
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/strided_copy.h"
 #include "kernels/cpu/wrapping.h"
 #include "src/core/image_format.h"
 #include "src/core/strings.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

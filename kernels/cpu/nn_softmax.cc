@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/row_math.h"
 #include "kernels/cpu/widen.h"
 #include "src/core/strings.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

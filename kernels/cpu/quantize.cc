@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "kernels/cpu/quantized_range.h"
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/slice_runs.h"
 #include "src/core/strings.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/slice_runs.h"
 #include "src/core/strings.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

@@ -9,8 +9,8 @@
 
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/quantized_range.h"
-#include "kernels/cpu/register.h"
 #include "src/core/strings.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 

@@ -5,9 +5,9 @@
 
 #include <utility>
 
-#include "kernels/cpu/register.h"
 #include "src/core/strings.h"
 #include "weft/runtime/device.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

@@ -9,8 +9,8 @@
 #include <type_traits>
 
 #include "kernels/cpu/reduce.h"
-#include "kernels/cpu/register.h"
 #include "weft/core/complex.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "kernels/cpu/random_source.h"
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/rng.h"
 #include "src/core/strings.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 

@@ -9,12 +9,12 @@
 
 #include "kernels/cpu/element_class.h"
 #include "kernels/cpu/index_tuples.h"
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/scatter_nd.h"
 #include "kernels/cpu/strided_slice.h"
 #include "kernels/cpu/variable_access.h"
 #include "src/core/strings.h"
 #include "weft/core/complex.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

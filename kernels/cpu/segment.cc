@@ -7,9 +7,9 @@
 #include <string>
 #include <type_traits>
 
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/wrapping.h"
 #include "weft/core/complex.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

@@ -5,8 +5,8 @@
 #include <type_traits>
 
 #include "kernels/cpu/gemm.h"
-#include "kernels/cpu/register.h"
 #include "src/core/strings.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "kernels/cpu/array_util.h"
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/variable_access.h"
 #include "src/core/strings.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 

@@ -5,10 +5,10 @@
 #include <unordered_set>
 
 #include "kernels/common/histogram.h"
-#include "kernels/cpu/register.h"
 #include "proto/weft/summary.pb.h"
 #include "src/core/strings.h"
 #include "src/graph/proto_convert.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

@@ -11,13 +11,13 @@
 #include <string>
 #include <vector>
 
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/update_rows.h"
 #include "kernels/cpu/update_variables.h"
 #include "kernels/cpu/variable_access.h"
 #include "kernels/cpu/widen.h"
 #include "src/core/strings.h"
 #include "weft/core/complex.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

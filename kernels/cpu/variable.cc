@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "kernels/cpu/gather.h"
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/variable_access.h"
 #include "src/core/strings.h"
+#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {

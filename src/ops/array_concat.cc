@@ -8,7 +8,7 @@
 #include "src/core/strings.h"
 #include "src/ops/array_concat_grad.h"
 #include "src/ops/array_nodes.h"
-#include "src/ops/register.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 namespace {

@@ -4,7 +4,7 @@
 #include "src/core/range_size.h"
 #include "src/core/strings.h"
 #include "src/ops/array_nodes.h"
-#include "src/ops/register.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 namespace {

@@ -9,8 +9,8 @@
 #include "src/core/matrix_diag.h"
 #include "src/core/strings.h"
 #include "src/ops/array_nodes.h"
-#include "src/ops/register.h"
 #include "weft/core/complex.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 namespace {

@@ -3,9 +3,9 @@
 // kernels: kernels/cpu/array_patches.cc   test: tests/ops/array_layout_test.cc
 #include "src/core/strings.h"
 #include "src/core/window.h"
-#include "src/ops/register.h"
 #include "weft/core/complex.h"
 #include "weft/graph/op_builder.h"
+#include "weft/graph/op_def.h"
 #include "weft/ops/array_layout.h"
 
 namespace weft {

@@ -3,8 +3,8 @@
 // kernels: kernels/cpu/array_search.cc   test: tests/ops/array_misc_test.cc
 #include "src/core/strings.h"
 #include "src/ops/op_scope.h"
-#include "src/ops/register.h"
 #include "weft/graph/op_builder.h"
+#include "weft/graph/op_def.h"
 #include "weft/ops/array_misc.h"
 
 namespace weft {

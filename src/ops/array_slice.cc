@@ -8,7 +8,7 @@
 #include "src/core/strided_slice.h"
 #include "src/core/strings.h"
 #include "src/ops/array_nodes.h"
-#include "src/ops/register.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 

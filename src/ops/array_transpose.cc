@@ -7,8 +7,8 @@
 
 #include "src/core/strings.h"
 #include "src/ops/array_nodes.h"
-#include "src/ops/register.h"
 #include "weft/core/complex.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 namespace {

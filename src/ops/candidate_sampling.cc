@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "src/core/strings.h"
-#include "src/ops/register.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 namespace {

@@ -3,8 +3,8 @@
 // kernels: kernels/cpu/compare_logical.cc, kernels/cpu/select.cc   test:
 // tests/ops/compare_logical_test.cc
 #include "src/ops/op_scope.h"
-#include "src/ops/register.h"
 #include "weft/graph/op_builder.h"
+#include "weft/graph/op_def.h"
 #include "weft/ops/bitwise.h"
 #include "weft/ops/logical.h"
 

@@ -3,10 +3,10 @@
 // NextIteration, LoopCond), and nodes that are there for their control edges.
 // kernels: kernels/cpu/control.cc   test: tests/ops/control_test.cc
 #include "weft/graph/op_builder.h"
+#include "weft/graph/op_def.h"
 #include "weft/ops/control.h"
 
 #include "src/core/strings.h"
-#include "src/ops/register.h"
 
 namespace weft {
 namespace {

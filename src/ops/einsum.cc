@@ -6,8 +6,8 @@
 
 #include "src/core/einsum.h"
 #include "src/core/strings.h"
-#include "src/ops/register.h"
 #include "weft/core/status_macros.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 namespace {

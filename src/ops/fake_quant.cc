@@ -2,8 +2,8 @@
 // Simulated quantization for training: values are clamped to a range and rounded to its steps.
 // kernels: kernels/cpu/fake_quant.cc   test: tests/ops/quantize_test.cc
 #include "src/core/strings.h"
-#include "src/ops/register.h"
 #include "weft/graph/op_builder.h"
+#include "weft/graph/op_def.h"
 #include "weft/ops/quantize.h"
 
 namespace weft {

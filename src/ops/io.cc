@@ -3,7 +3,7 @@
 // kernels: kernels/cpu/checkpoint.cc, kernels/cpu/files.cc   test: tests/ops/io_test.cc
 #include "src/core/strings.h"
 #include "src/io/tensor_slice.h"
-#include "src/ops/register.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 namespace {

@@ -2,11 +2,11 @@
 // Ops that tell the user something: Print, PrintV2, Assert, Timestamp.
 // kernels: kernels/cpu/logging.cc   test: tests/ops/logging_test.cc
 #include "weft/graph/op_builder.h"
+#include "weft/graph/op_def.h"
 #include "weft/ops/logging.h"
 
 #include "src/core/strings.h"
 #include "src/ops/op_scope.h"
-#include "src/ops/register.h"
 #include "weft/ops/control.h"
 
 namespace weft {

@@ -3,8 +3,8 @@
 // kernels: kernels/cpu/math_binary.cc   test: tests/ops/math_binary_test.cc
 #include "src/ops/math_binary.h"
 
-#include "src/ops/register.h"
 #include "weft/core/complex.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 namespace {

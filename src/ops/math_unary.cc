@@ -4,9 +4,9 @@
 #include "src/ops/math_unary.h"
 
 #include "src/ops/op_scope.h"
-#include "src/ops/register.h"
 #include "weft/core/complex.h"
 #include "weft/graph/op_builder.h"
+#include "weft/graph/op_def.h"
 #include "weft/ops/math_unary.h"
 
 namespace weft {

@@ -2,11 +2,11 @@
 // Matrix products: MatMul, BatchMatMul (three versions), SparseMatMul.
 // kernels: kernels/cpu/matmul.cc, sparse_matmul.cc   test: tests/ops/matmul_test.cc
 #include "weft/core/complex.h"
+#include "weft/graph/op_def.h"
 #include "weft/ops/matmul.h"
 
 #include "src/core/strings.h"
 #include "src/ops/matmul.h"
-#include "src/ops/register.h"
 #include "weft/core/status_macros.h"
 
 namespace weft {

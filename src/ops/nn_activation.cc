@@ -5,8 +5,8 @@
 
 #include "src/ops/math_unary.h"
 #include "src/ops/op_scope.h"
-#include "src/ops/register.h"
 #include "weft/graph/op_builder.h"
+#include "weft/graph/op_def.h"
 #include "weft/ops/activation.h"
 #include "weft/ops/basic.h"
 #include "weft/ops/math_special.h"

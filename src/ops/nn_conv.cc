@@ -3,7 +3,7 @@
 // kernels: kernels/cpu/nn_conv.cc   test: tests/ops/nn_conv_test.cc
 #include "src/core/image_format.h"
 #include "src/core/strings.h"
-#include "src/ops/register.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Batch normalisation of the first GraphDefs: with statistics that are given.
+#include "weft/graph/op_def.h"
+
 // kernels: kernels/cpu/nn_legacy_batch_norm.cc   test: tests/ops/nn_conv_test.cc
-#include "src/ops/register.h"
 
 namespace weft {
 namespace {

@@ -3,7 +3,7 @@
 // kernels: kernels/cpu/nn_misc.cc   test: tests/ops/nn_misc_test.cc
 #include "src/core/strings.h"
 #include "src/ops/nn_bias.h"
-#include "src/ops/register.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 

@@ -5,7 +5,7 @@
 
 #include "src/core/image_format.h"
 #include "src/core/strings.h"
-#include "src/ops/register.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 namespace {

@@ -2,7 +2,7 @@
 // Softmax, its logarithm, and cross entropy of logits.
 // kernels: kernels/cpu/nn_softmax.cc   test: tests/ops/nn_softmax_test.cc
 #include "src/core/strings.h"
-#include "src/ops/register.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 namespace {

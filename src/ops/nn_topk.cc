@@ -2,7 +2,7 @@
 // The largest elements of each row, and whether a target is among them.
 // kernels: kernels/cpu/nn_topk.cc   test: tests/ops/nn_topk_test.cc
 #include "src/core/strings.h"
-#include "src/ops/register.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 namespace {

@@ -4,7 +4,7 @@
 //
 // Each tensor has its range beside it, as two scalars; so has each result. None has a gradient.
 #include "src/ops/nn_bias.h"
-#include "src/ops/register.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 namespace {

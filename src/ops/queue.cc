@@ -4,7 +4,7 @@
 // kernels: kernels/cpu/queue.cc   test: tests/ops/queue_test.cc
 #include "src/core/strings.h"
 #include "src/graph/node.h"
-#include "src/ops/register.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 namespace {

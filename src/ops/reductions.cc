@@ -9,7 +9,7 @@
 
 #include "src/graph/node.h"
 #include "src/ops/array_nodes.h"
-#include "src/ops/register.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 namespace {

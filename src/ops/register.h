@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The op families of the library, in one table.
+// The op families of the library, in one table. Only register.cc includes it, so that a new family
+// compiles no other anew.
 #pragma once
 
 #include "weft/graph/op_def.h"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "src/core/strings.h"
-#include "src/ops/register.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 

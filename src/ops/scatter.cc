@@ -4,9 +4,9 @@
 // scatter_nd_update.cc, strided_slice_assign.cc   test: tests/ops/scatter_test.cc
 #include <string>
 
-#include "src/ops/register.h"
 #include "src/ops/variable_shapes.h"
 #include "weft/core/status_macros.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "src/core/strings.h"
 #include "src/ops/array_nodes.h"
-#include "src/ops/register.h"
 #include "src/ops/segment.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 namespace {

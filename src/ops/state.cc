@@ -2,9 +2,9 @@
 // Variables by reference: VariableV2 hands out a reference, and the ops here read or change what it
 // refers to. kernels: kernels/cpu/state.cc, dense_update.cc   test: tests/ops/state_test.cc
 #include "src/core/strings.h"
-#include "src/ops/register.h"
 #include "src/ops/variable_shapes.h"
 #include "weft/core/status_macros.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 namespace {

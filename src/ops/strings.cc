@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ops on texts.   kernels: kernels/cpu/strings.cc   test: tests/ops/strings_test.cc
-#include "src/ops/register.h"
+#include "weft/graph/op_def.h"
+
 
 namespace weft {
 namespace {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Summaries: values as serialised Summary messages, for event files.
+#include "weft/graph/op_def.h"
+
 // kernels: kernels/cpu/summary.cc   test: tests/ops/summary_test.cc
-#include "src/ops/register.h"
 
 namespace weft {
 namespace {

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "src/core/strings.h"
-#include "src/ops/register.h"
 #include "src/ops/variable_shapes.h"
 #include "weft/core/status_macros.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 namespace {

@@ -4,9 +4,9 @@
 // tests/ops/variable_test.cc
 #include "src/core/strings.h"
 #include "src/graph/node.h"
-#include "src/ops/register.h"
 #include "src/ops/variable_shapes.h"
 #include "weft/core/status_macros.h"
+#include "weft/graph/op_def.h"
 
 namespace weft {
 namespace {

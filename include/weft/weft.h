@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // All of Weft's public API but what authors of ops and kernels need (weft/graph/op_def.h,
 // weft/runtime/kernel.h), the status-returning twins (weft/runtime/try.h), variables in parts
-// (weft/framework/partitioned_variable.h), templates (weft/framework/template.h), and checkpoints
-// (weft/framework/saver.h, checkpoint.h, meta_graph.h).
+// (weft/framework/partitioned_variable.h) and templates (weft/framework/template.h).
 #pragma once
 
 #include "weft/core/array.h"

@@ -13,18 +13,29 @@
 namespace weft::train::internal {
 namespace {
 
-std::optional<std::string> VariableToBytes(const std::shared_ptr<void>& object) {
-  return Variable(std::static_pointer_cast<Variable::Data>(object)).ToVariableDef();
+std::optional<std::string> VariableToBytes(const std::shared_ptr<void>& object,
+                                           const std::string& export_scope) {
+  std::string bytes =
+      Variable(std::static_pointer_cast<Variable::Data>(object)).ToVariableDef(export_scope);
+  if (bytes.empty()) return std::nullopt;
+  return bytes;
 }
 std::shared_ptr<void> VariableFromBytes(std::string_view bytes, const std::string& import_scope,
                                         const Graph& graph) {
   return Variable::FromVariableDef(bytes, import_scope, graph).data();
 }
 
-std::optional<std::string> SaverToBytes(const std::shared_ptr<void>& object) {
-  proto::SaverDef def;
-  SaverDefToProto(Saver(std::static_pointer_cast<Saver::State>(object)).AsSaverDef(), &def);
-  return SerializeProto(def);
+std::optional<std::string> SaverToBytes(const std::shared_ptr<void>& object,
+                                        const std::string& export_scope) {
+  SaverDef def = Saver(std::static_pointer_cast<Saver::State>(object)).AsSaverDef();
+  for (std::string* name :
+       {&def.filename_tensor_name, &def.save_tensor_name, &def.restore_op_name}) {
+    if (!name->starts_with(export_scope)) return std::nullopt;
+    name->erase(0, export_scope.size());
+  }
+  proto::SaverDef message;
+  SaverDefToProto(def, &message);
+  return SerializeProto(message);
 }
 std::shared_ptr<void> SaverFromBytes(std::string_view bytes, const std::string& import_scope,
                                      const Graph&) {

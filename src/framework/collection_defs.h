@@ -15,8 +15,10 @@ namespace weft::train::internal {
 // How the objects of a collection become bytes and back. An object is a CollectionItem's
 // shared_ptr<void>.
 struct CollectionType {
-  // Nothing for an item that is not to be exported.
-  std::function<std::optional<std::string>(const std::shared_ptr<void>&)> to_bytes;
+  // Names without `export_scope`; nothing for an item that is not in it.
+  std::function<std::optional<std::string>(const std::shared_ptr<void>&,
+                                           const std::string& export_scope)>
+      to_bytes;
   // Over nodes of `graph`, whose names begin with `import_scope`. Throws wf::Error.
   std::function<std::shared_ptr<void>(std::string_view bytes, const std::string& import_scope,
                                       const Graph& graph)>

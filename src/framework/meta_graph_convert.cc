@@ -18,6 +18,10 @@ namespace {
 
 using Object = std::shared_ptr<void>;
 
+// Inputs of an exported scope that come from outside of it, and the collection that lists them.
+constexpr const char* kUnboundPrefix = "$unbound_inputs_";
+constexpr const char* kUnboundInputs = "unbound_inputs";
+
 // The version whose formats are written here.
 constexpr const char* kTensorFlowVersion = "2.15.1";
 
@@ -27,8 +31,8 @@ constexpr const char* kTensorFlowVersion = "2.15.1";
 // there is no message for the item.
 class CollectionWriter {
  public:
-  CollectionWriter(const std::string& name, proto::CollectionDef* def)
-      : type_(internal::FindCollectionType(name)), def_(def) {}
+  CollectionWriter(const std::string& name, const std::string& scope, proto::CollectionDef* def)
+      : type_(internal::FindCollectionType(name)), scope_(scope), def_(def) {}
 
   bool Add(const CollectionItem& item) {
     return std::visit([this](const auto& value) { return AddValue(value); }, item.value);
@@ -39,8 +43,9 @@ class CollectionWriter {
     return def_->kind_case() == kind || def_->kind_case() == proto::CollectionDef::KIND_NOT_SET;
   }
   bool AddNode(const std::string& name) {
+    if (!name.starts_with(scope_)) return true;
     if (!Is(proto::CollectionDef::kNodeList)) return false;
-    def_->mutable_node_list()->add_value(name);
+    def_->mutable_node_list()->add_value(name.substr(scope_.size()));
     return true;
   }
   bool AddValue(const Tensor& t) { return AddNode(t.name()); }
@@ -62,20 +67,22 @@ class CollectionWriter {
   }
   bool AddValue(const Object& object) {
     if (!type_) return false;
-    const std::optional<std::string> bytes = type_->to_bytes(object);
+    const std::optional<std::string> bytes = type_->to_bytes(object, scope_);
     return !bytes || AddValue(*bytes);
   }
 
   const internal::CollectionType* type_;
+  const std::string& scope_;
   proto::CollectionDef* def_;
 };
 
+// `scope`: "" or with a slash at its end.
 void CollectionsToProto(const Graph& graph, const ExportMetaGraphOptions& options,
-                        proto::MetaGraphDef* meta) {
+                        const std::string& scope, proto::MetaGraphDef* meta) {
   for (const std::string& name :
        options.collection_list ? *options.collection_list : graph.CollectionNames()) {
     proto::CollectionDef def;
-    CollectionWriter writer(name, &def);
+    CollectionWriter writer(name, scope, &def);
     const std::vector<CollectionItem> items = graph.GetCollection(name);
     const bool all = std::all_of(items.begin(), items.end(),
                                  [&](const CollectionItem& item) { return writer.Add(item); });
@@ -119,6 +126,55 @@ void StripDefaultAttrs(proto::GraphDef* graph) {
 void ClearDevices(proto::GraphDef* graph) {
   for (proto::NodeDef& node : *graph->mutable_node()) node.clear_device();
 }
+
+// The nodes of a scope alone, with names that begin in it.
+class ScopeCutter {
+ public:
+  explicit ScopeCutter(std::string scope) : scope_(std::move(scope)) {}
+
+  void Cut(proto::GraphDef* graph) {
+    google::protobuf::RepeatedPtrField<proto::NodeDef> all;
+    all.Swap(graph->mutable_node());
+    for (proto::NodeDef& node : all) {
+      if (!node.name().starts_with(scope_)) continue;
+      CutNode(&node);
+      *graph->add_node() = std::move(node);
+    }
+  }
+  const std::set<std::string>& unbound() const { return unbound_; }
+
+ private:
+  void CutNode(proto::NodeDef* node) {
+    node->set_name(node->name().substr(scope_.size()));
+    for (std::string& input : *node->mutable_input()) {
+      const std::string control = input.starts_with('^') ? "^" : "";
+      const std::string source = input.substr(control.size());
+      if (source.starts_with(scope_)) {
+        input = control + source.substr(scope_.size());
+      } else {
+        input = StrCat(control, kUnboundPrefix, source);
+        unbound_.insert(input);
+      }
+    }
+    const auto found = node->mutable_attr()->find("_class");
+    if (found == node->mutable_attr()->end()) return;
+    constexpr std::string_view kLocation = "loc:@";
+    proto::AttrValue inside;
+    for (const std::string& location : found->second.list().s()) {
+      if (!location.starts_with(StrCat(kLocation, scope_))) continue;
+      inside.mutable_list()->add_s(
+          StrCat(kLocation, location.substr(kLocation.size() + scope_.size())));
+    }
+    if (inside.list().s().empty()) {
+      node->mutable_attr()->erase("_class");
+    } else {
+      found->second = std::move(inside);
+    }
+  }
+
+  std::string scope_;
+  std::set<std::string> unbound_;
+};
 
 // ---- Import -------------------------------------------------------------------------------------
 
@@ -192,6 +248,15 @@ class CollectionReader {
 MetaGraphDef ExportMetaGraph(const ExportMetaGraphOptions& options) {
   proto::MetaGraphDef meta;
   *meta.mutable_graph_def() = options.graph.AsGraphDef(/*add_shapes=*/true).proto();
+  std::string scope = options.export_scope;
+  if (!scope.empty()) {
+    if (scope.back() != '/') scope += '/';
+    ScopeCutter cutter(scope);
+    cutter.Cut(meta.mutable_graph_def());
+    for (const std::string& input : cutter.unbound()) {
+      (*meta.mutable_collection_def())[kUnboundInputs].mutable_bytes_list()->add_value(input);
+    }
+  }
   proto::MetaGraphDef::MetaInfoDef* info = meta.mutable_meta_info_def();
   StrippedOps(meta.graph_def(), info->mutable_stripped_op_list());
   info->set_tensorflow_version(kTensorFlowVersion);
@@ -200,14 +265,32 @@ MetaGraphDef ExportMetaGraph(const ExportMetaGraphOptions& options) {
   if (options.strip_default_attrs) StripDefaultAttrs(meta.mutable_graph_def());
   if (options.clear_devices) ClearDevices(meta.mutable_graph_def());
   if (options.saver_def) internal::SaverDefToProto(*options.saver_def, meta.mutable_saver_def());
-  CollectionsToProto(options.graph, options, &meta);
+  CollectionsToProto(options.graph, options, scope, &meta);
   MetaGraphDef result(std::move(meta));
   if (!options.filename.empty()) result.WriteFile(options.filename, options.as_text);
   return result;
 }
 
+namespace {
+
+void CheckBound(const proto::MetaGraphDef& meta, const std::map<std::string, Tensor>& input_map) {
+  const auto found = meta.collection_def().find(kUnboundInputs);
+  if (found == meta.collection_def().end()) return;
+  std::vector<std::string> missing;
+  for (const std::string& input : found->second.bytes_list().value()) {
+    if (!input_map.contains(input)) missing.push_back(input);
+  }
+  if (missing.empty()) return;
+  ThrowError(Code::kInvalidArgument,
+             StrCat("Graph contains unbound inputs: ", StrJoin(missing, ", "),
+                    ". Must provide these inputs through input_map."));
+}
+
+}  // namespace
+
 std::optional<Saver> ImportMetaGraph(const MetaGraphDef& meta,
                                      const ImportMetaGraphOptions& options) {
+  CheckBound(meta.proto(), options.input_map);
   const Graph graph = Graph::Default();
   std::string scope = options.import_scope;
   if (!scope.empty() && scope.back() == '/') scope.pop_back();
@@ -216,8 +299,10 @@ std::optional<Saver> ImportMetaGraph(const MetaGraphDef& meta,
   if (options.clear_devices) ClearDevices(&def.mutable_proto());
   ImportGraphDef(def, {.prefix = scope, .input_map = options.input_map}, graph);
   CollectionReader collections(graph, scope);
-  for (const std::string& name : meta.collection_names())
+  for (const std::string& name : meta.collection_names()) {
+    if (name == kUnboundInputs) continue;
     collections.Add(name, meta.proto().collection_def().at(name));
+  }
   if (const std::optional<SaverDef> saver = meta.saver_def()) return Saver::FromDef(*saver, scope);
   if (GlobalVariables(scope, graph).empty()) return std::nullopt;
   return Saver();

@@ -136,6 +136,39 @@ TEST(MetaGraph, FilesOfBothForms) {
   EXPECT_THROW(ImportMetaGraph(folder.File("none")), NotFoundError);
 }
 
+// A layer is exported by itself and used in another graph, on another input.
+TEST(MetaGraph, ScopesAreExportedAndBound) {
+  MetaGraphDef meta;
+  {
+    Graph graph;
+    GraphScope scope(graph);
+    const Tensor x = Placeholder(kFloat32, {1, 2}, "x");
+    const NameScope layer("layer");
+    const Variable w({{3.f}, {4.f}}, {.name = "w"});
+    const Tensor y = MatMul(x, w);
+    graph.AddToCollection("outputs", {y});
+    graph.AddToCollection("outputs", {x});
+    meta = ExportMetaGraph({.export_scope = "layer"});
+  }
+  for (const std::string& name : meta.graph_def().node_names())
+    EXPECT_FALSE(name.starts_with("layer/")) << name;
+  const auto& unbound = meta.proto().collection_def().at("unbound_inputs").bytes_list();
+  ASSERT_EQ(unbound.value_size(), 1);
+  EXPECT_EQ(unbound.value(0), "$unbound_inputs_x");
+
+  Graph graph;
+  GraphScope scope(graph);
+  EXPECT_THROW(ImportMetaGraph(meta), InvalidArgumentError);
+  const Tensor input = Constant({{1.f, 10.f}});
+  ImportMetaGraph(meta, {.import_scope = "again", .input_map = {{"$unbound_inputs_x", input}}});
+  ASSERT_EQ(graph.GetCollection("outputs").size(), 1u);
+  EXPECT_EQ(GlobalVariables()[0].name(), "again/w:0");
+  Session session;
+  session.Run(GlobalVariablesInitializer());
+  EXPECT_TRUE(session.Run(std::get<Tensor>(graph.GetCollection("outputs")[0].value)) ==
+              Array({{43.f}}));
+}
+
 TEST(MetaGraph, HostileFiles) {
   const std::filesystem::path root = "../shared/interop/hostile/meta_graphs";
   if (!std::filesystem::exists(root)) GTEST_SKIP() << "no " << root;

@@ -70,6 +70,9 @@ struct ExportMetaGraphOptions {
   bool clear_devices = false;
   // Leaves out attributes that have their op's default: older readers may not know them.
   bool strip_default_attrs = false;
+  // Only what lies in this name scope, with names that begin there. Inputs from outside are named
+  // "$unbound_inputs_<name>" and listed in collection "unbound_inputs": who imports it maps them.
+  std::string export_scope = {};
   Graph graph = Graph::Default();
 };
 // Items that no message is known for are left out, with a warning.
@@ -82,7 +85,8 @@ struct ImportMetaGraphOptions {
 };
 // Adds graph and collections to the default graph. The Saver of the meta graph, or a new one of all
 // variables; nothing if there are none. Throws what ImportGraphDef throws, NotFoundError if a
-// collection names a node that isn't there.
+// collection names a node that isn't there, InvalidArgumentError if input_map lacks one of
+// "unbound_inputs".
 std::optional<Saver> ImportMetaGraph(const MetaGraphDef& meta,
                                      const ImportMetaGraphOptions& options = {});
 std::optional<Saver> ImportMetaGraph(const std::string& filename,

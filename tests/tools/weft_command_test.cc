@@ -10,7 +10,8 @@
 #include <fstream>
 
 #include "tests/support/temporary_folder.h"
-#include "weft/framework/graph_util.h"
+#include "weft/framework/saved_model.h"
+#include "weft/framework/saver.h"
 #include "weft/weft.h"
 
 namespace weft {
@@ -92,8 +93,8 @@ TEST_F(WeftCommand, Show) {
   EXPECT_THAT(shown.text,
               AllOf(HasSubstr("5 nodes, 2 constants"), HasSubstr("input   x  float32 [?,3]"),
                     HasSubstr("output  y  (Add")));
-  EXPECT_THAT(shown.text, Not(HasSubstr("y = Add")));
-  EXPECT_THAT(Weft("show --nodes " + model_).text, HasSubstr("y = Add(mul, y/y)"));
+  EXPECT_THAT(shown.text, Not(HasSubstr("y = AddV2")));
+  EXPECT_THAT(Weft("show --nodes " + model_).text, HasSubstr("y = AddV2(mul, y/y)"));
   EXPECT_THAT(Weft("show --json " + model_).text,
               AllOf(HasSubstr("\"num_nodes\": 5"), HasSubstr("\"shape\": \"[?,3]\"")));
   const Outcome missing = Weft("show " + folder_.File("none.pb"));
@@ -137,6 +138,38 @@ TEST_F(WeftCommand, Freeze) {
   EXPECT_EQ(frozen.code, 0) << frozen.text;
   EXPECT_THAT(frozen.text, HasSubstr("3 nodes"));
   EXPECT_THAT(GraphDef::FromFile(out).node_names(), testing::ElementsAre("x", "mul/y", "mul"));
+}
+
+// A model with variables: its checkpoint, its SavedModel, and what freezing makes of it.
+TEST_F(WeftCommand, Variables) {
+  const Graph graph;
+  const GraphScope scope(graph);
+  const Tensor x = Placeholder(kFloat32, {2}, "x");
+  const Variable w({3.f, 4.f}, {.name = "w"});
+  const Tensor y = Multiply(x, w, "y");
+  const Operation init = GlobalVariablesInitializer();
+  Session session(graph);
+  session.Run(init);
+  const std::string checkpoint = train::Saver().Save(session, folder_.File("ckpt/model"), 5);
+  saved_model::SimpleSave(session, folder_.File("export"), {{"x", x}}, {{"y", y}});
+
+  const Outcome listed = Weft("checkpoint " + folder_.File("ckpt"));
+  EXPECT_EQ(listed.code, 0) << listed.text;
+  EXPECT_THAT(listed.text, AllOf(HasSubstr("w  float32 [2]"), HasSubstr("1 tensors, 2 elements")));
+  EXPECT_THAT(Weft("checkpoint --json " + checkpoint).text, HasSubstr("\"name\": \"w\""));
+  EXPECT_THAT(Weft("checkpoint --tensor w " + checkpoint + ".index").text, HasSubstr("[3. 4.]"));
+  EXPECT_EQ(Weft("checkpoint --tensor none " + checkpoint).code, 1);
+  EXPECT_THAT(Weft("show " + checkpoint).text, HasSubstr("restored by save/restore_all"));
+
+  const Outcome shown = Weft("show " + folder_.File("export"));
+  EXPECT_EQ(shown.code, 0) << shown.text;
+  EXPECT_THAT(shown.text, AllOf(HasSubstr("tags serve"), HasSubstr("signature serving_default"),
+                                HasSubstr("x  float32 [2]  x:0")));
+  const std::string out = folder_.File("frozen.pb");
+  const Outcome frozen = Weft("freeze " + folder_.File("export") + " -o " + out);
+  EXPECT_EQ(frozen.code, 0) << frozen.text;
+  EXPECT_THAT(frozen.text, HasSubstr("Converted 1 variables"));
+  EXPECT_THAT(GraphDef::FromFile(out).node_names(), testing::ElementsAre("x", "w", "w/read", "y"));
 }
 
 TEST_F(WeftCommand, Bench) {

@@ -17,6 +17,7 @@ void AddShow(CLI::App& weft);
 void AddRun(CLI::App& weft);
 void AddFreeze(CLI::App& weft);
 void AddConvert(CLI::App& weft);
+void AddCheckpoint(CLI::App& weft);
 void AddOp(CLI::App& weft);
 void AddBench(CLI::App& weft);
 void AddConformance(CLI::App& weft);

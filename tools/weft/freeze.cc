@@ -61,7 +61,8 @@ void AddFreeze(CLI::App& weft) {
   AddModelOptions(*command, &options->model);
   command->add_option("-o,--out", options->out, "file to write: .pb, .pbtxt or .json")->required();
   command->add_option("--keep", options->keep, "variables that stay, with commas between")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command->add_flag("--optimize", options->optimize,
                     "fold constants and batch normalisation, drop what only training needs");
   command->callback([options] { Freeze(*options); });

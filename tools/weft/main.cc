@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   weft::tool::AddBench(app);
   weft::tool::AddFreeze(app);
   weft::tool::AddConvert(app);
+  weft::tool::AddCheckpoint(app);
   weft::tool::AddOp(app);
   weft::tool::AddConformance(app);
   try {

@@ -26,6 +26,7 @@ void AddModelOptions(CLI::App& command, ModelOptions* options) {
       ->required();
   command.add_option("--tags", options->tags, "tags of the MetaGraph, with commas between")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->capture_default_str();
   command.add_option("--signature", options->signature, "signature of the MetaGraph")
       ->capture_default_str();
@@ -33,12 +34,14 @@ void AddModelOptions(CLI::App& command, ModelOptions* options) {
       .add_option("--inputs", options->inputs,
                   "instead of the signature's or of all placeholders: TENSOR or NAME=TENSOR, with "
                   "commas between")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command
       .add_option("--outputs", options->outputs,
                   "instead of the signature's or of all that nobody uses: TENSOR or NAME=TENSOR, "
                   "with commas between")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
 }
 
 serving::Predictor LoadModel(const ModelOptions& options) {
@@ -49,9 +52,12 @@ serving::Predictor LoadModel(const ModelOptions& options) {
 }
 
 void AddFeedOptions(CLI::App& command, FeedOptions* options) {
-  command.add_option("--feed", options->files, "an input from a file of numpy: NAME=FILE.npy");
-  command.add_option("--npz", options->archives,
-                     "inputs by their names in a file of numpy's savez");
+  // One value after each, so that MODEL may follow.
+  command.add_option("--feed", options->files, "an input from a file of numpy: NAME=FILE.npy")
+      ->allow_extra_args(false);
+  command
+      .add_option("--npz", options->archives, "inputs by their names in a file of numpy's savez")
+      ->allow_extra_args(false);
 }
 
 serving::NamedArrays ReadFeeds(const FeedOptions& options) {

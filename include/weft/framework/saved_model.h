@@ -2,6 +2,8 @@
 // SavedModel: graphs with variables, assets and signatures in a folder (tf.saved_model of
 // TensorFlow 1).
 //
+//   wf::saved_model::SimpleSave(session, "export", {{"x", x}}, {{"y", y}});
+//
 //   wf::Graph graph;
 //   wf::Session session(graph);
 //   auto model = wf::saved_model::Load(session, {wf::saved_model::kServing}, "export");
@@ -27,6 +29,9 @@
 
 namespace weft {
 class Session;
+namespace train {
+class Saver;
+}
 }  // namespace weft
 
 namespace weft::saved_model {
@@ -150,5 +155,50 @@ struct LoadOptions {
 // InvalidArgumentError if the variables' files are missing.
 MetaGraph Load(Session& session, const std::vector<std::string>& tags,
                const std::string& export_dir, const LoadOptions& options = {});
+
+// ---- Writing ------------------------------------------------------------------------------------
+
+struct AddOptions {
+  std::map<std::string, SignatureDef> signatures = {};
+  // String constants whose value is the path of a file: the files are copied to assets/.
+  std::vector<Tensor> assets = {};
+  bool clear_devices = false;
+  // Runs after the variables are restored. In the collection saved_model_main_op.
+  Operation main_op = {};
+  // Attributes that have their op's default value are left out, so that older programs can read
+  // the graph.
+  bool strip_default_attrs = false;
+  train::Saver* saver = nullptr;  // of all variables, sharded, if null
+};
+
+// Writes a SavedModel into a new or empty folder; InvalidArgumentError if there is something in it.
+// The first MetaGraph brings the variables, the others share them. Nothing is a SavedModel before
+// Save, which writes saved_model.pb last.
+class Builder {
+ public:
+  explicit Builder(const std::string& export_dir);
+  ~Builder();
+  Builder(Builder&&) noexcept;
+  Builder& operator=(Builder&&) noexcept;
+
+  // FailedPreconditionError the second time.
+  void AddMetaGraphAndVariables(Session& session, const std::vector<std::string>& tags,
+                                const AddOptions& options = {});
+  // Of the default graph. FailedPreconditionError before the variables were saved.
+  void AddMetaGraph(const std::vector<std::string>& tags, const AddOptions& options = {});
+  // The path of the file that was written.
+  std::string Save(bool as_text = false);
+
+ private:
+  struct State;
+  void Add(const Graph& graph, Session* session, const std::vector<std::string>& tags,
+           const AddOptions& options);
+  std::unique_ptr<State> state_;
+};
+
+// A SavedModel with one MetaGraph, tag "serve", and one signature, "serving_default", for predict.
+// Assets are those of the collection asset_filepaths.
+void SimpleSave(Session& session, const std::string& export_dir, const NamedTensors& inputs,
+                const NamedTensors& outputs, const Operation& main_op = {});
 
 }  // namespace weft::saved_model

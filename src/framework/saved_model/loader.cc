@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading SavedModels.
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -12,6 +13,8 @@
 #include "src/graph/proto_convert.h"
 #include "src/io/file.h"
 #include "src/io/file_system.h"
+#include "weft/framework/meta_graph.h"
+#include "weft/framework/saver.h"
 #include "weft/runtime/session.h"
 
 namespace weft::saved_model {
@@ -160,44 +163,24 @@ GraphDef ReadGraphDef(const std::string& export_dir, const std::vector<std::stri
   return GraphDef(std::move(*def->mutable_graph_def()));
 }
 
-namespace {
-
-void RestoreVariables(Session& session, const proto::MetaGraphDef& def, const std::string& scope,
-                      const std::string& export_dir) {
-  if (!def.has_saver_def() || def.saver_def().restore_op_name().empty()) return;
-  const std::string prefix =
-      io::JoinPath(io::JoinPath(export_dir, kVariablesDirectory), kVariablesFilename);
-  // V2 has an index; V1 is one file, or several of this prefix.
-  if (!io::FileExists(prefix + ".index") && !io::FileExists(prefix) &&
-      ValueOrThrow(io::MatchingPaths(prefix + "-[0-9]*-of-[0-9]*")).empty()) {
-    ThrowError(Code::kInvalidArgument,
-               StrCat("The passed save_path is not a valid checkpoint: ", prefix));
-  }
-  session.Run(Fetch(scope + def.saver_def().restore_op_name()),
-              {{scope + def.saver_def().filename_tensor_name(), Array(prefix)}});
-}
-
-}  // namespace
-
 MetaGraph Load(Session& session, const std::vector<std::string>& tags,
                const std::string& export_dir, const LoadOptions& options) {
   proto::SavedModel model = ValueOrThrow(ReadSavedModel(export_dir));
   proto::MetaGraphDef* def = ValueOrThrow(FindMetaGraph(&model, tags));
   MetaGraph loaded = ValueOrThrow(MetaGraphFromProto(*def, export_dir));
 
-  GraphDef graph_def(std::move(*def->mutable_graph_def()));
-  if (options.clear_devices) {
-    for (auto& node : *graph_def.mutable_proto().mutable_node()) node.clear_device();
-  }
   const Graph& graph = session.graph();
-  std::string scope;
-  if (!options.import_scope.empty()) {
-    scope = graph.UniqueName(options.import_scope, /*mark_as_used=*/true) + "/";
+  const GraphScope in_graph(graph);
+  std::string scope = options.import_scope;
+  if (scope.ends_with('/')) scope.pop_back();
+  if (!scope.empty()) scope = graph.UniqueName(scope, /*mark_as_used=*/false) + "/";
+  const std::optional<train::Saver> saver = train::ImportMetaGraph(
+      train::MetaGraphDef(std::move(*def)),
+      {.clear_devices = options.clear_devices, .import_scope = options.import_scope});
+  if (saver) {
+    saver->Restore(session,
+                   io::JoinPath(io::JoinPath(export_dir, kVariablesDirectory), kVariablesFilename));
   }
-  ImportGraphDef(graph_def, {.prefix = scope}, graph);
-  graph_def = GraphDef();
-
-  RestoreVariables(session, *def, scope, export_dir);
   if (!loaded.init_op.empty()) {
     Feeds assets;
     for (const auto& [tensor, path] : loaded.assets)

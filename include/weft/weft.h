@@ -8,6 +8,7 @@
 #include "weft/core/error.h"
 #include "weft/framework/initializers.h"
 #include "weft/framework/regularizers.h"
+#include "weft/framework/saver.h"
 #include "weft/framework/train/optimizer.h"
 #include "weft/framework/train/training_util.h"
 #include "weft/framework/variable.h"

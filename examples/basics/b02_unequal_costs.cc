@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "examples/support/mt19937.h"
-#include "weft/framework/train/optimizers.h"
+#include "weft/framework/train/optimizer.h"
 #include "weft/weft.h"
 
 namespace wf = weft;

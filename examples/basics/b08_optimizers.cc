@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "weft/framework/train/optimizers.h"
+#include "weft/framework/train/contrib_optimizers.h"
 #include "weft/weft.h"
 
 namespace wf = weft;

@@ -79,8 +79,8 @@ Variable Existing(const Variable& v, const VariableRequest& r) {
   if (r.reuse == Reuse::kFalse) {
     ThrowError(Code::kAlreadyExists,
                StrCat("Variable ", r.name,
-                      " already exists, disallowed. Did you mean to set reuse=True or "
-                      "reuse=tf.AUTO_REUSE in VarScope?"));
+                      " already exists, disallowed. Did you mean to set reuse=True "
+                      "in VarScope?"));
   }
   if (r.shape && !v.shape().IsCompatibleWith(PartialShape(*r.shape))) {
     ThrowError(Code::kInvalidArgument,

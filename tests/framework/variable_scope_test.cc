@@ -153,7 +153,7 @@ TEST_F(Scopes, Errors) {
                 GetVariable("v", {2, 3});
               }),
               HasSubstr("Variable layer/v already exists, disallowed. Did you mean to set "
-                        "reuse=True or reuse=tf.AUTO_REUSE in VarScope?"));
+                        "reuse=True in VarScope?"));
   EXPECT_THAT(ErrorOf<InvalidArgumentError>([] { GetVariable("bad"); }),
               HasSubstr("layer/bad did not get an initializer, so its `shape` argument must be "
                         "specified"));

@@ -40,7 +40,7 @@ TEST_F(TutorialD, D1_TheSameNameTwice) {
     wf::VariableScope foo("foo");
     EXPECT_THAT(ErrorOf<wf::AlreadyExistsError>([] { wf::GetVariable("v", {1}); }),
                 HasSubstr("Variable foo/v already exists, disallowed. Did you mean to set "
-                          "reuse=True or reuse=tf.AUTO_REUSE in VarScope?"));
+                          "reuse=True in VarScope?"));
   }
   {
     wf::VariableScope foo("foo", {.reuse = wf::Reuse::kTrue});

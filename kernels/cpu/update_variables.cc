@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cpu/update_variables.h"
 
-#include <algorithm>
 #include <functional>
 
 #include "src/core/strings.h"
@@ -36,12 +35,16 @@ absl::StatusOr<LockedVariables> LockedVariables::Take(KernelContext& ctx, int co
   }
   // In the order of their addresses, each once: steps that share variables can't wait for each
   // other in a circle.
-  std::array<VariableState*, kMaxUpdateVariables> order = taken.variables_;
-  const auto end = order.begin() + count;
-  std::sort(order.begin(), end, std::less<>());
-  const auto distinct = std::unique(order.begin(), end);
-  for (auto v = order.begin(); v != distinct; ++v) {
-    taken.locks_[static_cast<size_t>(v - order.begin())] = std::unique_lock((*v)->mu());
+  VariableState* locked = nullptr;  // of the highest address
+  for (int k = 0; k < count; ++k) {
+    VariableState* next = nullptr;
+    for (int i = 0; i < count; ++i) {
+      const bool later = !locked || std::less<>()(locked, &taken[i]);
+      if (later && (!next || std::less<>()(&taken[i], next))) next = &taken[i];
+    }
+    if (!next) break;
+    taken.locks_[static_cast<size_t>(k)] = std::unique_lock(next->mu());
+    locked = next;
   }
   for (int i = 0; i < count; ++i) WEFT_RETURN_IF_ERROR(CheckUsable(ctx, taken[i], dtype));
   return taken;

@@ -34,6 +34,7 @@ void RegisterAllCpuKernels(KernelRegistry& kernels) {
   RegisterQueueKernels(kernels);
   RegisterSummaryKernels(kernels);
   RegisterFusedKernels(kernels);
+  RegisterAccumulatorKernels(kernels);
 }
 
 }  // namespace weft

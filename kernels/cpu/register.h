@@ -37,5 +37,6 @@ void RegisterStringsKernels(KernelRegistry& kernels);
 void RegisterQueueKernels(KernelRegistry& kernels);
 void RegisterSummaryKernels(KernelRegistry& kernels);
 void RegisterFusedKernels(KernelRegistry& kernels);
+void RegisterAccumulatorKernels(KernelRegistry& kernels);
 
 }  // namespace weft

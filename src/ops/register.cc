@@ -33,6 +33,7 @@ void RegisterAllOps(OpRegistry& ops) {
   RegisterStringsOps(ops);
   RegisterQueueOps(ops);
   RegisterSummaryOps(ops);
+  RegisterAccumulatorOps(ops);
 }
 
 }  // namespace weft

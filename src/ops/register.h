@@ -36,5 +36,6 @@ void RegisterIoOps(OpRegistry& ops);
 void RegisterStringsOps(OpRegistry& ops);
 void RegisterQueueOps(OpRegistry& ops);
 void RegisterSummaryOps(OpRegistry& ops);
+void RegisterAccumulatorOps(OpRegistry& ops);
 
 }  // namespace weft

@@ -222,6 +222,7 @@ TEST_F(Loading, MissingAndDamagedFiles) {
   proto::SavedModel model = Model();
   model.mutable_meta_graphs(0)->mutable_saver_def()->set_restore_op_name("init");
   model.mutable_meta_graphs(0)->mutable_saver_def()->set_filename_tensor_name("file:0");
+  model.mutable_meta_graphs(0)->mutable_saver_def()->set_save_tensor_name("file:0");
   Write(model);
   EXPECT_EQ(
       MessageOf<Invalid>([&] { Load(session); }),

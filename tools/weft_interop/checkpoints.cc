@@ -121,9 +121,6 @@ void CheckState(const fs::path& dir, const std::string& file, const Json& want) 
   std::vector<std::string> paths;
   for (const Json& p : want.at("all_model_checkpoint_paths"))
     paths.push_back(Under(dir, p.get<std::string>()));
-  // The reader adds the newest to a list that lacks it.
-  const std::string newest = Under(dir, Text(want, "latest_checkpoint"));
-  if (paths.empty() || paths.back() != newest) paths.push_back(newest);
   if (state->all_model_checkpoint_paths != paths) fail("all_model_checkpoint_paths");
   if (!want.contains("all_model_checkpoint_timestamps")) return;
   if (state->all_model_checkpoint_timestamps !=

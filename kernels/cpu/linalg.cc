@@ -2,7 +2,6 @@
 #include "kernels/cpu/linalg.h"
 #include "weft/runtime/kernel.h"
 
-
 namespace weft {
 
 void RegisterLinalgKernels(KernelRegistry& kernels) {

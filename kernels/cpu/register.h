@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CPU kernel families of the library, in one table. Only register.cc includes it, so that a new family
-// compiles no other anew.
+// The CPU kernel families of the library, in one table. Only register.cc includes it, so that a new
+// family compiles no other anew.
 #pragma once
 
 #include "weft/runtime/kernel.h"

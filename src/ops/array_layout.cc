@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Blocks of space moved to the batch or to the depth and back, and orders of dimensions by name.
 // kernels: kernels/cpu/array_layout.cc   test: tests/ops/array_layout_test.cc
+#include "weft/ops/array_layout.h"
 #include "weft/graph/op_builder.h"
 #include "weft/graph/op_def.h"
-#include "weft/ops/array_layout.h"
 
 #include "src/core/strings.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sets of values and places: unique elements, differences of lists, where a condition holds.
 // kernels: kernels/cpu/array_misc.cc   test: tests/ops/array_misc_test.cc
+#include "weft/ops/array_misc.h"
 #include "weft/graph/op_builder.h"
 #include "weft/graph/op_def.h"
-#include "weft/ops/array_misc.h"
 
 #include "src/core/strings.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Constants and placeholders, ops that hand a value on (and what each does to the gradient), zeros
 // and ones. kernels: kernels/cpu/basic.cc   test: tests/ops/basic_test.cc
+#include "weft/ops/basic.h"
 #include "weft/core/complex.h"
 #include "weft/graph/op_builder.h"
-#include "weft/ops/basic.h"
 
 #include "src/core/strings.h"
 #include "src/graph/graph_impl.h"

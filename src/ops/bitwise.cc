@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations on the bits of integers.
 // kernels: kernels/cpu/bitwise.cc   test: tests/ops/bitwise_test.cc
-#include "weft/graph/op_builder.h"
 #include "weft/ops/bitwise.h"
+#include "weft/graph/op_builder.h"
 
 #include "src/ops/math_unary.h"
 

@@ -2,9 +2,9 @@
 // Control flow of the dataflow graph itself: branches (Switch, Merge), loop frames (Enter, Exit,
 // NextIteration, LoopCond), and nodes that are there for their control edges.
 // kernels: kernels/cpu/control.cc   test: tests/ops/control_test.cc
+#include "weft/ops/control.h"
 #include "weft/graph/op_builder.h"
 #include "weft/graph/op_def.h"
-#include "weft/ops/control.h"
 
 #include "src/core/strings.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/graph/op_builder.h"
 #include "weft/ops/int_list.h"
+#include "weft/graph/op_builder.h"
 
 #include <algorithm>
 #include <limits>

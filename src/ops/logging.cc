@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ops that tell the user something: Print, PrintV2, Assert, Timestamp.
 // kernels: kernels/cpu/logging.cc   test: tests/ops/logging_test.cc
+#include "weft/ops/logging.h"
 #include "weft/graph/op_builder.h"
 #include "weft/graph/op_def.h"
-#include "weft/ops/logging.h"
 
 #include "src/core/strings.h"
 #include "src/ops/op_scope.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Special functions of one operand.
 // kernels: kernels/cpu/math_special.cc   test: tests/ops/math_special_test.cc
-#include "weft/graph/op_builder.h"
 #include "weft/ops/math_special.h"
+#include "weft/graph/op_builder.h"
 
 #include <cmath>
 #include <numbers>

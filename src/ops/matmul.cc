@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matrix products: MatMul, BatchMatMul (three versions), SparseMatMul.
 // kernels: kernels/cpu/matmul.cc, sparse_matmul.cc   test: tests/ops/matmul_test.cc
+#include "weft/ops/matmul.h"
 #include "weft/core/complex.h"
 #include "weft/graph/op_def.h"
-#include "weft/ops/matmul.h"
 
 #include "src/core/strings.h"
 #include "src/ops/matmul.h"

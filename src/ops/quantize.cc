@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Floats as small integers and back, and floats rounded as if they had been there.
 // kernels: kernels/cpu/quantize.cc, fake_quant.cc   test: tests/ops/quantize_test.cc
+#include "weft/ops/quantize.h"
 #include "weft/graph/op_builder.h"
 #include "weft/graph/op_def.h"
-#include "weft/ops/quantize.h"
 
 #include "src/core/strings.h"
 

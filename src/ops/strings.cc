@@ -2,7 +2,6 @@
 // Ops on texts.   kernels: kernels/cpu/strings.cc   test: tests/ops/strings_test.cc
 #include "weft/graph/op_def.h"
 
-
 namespace weft {
 namespace {
 

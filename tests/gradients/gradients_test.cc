@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Node lists are those that TensorFlow 2.15.1 makes of the same program (compat.v1.gradients).
-#include "weft/core/complex.h"
 #include "weft/gradients/gradients.h"
+#include "weft/core/complex.h"
 
 #include <map>
 #include <string>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/core/complex.h"
 #include "weft/ops/basic.h"
+#include "weft/core/complex.h"
 
 #include "tests/support/gradient_case.h"
 #include "tests/support/op_case.h"

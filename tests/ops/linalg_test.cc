@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/core/complex.h"
 #include "weft/ops/linalg.h"
+#include "weft/core/complex.h"
 
 #include <cmath>
 #include <random>

@@ -104,8 +104,7 @@ TEST_F(PredictorTest, ErrorsNameTheInput) {
               HasSubstr("got int32 of shape [1,3]"));
   EXPECT_THAT(MessageOf<Invalid>([&] { model.Predict({{"x", Array()}}); }), HasSubstr("empty"));
   EXPECT_THAT(MessageOf<Invalid>([&] { model.Predict(x_); }), HasSubstr("name them"));
-  EXPECT_THAT(MessageOf<Invalid>([&] { model.Run({x_}); }),
-              HasSubstr("takes 2 inputs"));
+  EXPECT_THAT(MessageOf<Invalid>([&] { model.Run({x_}); }), HasSubstr("takes 2 inputs"));
   EXPECT_THAT(MessageOf<NotFoundError>([&] { Predictor::Load(folder_.File("nothing")); }),
               HasSubstr("There is no model at"));
   EXPECT_THAT(MessageOf<NotFoundError>([&] { model.WithSignature("s"); }), HasSubstr("'s'"));

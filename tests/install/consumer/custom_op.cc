@@ -2,10 +2,10 @@
 // An op of a program's own, y = limit tanh(x / limit): its schema, shape rule, kernels and gradient
 // are registered as the library's are, and its nodes are used beside those of the library.
 #include <weft/framework/gradient_checker.h>
+#include <weft/graph/op_builder.h>
 #include <weft/graph/op_def.h>
 #include <weft/raw.h>
 #include <weft/runtime/kernel.h>
-#include <weft/graph/op_builder.h>
 #include <weft/weft.h>
 
 #include <cmath>

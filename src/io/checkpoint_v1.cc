@@ -163,15 +163,13 @@ absl::Status ElementsToProto(const Array& value, TensorProto* p) {
     case kQuint8:
       return WriteList<quint8>(value, p->mutable_int_val());
     case kUint32:
-      return WriteList<uint32_t>(value, p->mutable_uint32_val());
-    case kUint64:
-      return WriteList<uint64_t>(value, p->mutable_uint64_val());
+    case kUint64:  // read, but TensorFlow writes neither
+      return absl::InvalidArgumentError(StrCat(
+          "Tensor slice serialization not implemented for dtype ", DTypeName(value.dtype())));
     case kBool:
       return WriteList<bool>(value, p->mutable_bool_val());
     case kFloat16:
       return WriteList<half>(value, p->mutable_half_val());
-    case kBfloat16:
-      return WriteList<bfloat16>(value, p->mutable_half_val());
     case kString:
       return WriteList<std::string>(value, p->mutable_string_val());
     case kComplex64:

@@ -25,8 +25,9 @@ class CheckpointV1Writer {
  public:
   explicit CheckpointV1Writer(std::string path);
   ~CheckpointV1Writer();
-  // InvalidArgument if the slice is there already or doesn't fit those added before; Unimplemented
-  // for dtypes that the format has no field for.
+  // InvalidArgument if the slice is there already or doesn't fit those added before, and for uint32
+  // and uint64; Unimplemented for bfloat16 and dtypes that the format has no field for. TensorFlow
+  // reads the first three but writes none of them.
   absl::Status Add(std::string_view name, const Shape& full_shape, const TensorSlice& slice,
                    const Array& value);
   absl::Status Finish();

@@ -86,16 +86,24 @@ TEST(Bundle, VersionOneKeepsAllKindsOfValues) {
   const test::TemporaryFolder folder;
   const auto values = ValuesOfAllKinds();
   CheckpointV1Writer writer(folder.File("v1"));
+  // As TensorFlow's writer: it reads these.
+  const auto refused = [](const Array& value) {
+    return value.dtype() == kUint32 || value.dtype() == kUint64 || value.dtype() == kBfloat16;
+  };
   for (const auto& [name, value] : values) {
     if (name == "empty" || name == "no_text") continue;
-    ASSERT_TRUE(writer.Add(name, value.shape(), TensorSlice(value.rank()), value).ok()) << name;
+    const absl::Status added = writer.Add(name, value.shape(), TensorSlice(value.rank()), value);
+    ASSERT_EQ(added.ok(), !refused(value)) << name << added;
+    if (added.ok()) continue;
+    EXPECT_EQ(added.code(), value.dtype() == kBfloat16 ? absl::StatusCode::kUnimplemented
+                                                       : absl::StatusCode::kInvalidArgument);
   }
   ASSERT_TRUE(writer.Finish().ok());
   auto file = OpenCheckpoint(folder.File("v1"));
   ASSERT_TRUE(file.ok()) << file.status();
   EXPECT_EQ((*file)->format(), "V1");
   for (const auto& [name, value] : values) {
-    if (name == "empty" || name == "no_text") continue;
+    if (name == "empty" || name == "no_text" || refused(value)) continue;
     auto read = (*file)->Read(name);
     ASSERT_TRUE(read.ok()) << name << read.status();
     EXPECT_TRUE(*read == value) << name;

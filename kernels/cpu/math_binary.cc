@@ -157,27 +157,32 @@ struct Least {
   }
 };
 
+// The loop over floats that uses vectors, where there is one.
 template <typename F>
-inline constexpr ElementLoop kFloatLoop = nullptr;
+struct FloatLoop {};
+template <ElementLoop loop>
+struct VectorLoop {
+  static constexpr ElementLoop kLoop = loop;
+};
 template <>
-inline constexpr ElementLoop kFloatLoop<Plus> = AddFloats;
+struct FloatLoop<Plus> : VectorLoop<AddFloats> {};
 template <>
-inline constexpr ElementLoop kFloatLoop<Minus> = SubtractFloats;
+struct FloatLoop<Minus> : VectorLoop<SubtractFloats> {};
 template <>
-inline constexpr ElementLoop kFloatLoop<Times> = MultiplyFloats;
+struct FloatLoop<Times> : VectorLoop<MultiplyFloats> {};
 template <>
-inline constexpr ElementLoop kFloatLoop<Over> = DivideFloats;
+struct FloatLoop<Over> : VectorLoop<DivideFloats> {};
 template <>
-inline constexpr ElementLoop kFloatLoop<Greatest> = MaximumFloats;
+struct FloatLoop<Greatest> : VectorLoop<MaximumFloats> {};
 template <>
-inline constexpr ElementLoop kFloatLoop<Least> = MinimumFloats;
+struct FloatLoop<Least> : VectorLoop<MinimumFloats> {};
 template <>
-inline constexpr ElementLoop kFloatLoop<DifferenceSquared> = SquaredDifferenceFloats;
+struct FloatLoop<DifferenceSquared> : VectorLoop<SquaredDifferenceFloats> {};
 
 template <typename F, typename T>
 void AddOp(KernelRegistry& k, std::string_view op) {
-  if constexpr (std::is_same_v<T, float> && kFloatLoop<F> != nullptr) {
-    k.Add(op, kCpu, {{"T", kFloat32}}, Elementwise<kFloatLoop<F>, float(float, float)>);
+  if constexpr (std::is_same_v<T, float> && requires { FloatLoop<F>::kLoop; }) {
+    k.Add(op, kCpu, {{"T", kFloat32}}, Elementwise<FloatLoop<F>::kLoop, float(float, float)>);
     return;
   }
   k.Add(op, kCpu, {{"T", dtype_of<T>}}, Elementwise<BinaryLoop<T, T, T, F>, T(T, T)>);

@@ -15,18 +15,20 @@ std::string PlanNodeConstruction::UniqueNodeName() const {
 
 namespace {
 
+// Lives as long as the program.
 Device* HostDevice() {
-  static Device* const device = [] {
-    auto* devices = new std::vector<std::unique_ptr<Device>>();
+  using Devices = std::vector<std::unique_ptr<Device>>;
+  static const Devices* const devices = [] {
+    auto* made = new Devices();
     ConfigProto one_cpu;
     one_cpu.device_count = {{"CPU", 1}, {"GPU", 0}};
-    (void)DeviceRegistry::Global().Create(one_cpu, "/job:localhost/replica:0/task:0", devices);
-    for (auto& d : *devices) {
-      if (d->type() == kCpu) return d.get();
-    }
-    return static_cast<Device*>(nullptr);
+    (void)DeviceRegistry::Global().Create(one_cpu, "/job:localhost/replica:0/task:0", made);
+    return made;
   }();
-  return device;
+  for (const auto& d : *devices) {
+    if (d->type() == kCpu) return d.get();
+  }
+  return nullptr;
 }
 
 absl::Status Evaluate(const PlanNode& original, const std::vector<Array>& inputs,

@@ -11,7 +11,7 @@ std::vector<Tensor> OneOfTwo(const std::vector<Tensor>& x, bool choice) {
   return {merged};
 }
 
-GradientTable Branches() {
+GradientTable SwitchesAndMerges() {
   GradientTable table;
   for (const bool choice : {false, true}) {
     for (const char* op : {"Switch", "Merge"}) {
@@ -60,7 +60,7 @@ GradientTable Rest() {
 
 GradientTable StateGradients() {
   GradientTable table;
-  for (GradientTable part : {Branches(), Variables(), Draws(), Rest()})
+  for (GradientTable part : {SwitchesAndMerges(), Variables(), Draws(), Rest()})
     table.insert(table.end(), part.begin(), part.end());
   return table;
 }

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "kernels/common/dtype_names.h"
 #include "kernels/common/queue_store.h"
 #include "src/core/strings.h"
 #include "src/runtime/cancellation.h"
@@ -13,9 +14,6 @@
 namespace weft {
 namespace {
 
-std::string TypesText(const std::vector<DataType>& types) {
-  return StrJoin(types, ", ", [](std::string* s, DataType t) { StrAppend(s, DTypeOpName(t)); });
-}
 std::string ShapesText(const std::vector<PartialShape>& shapes) {
   return "[" +
          StrJoin(shapes, ", ",
@@ -72,7 +70,7 @@ absl::Status CompleteQueueSpec(QueueSpec* spec) {
                " dtypes and ", spec->shapes.size(), " shapes."));
   if (!spec->shapes.empty() && spec->shapes.size() != spec->types.size())
     return absl::InvalidArgumentError(
-        StrCat("Different number of component types.  Types: ", TypesText(spec->types),
+        StrCat("Different number of component types.  Types: ", DTypeOpNames(spec->types),
                ", Shapes: ", ShapesText(spec->shapes)));
   for (const PartialShape& s : spec->shapes) {
     if (pads ? !s.known_rank() : !s.IsFullyKnown())
@@ -99,9 +97,9 @@ absl::Status Queue::CheckSameAs(const QueueSpec& wanted, const std::string& op_t
                                              " but requested min_after_dequeue was ",
                                              wanted.min_after_dequeue, "."));
   if (wanted.types != spec_.types)
-    return absl::InvalidArgumentError(StrCat(subject, "component types ", TypesText(spec_.types),
+    return absl::InvalidArgumentError(StrCat(subject, "component types ", DTypeOpNames(spec_.types),
                                              " but requested component types were ",
-                                             TypesText(wanted.types)));
+                                             DTypeOpNames(wanted.types)));
   bool same = wanted.shapes.size() == spec_.shapes.size();
   for (size_t i = 0; same && i < wanted.shapes.size(); ++i)
     same = spec_.kind == QueueKind::kPaddingFifo

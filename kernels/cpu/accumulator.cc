@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "kernels/common/dtype_names.h"
+#include "kernels/cpu/named_resource.h"
 #include "src/core/strings.h"
 #include "weft/runtime/device.h"
 #include "weft/runtime/kernel.h"
@@ -15,73 +17,33 @@ namespace {
 // Accumulators of both kinds share one name space, as in TensorFlow.
 constexpr char kResourceType[] = "ConditionalAccumulatorBase";
 
-// The error, with the node's name.
-absl::Status Named(const KernelContext& ctx, const absl::Status& s) {
-  return s.ok() ? s : ctx.Error(s.code(), StrCat(s.message()));
-}
-
 // The op that makes an accumulator, in its first run, and hands it out. One that is there already
 // under its name is taken as it is: TensorFlow doesn't compare them either.
 template <bool kSparse, bool kByReference>
 class AccumulatorHandle final : public Kernel {
  public:
-  explicit AccumulatorHandle(KernelConstruction& c) {
+  explicit AccumulatorHandle(KernelConstruction& c) : resource_(c, kResourceType, kByReference) {
     spec_.sparse = kSparse;
     spec_.dtype = c.Attr<DataType>("dtype");
     spec_.shape = c.Attr<PartialShape>("shape");
     const std::string reduction = c.AttrOr<std::string>("reduction_type", "MEAN");
     spec_.reduction = reduction == "SUM" ? GradientReduction::kSum : GradientReduction::kMean;
-    handle_.container = c.AttrOr<std::string>("container", "");
-    if (handle_.container.empty()) handle_.container = c.resources().default_container();
-    handle_.name = c.AttrOr<std::string>("shared_name", "");
-    if (handle_.name.empty()) handle_.name = c.UniqueNodeName();
-    handle_.type = kResourceType;
-    handle_.slot = c.resources().Slot(handle_.container, handle_.type, handle_.name);
-    if (kByReference) {
-      reference_ = std::make_unique<VariableState>(kString, handle_.name, Shape({2}));
-      reference_->Replace(
-          Array::FromVector(std::vector<std::string>{handle_.container, handle_.name}));
-    } else {
-      value_ = Array(handle_);
-    }
   }
 
   absl::Status Compute(KernelContext& ctx) override {
-    handle_.slot->GetOrCreate(
-        [this] { return std::make_shared<Accumulator>(spec_, handle_.name); });
-    if (kByReference) {
-      ctx.set_output_ref(0, reference_.get());
-    } else {
-      ctx.set_output(0, value_);
-    }
+    resource_.slot().GetOrCreate(
+        [this] { return std::make_shared<Accumulator>(spec_, resource_.name()); });
+    resource_.HandOut(ctx);
     return absl::OkStatus();
   }
 
  private:
+  const NamedResource resource_;
   AccumulatorSpec spec_;
-  ResourceHandle handle_;
-  std::unique_ptr<VariableState> reference_;  // its value: container and name
-  Array value_;
 };
 
-// The accumulator that input 0 stands for.
 absl::StatusOr<std::shared_ptr<Accumulator>> AccumulatorOf(KernelContext& ctx) {
-  Array names = ctx.input(0);
-  if (ctx.input_is_ref(0)) {
-    WEFT_ASSIGN_OR_RETURN(VariableState * v, ctx.variable(0));
-    names = v->Read();
-  }
-  if (!names.valid() || names.dtype() != kString) return ctx.resource<Accumulator>(0);
-  if (names.num_elements() != 2) {
-    return ctx.InvalidArgument(StrCat("Resource handle must have two elements, but had shape: ",
-                                      names.shape().ToString()));
-  }
-  const std::string *container = names.data<std::string>(), *name = container + 1;
-  auto accumulator = std::dynamic_pointer_cast<Accumulator>(
-      ctx.resources().Slot(*container, kResourceType, *name)->Get());
-  if (accumulator) return accumulator;
-  return ctx.Error(absl::StatusCode::kNotFound, StrCat("Resource ", *container, "/", *name, "/",
-                                                       kResourceType, " does not exist."));
+  return NamedResourceOf<Accumulator>(ctx, kResourceType);
 }
 
 // Input 1, a scalar; `argument` is what TensorFlow calls it.
@@ -103,12 +65,7 @@ struct Signature {
     for (int o = 0; o < c.num_outputs(); ++o) s.outputs.push_back(c.output_dtype(o));
     return s;
   }
-  std::string ToString() const {
-    const auto names = [](const std::vector<DataType>& types) {
-      return StrJoin(types, ", ", [](std::string* s, DataType t) { StrAppend(s, DTypeOpName(t)); });
-    };
-    return StrCat(names(inputs), "->", names(outputs));
-  }
+  std::string ToString() const { return StrCat(DTypeOpNames(inputs), "->", DTypeOpNames(outputs)); }
   absl::Status CheckSameAs(const Signature& expected) const {
     if (inputs == expected.inputs && outputs == expected.outputs) return absl::OkStatus();
     return absl::InvalidArgumentError(
@@ -132,13 +89,13 @@ class ApplyGradient final : public AsyncKernel {
 
   absl::Status Apply(KernelContext& ctx) const {
     WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<Accumulator> accumulator, AccumulatorOf(ctx));
-    WEFT_RETURN_IF_ERROR(Named(ctx, Check(accumulator->spec())));
+    WEFT_RETURN_IF_ERROR(WithNodeName(ctx, Check(accumulator->spec())));
     WEFT_ASSIGN_OR_RETURN(const int64_t local_step, ScalarOf<int64_t>(ctx, "local_step"));
     AccumulatorGradient gradient;
     gradient.values = ctx.input(kValues);
     if (kSparse) gradient.indices = ctx.input(2);
     if (has_known_shape_) gradient.shape = ctx.input(4);
-    return Named(ctx, accumulator->Apply(local_step, gradient, ctx.device().allocator()));
+    return WithNodeName(ctx, accumulator->Apply(local_step, gradient, ctx.device().allocator()));
   }
 
   absl::Status Check(const AccumulatorSpec& spec) const {
@@ -166,7 +123,7 @@ class TakeGradient final : public AsyncKernel {
   void ComputeAsync(KernelContext& ctx, Done done) override {
     absl::StatusOr<std::shared_ptr<Accumulator>> accumulator = AccumulatorOf(ctx);
     if (!accumulator.ok()) return done(accumulator.status());
-    if (absl::Status s = Check((*accumulator)->spec()); !s.ok()) return done(Named(ctx, s));
+    if (absl::Status s = Check((*accumulator)->spec()); !s.ok()) return done(WithNodeName(ctx, s));
     const absl::StatusOr<int64_t> n = ScalarOf<int32_t>(ctx, "num_required");
     if (!n.ok()) return done(n.status());
     // The accumulator lives until the op is done, even if its container is cleared meanwhile.
@@ -174,7 +131,7 @@ class TakeGradient final : public AsyncKernel {
         ->Take(*n, ctx.device().allocator(), ctx.cancellation(),
                [&ctx, accumulator = *accumulator,
                 done = std::move(done)](absl::StatusOr<std::vector<Array>> taken) {
-                 if (!taken.ok()) return done(Named(ctx, taken.status()));
+                 if (!taken.ok()) return done(WithNodeName(ctx, taken.status()));
                  for (size_t i = 0; i < taken->size(); ++i)
                    ctx.set_output(static_cast<int>(i), std::move((*taken)[i]));
                  done(absl::OkStatus());

@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "kernels/common/dtype_names.h"
+#include "kernels/cpu/named_resource.h"
 #include "src/core/strings.h"
 #include "weft/runtime/device.h"
 #include "weft/runtime/kernel.h"
@@ -15,16 +17,11 @@ namespace {
 // All kinds of queue share one name space, as in TensorFlow.
 constexpr char kResourceType[] = "QueueInterface";
 
-// The error, with the node's name.
-absl::Status Named(const KernelContext& ctx, const absl::Status& s) {
-  return s.ok() ? s : ctx.Error(s.code(), StrCat(s.message()));
-}
-
 // The op that makes a queue, in its first run, and hands it out.
 template <QueueKind kKind, bool kByReference>
 class QueueHandle final : public Kernel {
  public:
-  explicit QueueHandle(KernelConstruction& c) {
+  explicit QueueHandle(KernelConstruction& c) : resource_(c, kResourceType, kByReference) {
     spec_.kind = kKind;
     spec_.capacity = c.Attr<int64_t>("capacity");
     spec_.types = c.Attr<std::vector<DataType>>("component_types");
@@ -34,66 +31,24 @@ class QueueHandle final : public Kernel {
       spec_.seed = c.Attr<int64_t>("seed");
       spec_.seed2 = c.Attr<int64_t>("seed2");
     }
-    if (absl::Status s = CompleteQueueSpec(&spec_); !s.ok()) {
-      c.Fail(std::move(s));
-      return;
-    }
-    handle_.container = c.AttrOr<std::string>("container", "");
-    if (handle_.container.empty()) handle_.container = c.resources().default_container();
-    handle_.name = c.AttrOr<std::string>("shared_name", "");
-    if (handle_.name.empty()) handle_.name = c.UniqueNodeName();
-    handle_.type = kResourceType;
-    handle_.slot = c.resources().Slot(handle_.container, handle_.type, handle_.name);
-    if (kByReference) {
-      reference_ = std::make_unique<VariableState>(kString, handle_.name, Shape({2}));
-      reference_->Replace(
-          Array::FromVector(std::vector<std::string>{handle_.container, handle_.name}));
-    } else {
-      value_ = Array(handle_);
-    }
+    if (absl::Status s = CompleteQueueSpec(&spec_); !s.ok()) c.Fail(std::move(s));
   }
 
   absl::Status Compute(KernelContext& ctx) override {
-    const auto queue = std::static_pointer_cast<Queue>(
-        handle_.slot->GetOrCreate([this] { return std::make_shared<Queue>(spec_, handle_.name); }));
-    WEFT_RETURN_IF_ERROR(Named(ctx, queue->CheckSameAs(spec_, ctx.op_type())));
-    if (kByReference) {
-      ctx.set_output_ref(0, reference_.get());
-    } else {
-      ctx.set_output(0, value_);
-    }
+    const auto queue = std::static_pointer_cast<Queue>(resource_.slot().GetOrCreate(
+        [this] { return std::make_shared<Queue>(spec_, resource_.name()); }));
+    WEFT_RETURN_IF_ERROR(WithNodeName(ctx, queue->CheckSameAs(spec_, ctx.op_type())));
+    resource_.HandOut(ctx);
     return absl::OkStatus();
   }
 
  private:
+  const NamedResource resource_;
   QueueSpec spec_;
-  ResourceHandle handle_;
-  std::unique_ptr<VariableState> reference_;  // its value: container and name
-  Array value_;
 };
 
-// The queue that input 0 stands for.
 absl::StatusOr<std::shared_ptr<Queue>> QueueOf(KernelContext& ctx) {
-  Array names = ctx.input(0);
-  if (ctx.input_is_ref(0)) {
-    WEFT_ASSIGN_OR_RETURN(VariableState * v, ctx.variable(0));
-    names = v->Read();
-  }
-  if (!names.valid() || names.dtype() != kString) return ctx.resource<Queue>(0);
-  if (names.num_elements() != 2) {
-    return ctx.InvalidArgument(StrCat("Resource handle must have two elements, but had shape: ",
-                                      names.shape().ToString()));
-  }
-  const std::string *container = names.data<std::string>(), *name = container + 1;
-  auto queue = std::dynamic_pointer_cast<Queue>(
-      ctx.resources().Slot(*container, kResourceType, *name)->Get());
-  if (queue) return queue;
-  return ctx.Error(absl::StatusCode::kNotFound, StrCat("Resource ", *container, "/", *name, "/",
-                                                       kResourceType, " does not exist."));
-}
-
-std::string TypeNames(const std::vector<DataType>& types) {
-  return StrJoin(types, ", ", [](std::string* s, DataType t) { StrAppend(s, DTypeOpName(t)); });
+  return NamedResourceOf<Queue>(ctx, kResourceType);
 }
 
 // An op that waits: its queue, and errors that name the node.
@@ -111,10 +66,11 @@ class QueueKernel : public AsyncKernel {
   void ComputeAsync(KernelContext& ctx, Done done) final {
     absl::StatusOr<std::shared_ptr<Queue>> queue = QueueOf(ctx);
     if (!queue.ok()) return done(queue.status());
-    if (absl::Status s = Check(**queue); !s.ok()) return done(Named(ctx, s));
+    if (absl::Status s = Check(**queue); !s.ok()) return done(WithNodeName(ctx, s));
     // The queue lives until the op is done, even if its container is cleared meanwhile.
-    Start(ctx, **queue,
-          [&ctx, queue = *queue, done = std::move(done)](absl::Status s) { done(Named(ctx, s)); });
+    Start(ctx, **queue, [&ctx, queue = *queue, done = std::move(done)](absl::Status s) {
+      done(WithNodeName(ctx, s));
+    });
   }
 
  protected:
@@ -124,14 +80,14 @@ class QueueKernel : public AsyncKernel {
   absl::Status CheckInputs(const Queue& queue) const {
     if (components_ == queue.spec().types) return absl::OkStatus();
     return absl::InvalidArgumentError(StrCat("Signature mismatch, have: ", handle_, ", ",
-                                             TypeNames(components_), "-> expected: ", handle_, ", ",
-                                             TypeNames(queue.spec().types), "->"));
+                                             DTypeOpNames(components_), "-> expected: ", handle_,
+                                             ", ", DTypeOpNames(queue.spec().types), "->"));
   }
   absl::Status CheckOutputs(const Queue& queue, std::string_view more_inputs) const {
     if (outputs_ == queue.spec().types) return absl::OkStatus();
     return absl::InvalidArgumentError(StrCat("Signature mismatch, have: ", handle_, more_inputs,
-                                             "->", TypeNames(outputs_), " expected: ", handle_,
-                                             more_inputs, "->", TypeNames(queue.spec().types)));
+                                             "->", DTypeOpNames(outputs_), " expected: ", handle_,
+                                             more_inputs, "->", DTypeOpNames(queue.spec().types)));
   }
   static Queue::DoneWith IntoOutputs(KernelContext& ctx, Done done) {
     return [&ctx, done = std::move(done)](absl::StatusOr<QueueElement> element) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Training graphs that TensorFlow wrote (interop/graphs/train_* beside the project): imported and
+// Training graphs that TensorFlow wrote (data/training): imported and
 // run, and made anew from their forward parts, node by node.
 #include <gtest/gtest.h>
 
@@ -59,8 +59,7 @@ class InteropTraining : public testing::TestWithParam<Example> {
  protected:
   void SetUp() override {
     const std::filesystem::path folder =
-        std::filesystem::path("../shared/interop/graphs") / GetParam().name;
-    if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is not there";
+        std::filesystem::path("tests/framework/data/training") / GetParam().name;
     def_ = GraphDef::FromFile((folder / "graph.pb").string());
     std::ifstream in(folder / "expected.pb", std::ios::binary);
     const std::string bytes(std::istreambuf_iterator<char>(in), {});

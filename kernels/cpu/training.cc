@@ -204,29 +204,24 @@ class TrainingKernel final : public Kernel {
   // gradient.shape must be indices.shape + variable.shape[1:].
   absl::Status CheckRowShapes(KernelContext& ctx, const Shape& variable, const Shape& gradient,
                               const Shape& indices) const {
-    const std::string shapes = StrCat(": var ", variable.ToString(), ", grad ", gradient.ToString(),
-                                      ", indices ", indices.ToString());
-    if (variable.rank() < 1)
-      return ctx.InvalidArgument(StrCat("var must be at least 1 dimensional", shapes));
-    if (indices.rank() != 1)
-      return ctx.InvalidArgument(StrCat("indices must be one-dimensional", shapes));
+    const auto wrong = [&](const auto&... rule) {
+      return ctx.InvalidArgument(StrCat(rule..., ": var ", variable.ToString(), ", grad ",
+                                        gradient.ToString(), ", indices ", indices.ToString()));
+    };
+    if (variable.rank() < 1) return wrong("var must be at least 1 dimensional");
+    if (indices.rank() != 1) return wrong("indices must be one-dimensional");
     for (int d = 1; d < variable.rank(); ++d) {
-      if (d >= gradient.rank() || gradient.dim(d) != variable.dim(d)) {
-        return ctx.InvalidArgument(StrCat("var and grad must match in dimension ", d, shapes));
-      }
+      if (d >= gradient.rank() || gradient.dim(d) != variable.dim(d))
+        return wrong("var and grad must match in dimension ", d);
     }
-    if (gradient.rank() < 1 || gradient.dim(0) != indices.dim(0)) {
-      return ctx.InvalidArgument(
-          StrCat("grad must be the same size as indices in the first dimension", shapes));
-    }
+    if (gradient.rank() < 1 || gradient.dim(0) != indices.dim(0))
+      return wrong("grad must be the same size as indices in the first dimension");
     for (int d = variable.rank(); d < gradient.rank(); ++d) {
-      if (gradient.dim(d) != 1)
-        return ctx.InvalidArgument(StrCat("var and grad must match in dimension ", d, shapes));
+      if (gradient.dim(d) != 1) return wrong("var and grad must match in dimension ", d);
     }
     const auto sizes = variable.dims().subspan(1);
-    if (op_.needs_columns && std::find(sizes.begin(), sizes.end(), 0) != sizes.end()) {
-      return ctx.InvalidArgument(StrCat("Inner dimension should be greater than zero", shapes));
-    }
+    if (op_.needs_columns && std::find(sizes.begin(), sizes.end(), 0) != sizes.end())
+      return wrong("Inner dimension should be greater than zero");
     return absl::OkStatus();
   }
 

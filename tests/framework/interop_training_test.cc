@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Training graphs that TensorFlow wrote (data/training): imported and
-// run, and made anew from their forward parts, node by node.
+// Training graphs that TensorFlow wrote (data/training): imported and run, and made anew from their
+// forward parts, node by node.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/graph/attr_value.h"
 
+#include <bit>
 #include <cstring>
+#include <new>
 #include <type_traits>
+#include <utility>
+
+#include "src/graph/attr_variant.h"
 
 namespace weft {
 namespace {
@@ -84,6 +89,86 @@ std::string Text(const std::vector<T>& v) {
 
 }  // namespace
 
+template <typename T>
+AttrValue::AttrValue(Construct, T&& value) {
+  static_assert(sizeof(AttrVariant) <= kBytes && alignof(AttrVariant) <= 8);
+  ::new (static_cast<void*>(storage_)) AttrVariant(std::forward<T>(value));
+}
+const AttrVariant& AttrValue::variant() const {
+  return *std::launder(reinterpret_cast<const AttrVariant*>(storage_));
+}
+AttrVariant& AttrValue::value() { return *std::launder(reinterpret_cast<AttrVariant*>(storage_)); }
+
+AttrValue::AttrValue() noexcept : AttrValue(Construct(), std::monostate()) {}
+AttrValue::AttrValue(const AttrValue& other) : AttrValue(Construct(), other.variant()) {}
+AttrValue::AttrValue(AttrValue&& other) noexcept
+    : AttrValue(Construct(), std::move(other.value())) {}
+AttrValue& AttrValue::operator=(const AttrValue& other) {
+  value() = other.variant();
+  return *this;
+}
+AttrValue& AttrValue::operator=(AttrValue&& other) noexcept {
+  value() = std::move(other.value());
+  return *this;
+}
+AttrValue::~AttrValue() { value().~AttrVariant(); }
+
+AttrValue::AttrValue(const char* s) : AttrValue(Construct(), std::string(s)) {}
+AttrValue::AttrValue(std::string_view s) : AttrValue(Construct(), std::string(s)) {}
+AttrValue::AttrValue(std::string s) : AttrValue(Construct(), std::move(s)) {}
+AttrValue::AttrValue(int i) : AttrValue(Construct(), static_cast<int64_t>(i)) {}
+AttrValue::AttrValue(int64_t i) : AttrValue(Construct(), std::move(i)) {}
+AttrValue::AttrValue(float f) : AttrValue(Construct(), std::move(f)) {}
+AttrValue::AttrValue(double f) : AttrValue(Construct(), static_cast<float>(f)) {}
+AttrValue::AttrValue(bool b) : AttrValue(Construct(), std::move(b)) {}
+AttrValue::AttrValue(DataType t) : AttrValue(Construct(), std::move(t)) {}
+AttrValue::AttrValue(PartialShape s) : AttrValue(Construct(), std::move(s)) {}
+AttrValue::AttrValue(const Shape& s) : AttrValue(Construct(), PartialShape(s)) {}
+AttrValue::AttrValue(Array a) : AttrValue(Construct(), std::move(a)) {}
+AttrValue::AttrValue(FuncRef f) : AttrValue(Construct(), std::move(f)) {}
+AttrValue::AttrValue(AttrPlaceholder p) : AttrValue(Construct(), std::move(p)) {}
+AttrValue::AttrValue(EmptyList e) : AttrValue(Construct(), std::move(e)) {}
+AttrValue::AttrValue(std::vector<std::string> v) : AttrValue(Construct(), std::move(v)) {}
+AttrValue::AttrValue(std::vector<int64_t> v) : AttrValue(Construct(), std::move(v)) {}
+AttrValue::AttrValue(const std::vector<int>& v)
+    : AttrValue(Construct(), std::vector<int64_t>(v.begin(), v.end())) {}
+AttrValue::AttrValue(std::vector<float> v) : AttrValue(Construct(), std::move(v)) {}
+AttrValue::AttrValue(std::vector<bool> v) : AttrValue(Construct(), std::move(v)) {}
+AttrValue::AttrValue(std::vector<DataType> v) : AttrValue(Construct(), std::move(v)) {}
+AttrValue::AttrValue(std::vector<PartialShape> v) : AttrValue(Construct(), std::move(v)) {}
+AttrValue::AttrValue(std::vector<Array> v) : AttrValue(Construct(), std::move(v)) {}
+AttrValue::AttrValue(std::vector<FuncRef> v) : AttrValue(Construct(), std::move(v)) {}
+
+bool AttrValue::has_value() const { return variant().index() != 0; }
+
+template <typename T>
+const T* AttrValue::Get() const {
+  if (const T* v = std::get_if<T>(&variant())) return v;
+  if constexpr (IsList<T>) {
+    static const T* const empty = new T();
+    if (std::holds_alternative<EmptyList>(variant())) return empty;
+  }
+  return nullptr;
+}
+template const std::string* AttrValue::Get() const;
+template const int64_t* AttrValue::Get() const;
+template const float* AttrValue::Get() const;
+template const bool* AttrValue::Get() const;
+template const DataType* AttrValue::Get() const;
+template const PartialShape* AttrValue::Get() const;
+template const Array* AttrValue::Get() const;
+template const FuncRef* AttrValue::Get() const;
+template const AttrPlaceholder* AttrValue::Get() const;
+template const EmptyList* AttrValue::Get() const;
+template const std::vector<std::string>* AttrValue::Get() const;
+template const std::vector<int64_t>* AttrValue::Get() const;
+template const std::vector<float>* AttrValue::Get() const;
+template const std::vector<bool>* AttrValue::Get() const;
+template const std::vector<DataType>* AttrValue::Get() const;
+template const std::vector<PartialShape>* AttrValue::Get() const;
+template const std::vector<Array>* AttrValue::Get() const;
+template const std::vector<FuncRef>* AttrValue::Get() const;
+
 bool operator==(const FuncRef& a, const FuncRef& b) {
   return a.name == b.name &&
          (a.attrs ? *a.attrs : EmptyAttrs()) == (b.attrs ? *b.attrs : EmptyAttrs());
@@ -94,7 +179,7 @@ bool operator==(const AttrValue& a, const AttrValue& b) {
     const Array* y = b.Get<Array>();
     return y && SameArray(*x, *y);
   }
-  if (a.value_.index() != b.value_.index()) {
+  if (a.variant().index() != b.variant().index()) {
     // An empty list is equal to an empty list of a known type.
     auto empty = [](const AttrValue& v) {
       return std::visit(
@@ -105,11 +190,11 @@ bool operator==(const AttrValue& a, const AttrValue& b) {
             else
               return std::is_same_v<T, EmptyList>;
           },
-          v.value_);
+          v.variant());
     };
     return empty(a) && empty(b);
   }
-  return a.value_ == b.value_;
+  return static_cast<const AttrKinds&>(a.variant()) == b.variant();
 }
 
 std::string AttrValue::KindName() const {
@@ -118,15 +203,15 @@ std::string AttrValue::KindName() const {
       "type",       "shape",        "tensor",       "func",        "placeholder",
       "list",       "list(string)", "list(int)",    "list(float)", "list(bool)",
       "list(type)", "list(shape)",  "list(tensor)", "list(func)"};
-  return kNames[value_.index()];
+  return kNames[variant().index()];
 }
 
 std::string AttrValue::ToString() const {
-  return std::visit([](const auto& v) { return Text(v); }, value_);
+  return std::visit([](const auto& v) { return Text(v); }, variant());
 }
 
 uint64_t AttrValue::Hash() const {
-  return std::visit([](const auto& v) { return HashOf(v); }, value_);
+  return std::visit([](const auto& v) { return HashOf(v); }, variant());
 }
 
 }  // namespace weft

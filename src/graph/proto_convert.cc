@@ -12,6 +12,7 @@
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/stubs/logging.h"
 #include "src/core/strings.h"
+#include "src/graph/attr_variant.h"
 #include "weft/core/status_macros.h"
 
 namespace weft {

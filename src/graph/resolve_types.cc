@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "src/core/strings.h"
+#include "src/graph/attr_variant.h"
 #include "src/graph/graph_impl.h"
 
 namespace weft {

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "gtest/gtest.h"
+#include "src/graph/attr_variant.h"
 #include "weft/graph/attr_value.h"
 
 namespace weft {

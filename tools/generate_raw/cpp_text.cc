@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/generate_raw/cpp_text.h"
-#include "weft/graph/attr_value.h"
+#include "src/graph/attr_variant.h"
 
 #include <cmath>
 #include <cstdio>

@@ -2,12 +2,12 @@
 // Attribute values of operations.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "weft/core/array.h"
@@ -38,52 +38,51 @@ struct EmptyList {
   friend bool operator==(const EmptyList&, const EmptyList&) = default;
 };
 
+// The kinds of values, a std::variant: src/graph/attr_variant.h. It is not named here because every
+// file that includes this header would compile it.
+struct AttrVariant;
+
 class AttrValue {
  public:
-  using Variant = std::variant<std::monostate, std::string, int64_t, float, bool, DataType,
-                               PartialShape, Array, FuncRef, AttrPlaceholder, EmptyList,
-                               std::vector<std::string>, std::vector<int64_t>, std::vector<float>,
-                               std::vector<bool>, std::vector<DataType>, std::vector<PartialShape>,
-                               std::vector<Array>, std::vector<FuncRef>>;
-  AttrValue() = default;
-  AttrValue(const char* s) : value_(std::string(s)) {}       // NOLINT: conversions are the point
-  AttrValue(std::string_view s) : value_(std::string(s)) {}  // NOLINT
-  AttrValue(std::string s) : value_(std::move(s)) {}         // NOLINT
-  AttrValue(int i) : value_(static_cast<int64_t>(i)) {}      // NOLINT
-  AttrValue(int64_t i) : value_(i) {}                        // NOLINT
-  AttrValue(float f) : value_(f) {}                          // NOLINT
-  AttrValue(double f) : value_(static_cast<float>(f)) {}     // NOLINT
-  AttrValue(bool b) : value_(b) {}                           // NOLINT
-  AttrValue(DataType t) : value_(t) {}                       // NOLINT
-  AttrValue(PartialShape s) : value_(std::move(s)) {}        // NOLINT
-  AttrValue(const Shape& s) : value_(PartialShape(s)) {}     // NOLINT
-  AttrValue(Array a) : value_(std::move(a)) {}               // NOLINT
-  AttrValue(FuncRef f) : value_(std::move(f)) {}             // NOLINT
-  AttrValue(AttrPlaceholder p) : value_(std::move(p)) {}     // NOLINT
-  AttrValue(EmptyList e) : value_(e) {}                      // NOLINT
-  AttrValue(std::vector<std::string> v) : value_(std::move(v)) {}                      // NOLINT
-  AttrValue(std::vector<int64_t> v) : value_(std::move(v)) {}                          // NOLINT
-  AttrValue(std::vector<int> v) : value_(std::vector<int64_t>(v.begin(), v.end())) {}  // NOLINT
-  AttrValue(std::vector<float> v) : value_(std::move(v)) {}                            // NOLINT
-  AttrValue(std::vector<bool> v) : value_(std::move(v)) {}                             // NOLINT
-  AttrValue(std::vector<DataType> v) : value_(std::move(v)) {}                         // NOLINT
-  AttrValue(std::vector<PartialShape> v) : value_(std::move(v)) {}                     // NOLINT
-  AttrValue(std::vector<Array> v) : value_(std::move(v)) {}                            // NOLINT
-  AttrValue(std::vector<FuncRef> v) : value_(std::move(v)) {}                          // NOLINT
+  AttrValue() noexcept;  // none
+  AttrValue(const AttrValue& other);
+  AttrValue(AttrValue&& other) noexcept;
+  AttrValue& operator=(const AttrValue& other);
+  AttrValue& operator=(AttrValue&& other) noexcept;
+  ~AttrValue();
 
-  // nullptr if the value is of another kind. An EmptyList answers every vector kind with an empty
-  // vector.
+  AttrValue(const char* s);                // NOLINT: conversions are the point
+  AttrValue(std::string_view s);           // NOLINT
+  AttrValue(std::string s);                // NOLINT
+  AttrValue(int i);                        // NOLINT
+  AttrValue(int64_t i);                    // NOLINT
+  AttrValue(float f);                      // NOLINT
+  AttrValue(double f);                     // NOLINT
+  AttrValue(bool b);                       // NOLINT
+  AttrValue(DataType t);                   // NOLINT
+  AttrValue(PartialShape s);               // NOLINT
+  AttrValue(const Shape& s);               // NOLINT
+  AttrValue(Array a);                      // NOLINT
+  AttrValue(FuncRef f);                    // NOLINT
+  AttrValue(AttrPlaceholder p);            // NOLINT
+  AttrValue(EmptyList e);                  // NOLINT
+  AttrValue(std::vector<std::string> v);   // NOLINT
+  AttrValue(std::vector<int64_t> v);       // NOLINT
+  AttrValue(const std::vector<int>& v);    // NOLINT
+  AttrValue(std::vector<float> v);         // NOLINT
+  AttrValue(std::vector<bool> v);          // NOLINT
+  AttrValue(std::vector<DataType> v);      // NOLINT
+  AttrValue(std::vector<PartialShape> v);  // NOLINT
+  AttrValue(std::vector<Array> v);         // NOLINT
+  AttrValue(std::vector<FuncRef> v);       // NOLINT
+
+  // The value as std::string, int64_t, float, bool, DataType, PartialShape, Array, FuncRef,
+  // AttrPlaceholder, EmptyList, or a std::vector of one of the first eight; nullptr if it is of
+  // another kind. An EmptyList answers every vector kind with an empty vector.
   template <typename T>
-  const T* Get() const {
-    if (const T* v = std::get_if<T>(&value_)) return v;
-    if constexpr (IsVector<T>::value) {
-      static const T* const empty = new T();
-      if (std::holds_alternative<EmptyList>(value_)) return empty;
-    }
-    return nullptr;
-  }
-  bool has_value() const { return value_.index() != 0; }
-  const Variant& variant() const { return value_; }
+  const T* Get() const;
+  bool has_value() const;
+  const AttrVariant& variant() const;
   // "string", "int", "float", "bool", "type", "shape", "tensor", "func", "placeholder",
   // "list(int)", ... , "none".
   std::string KindName() const;
@@ -94,11 +93,13 @@ class AttrValue {
   friend bool operator==(const AttrValue& a, const AttrValue& b);
 
  private:
+  struct Construct {};
   template <typename T>
-  struct IsVector : std::false_type {};
-  template <typename E>
-  struct IsVector<std::vector<E>> : std::true_type {};
-  Variant value_;
+  AttrValue(Construct, T&& value);
+  AttrVariant& value();
+
+  static constexpr size_t kBytes = 104;
+  alignas(8) std::byte storage_[kBytes];  // of the AttrVariant, which lives as long as this
 };
 
 }  // namespace weft

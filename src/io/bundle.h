@@ -58,6 +58,7 @@ class BundleWriter {
   BundleWriter(std::string prefix, Options options, std::unique_ptr<WritableFile> data);
   absl::Status WriteValue(const Array& value, uint32_t* crc);
   absl::Status Append(std::string_view bytes, uint32_t* crc);
+  absl::Status AppendInParallel(std::string_view bytes, uint32_t* crc);
   absl::Status Pad();
 
   std::string prefix_;

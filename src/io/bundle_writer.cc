@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <limits>
+#include <mutex>
 #include <utility>
 
+#include "src/core/parallel.h"
 #include "src/core/strings.h"
 #include "src/io/bundle.h"
 #include "src/io/bundle_format.h"
@@ -16,21 +18,23 @@ namespace {
 
 using proto::BundleEntryProto;
 
-// Summed and written at a time: stays in the second-level cache between both.
+// Summed and written at a time, by one thread: stays in the second-level cache between both.
 constexpr size_t kChunkBytes = 512 << 10;
+// Of one byte, for ParallelFor: 1 GB/s.
+constexpr double kByteNs = 1;
 
 absl::Status MakeFolderOf(const std::string& prefix) {
   const std::string folder(Dirname(prefix));
   return folder.empty() ? absl::OkStatus() : CreateFolders(folder);
 }
 
-// Writes an index of these entries and the header.
-absl::Status WriteIndex(const std::string& prefix, int num_shards,
-                        const std::map<std::string, BundleEntryProto>& entries) {
+// The index of these entries, with the header.
+std::map<std::string, std::string> IndexOf(int num_shards,
+                                           const std::map<std::string, BundleEntryProto>& entries) {
   std::map<std::string, std::string> table;
   table.emplace(kHeaderKey, HeaderBytes(num_shards));
   for (const auto& [key, entry] : entries) table.emplace(key, entry.SerializeAsString());
-  return WriteTable(BundleIndexName(prefix), table);
+  return table;
 }
 
 }  // namespace
@@ -61,11 +65,37 @@ absl::StatusOr<std::unique_ptr<BundleWriter>> BundleWriter::Create(const std::st
 }
 
 absl::Status BundleWriter::Append(std::string_view bytes, uint32_t* crc) {
+  if (bytes.size() > 2 * kChunkBytes) return AppendInParallel(bytes, crc);
   for (; !bytes.empty(); bytes.remove_prefix(std::min(kChunkBytes, bytes.size()))) {
     const std::string_view chunk = bytes.substr(0, kChunkBytes);
     *crc = Crc32cExtend(*crc, chunk.data(), chunk.size());
     WEFT_RETURN_IF_ERROR(data_->Append(chunk));
   }
+  return absl::OkStatus();
+}
+
+absl::Status BundleWriter::AppendInParallel(std::string_view bytes, uint32_t* crc) {
+  WEFT_ASSIGN_OR_RETURN(const uint64_t offset, data_->Extend(bytes.size()));
+  const size_t chunks = (bytes.size() + kChunkBytes - 1) / kChunkBytes;
+  std::vector<uint32_t> sums(chunks);
+  std::mutex mu;
+  absl::Status status;
+  ParallelFor(static_cast<int64_t>(chunks), kChunkBytes * kByteNs,
+              [&](int64_t first, int64_t last) {
+                for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i) {
+                  const std::string_view chunk = bytes.substr(i * kChunkBytes, kChunkBytes);
+                  sums[i] = Crc32c(chunk.data(), chunk.size());
+                  const absl::Status written = data_->WriteAt(offset + i * kChunkBytes, chunk);
+                  if (written.ok()) continue;
+                  std::lock_guard lock(mu);
+                  status = written;
+                  return;
+                }
+              });
+  WEFT_RETURN_IF_ERROR(status);
+  data_->StartWriteback(offset, bytes.size());
+  for (size_t i = 0; i < chunks; ++i)
+    *crc = Crc32cConcat(*crc, sums[i], bytes.substr(i * kChunkBytes, kChunkBytes).size());
   return absl::OkStatus();
 }
 
@@ -161,9 +191,18 @@ absl::Status BundleWriter::Finish() {
   if (!data_) return absl::FailedPreconditionError("BundleWriter is closed");
   WEFT_RETURN_IF_ERROR(data_->Sync());
   WEFT_RETURN_IF_ERROR(data_->Close());
-  WEFT_RETURN_IF_ERROR(RenameFile(data_->path(), BundleDataName(prefix_, 0, 1)));
-  data_.reset();
-  return WriteIndex(prefix_, 1, entries_->by_key);
+  // All that may fail for want of space is done before a file gets its name.
+  const std::string index = BundleIndexName(prefix_);
+  const std::string temporary = TemporaryName(index);
+  WEFT_RETURN_IF_ERROR(WriteNewTable(temporary, IndexOf(1, entries_->by_key)));
+  absl::Status status = RenameFile(data_->path(), BundleDataName(prefix_, 0, 1));
+  if (status.ok()) {
+    data_.reset();
+    status = RenameFile(temporary, index);
+  }
+  if (status.ok()) return SyncFolder(std::string(Dirname(prefix_)));
+  (void)DeleteFile(temporary);
+  return status;
 }
 
 // ---- Merging ------------------------------------------------------------------------------------
@@ -187,7 +226,7 @@ class Merger {
     const int n = static_cast<int>(shards_.size());
     for (const auto& [path, shard] : shards_)
       WEFT_RETURN_IF_ERROR(RenameFile(path, BundleDataName(merged_prefix, shard, n)));
-    return WriteIndex(merged_prefix, std::max(n, 1), entries_);
+    return WriteTable(BundleIndexName(merged_prefix), IndexOf(std::max(n, 1), entries_));
   }
 
  private:

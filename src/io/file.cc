@@ -6,12 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
-#include <cstdio>
-#include <cstring>
+#include <memory>
 #include <system_error>
 
+#include "src/io/file_system.h"
 #include "weft/core/status_macros.h"
 
 namespace weft {
@@ -26,12 +25,6 @@ class FileDescriptor {
   FileDescriptor(const FileDescriptor&) = delete;
   FileDescriptor& operator=(const FileDescriptor&) = delete;
   int get() const { return fd_; }
-  // Errors of earlier writes may show up only now.
-  bool Close() {
-    const int fd = fd_;
-    fd_ = -1;
-    return ::close(fd) == 0;
-  }
 
  private:
   int fd_;
@@ -85,14 +78,13 @@ absl::StatusCode CodeOfErrno(int error) {
   }
 }
 
-bool WriteAll(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return false;
-    bytes.remove_prefix(static_cast<size_t>(n));
-  }
-  return true;
+// On the disk when it returns.
+absl::Status WriteNewFile(const std::string& path, std::string_view contents) {
+  WEFT_ASSIGN_OR_RETURN(const std::unique_ptr<io::WritableFile> file,
+                        io::WritableFile::CreateNew(path));
+  WEFT_RETURN_IF_ERROR(file->Append(contents));
+  WEFT_RETURN_IF_ERROR(file->Sync());
+  return file->Close();
 }
 
 }  // namespace
@@ -124,18 +116,16 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
 }
 
 absl::Status WriteFileAtomically(const std::string& path, std::string_view contents) {
-  static std::atomic<uint64_t> counter{0};
-  const std::string temporary = path + ".tmp" + std::to_string(::getpid()) + "_" +
-                                std::to_string(counter.fetch_add(1, std::memory_order_relaxed));
-  FileDescriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  if (file.get() < 0) return ErrnoStatus(errno, path);
-  if (!WriteAll(file.get(), contents) || ::fsync(file.get()) != 0 || !file.Close() ||
-      std::rename(temporary.c_str(), path.c_str()) != 0) {
-    const int error = errno;
-    ::unlink(temporary.c_str());
-    return ErrnoStatus(error, path);
-  }
-  return absl::OkStatus();
+  const std::string temporary = io::TemporaryName(path);
+  absl::Status status = WriteNewFile(temporary, contents);
+  if (status.ok()) status = io::RenameFile(temporary, path);
+  if (status.ok()) return io::SyncFolder(std::string(io::Dirname(path)));
+  (void)io::DeleteFile(temporary);
+  // The caller knows nothing of the other name.
+  std::string_view text(status.message().data(), status.message().size());
+  if (!text.starts_with(temporary)) return status;
+  text.remove_prefix(temporary.size());
+  return absl::Status(status.code(), path + std::string(text));
 }
 
 }  // namespace weft

@@ -168,6 +168,33 @@ absl::Status WritableFile::Append(std::string_view bytes) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<uint64_t> WritableFile::Extend(uint64_t n) {
+  WEFT_RETURN_IF_ERROR(Flush());
+  const uint64_t offset = size_;
+  if (n > static_cast<uint64_t>(INT64_MAX) - offset) return ErrnoStatus(EFBIG, path_);
+  if (::lseek(fd_, static_cast<off_t>(offset + n), SEEK_SET) < 0) return ErrnoStatus(errno, path_);
+  size_ += n;
+  return offset;
+}
+
+absl::Status WritableFile::WriteAt(uint64_t offset, std::string_view bytes) const {
+  while (!bytes.empty()) {
+    const ssize_t n = ::pwrite(fd_, bytes.data(), std::min(bytes.size(), kMaxTransfer),
+                               static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return ErrnoStatus(errno, path_);
+    bytes.remove_prefix(static_cast<size_t>(n));
+    offset += static_cast<uint64_t>(n);
+  }
+  return absl::OkStatus();
+}
+
+void WritableFile::StartWriteback(uint64_t offset, uint64_t n) const {
+  // If it can't be done, Sync does all of it.
+  (void)::sync_file_range(fd_, static_cast<off_t>(offset), static_cast<off_t>(n),
+                          SYNC_FILE_RANGE_WRITE);
+}
+
 absl::Status WritableFile::Flush() {
   if (fd_ < 0) return absl::FailedPreconditionError(path_ + ": the file is closed");
   const absl::Status status = Write(buffer_);

@@ -54,8 +54,8 @@ class MappedFile {
   std::string_view bytes_;
 };
 
-// Written through a buffer of its own. After an error the file is of no use; Close() reports what
-// went wrong, the destructor does not.
+// Written through a buffer of its own; large parts also directly, by several threads (Extend).
+// After an error the file is of no use; Close() reports what went wrong, the destructor does not.
 class WritableFile {
  public:
   // Empties a file that is there.
@@ -72,6 +72,14 @@ class WritableFile {
   // Bytes of the file, those in the buffer included.
   uint64_t size() const { return size_; }
   absl::Status Append(std::string_view bytes);
+  // Makes room for n bytes at the end, where the next Append goes on, and gives their place. Until
+  // WriteAt fills it, it has zeros or is not there. Not for a file opened for appending.
+  absl::StatusOr<uint64_t> Extend(uint64_t n);
+  // Writes into such a place. Thread-safe, beside all but Close.
+  absl::Status WriteAt(uint64_t offset, std::string_view bytes) const;
+  // Asks the system to begin with bringing such a place to the disk, so that Sync has less to wait
+  // for. Thread-safe, beside all but Close.
+  void StartWriteback(uint64_t offset, uint64_t n) const;
   // Gives the buffer to the operating system: other processes see it.
   absl::Status Flush();
   // And waits until the disk has it.

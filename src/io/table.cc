@@ -247,12 +247,19 @@ absl::Status TableReader::ForEach(
   return absl::OkStatus();
 }
 
+absl::Status WriteNewTable(const std::string& path,
+                           const std::map<std::string, std::string>& entries) {
+  WEFT_ASSIGN_OR_RETURN(std::unique_ptr<WritableFile> file, WritableFile::CreateNew(path));
+  absl::Status status = WriteEntries(file.get(), entries);
+  if (!status.ok()) (void)DeleteFile(path);
+  return status;
+}
+
 absl::Status WriteTable(const std::string& path,
                         const std::map<std::string, std::string>& entries) {
   const std::string temporary = TemporaryName(path);
-  WEFT_ASSIGN_OR_RETURN(std::unique_ptr<WritableFile> file, WritableFile::CreateNew(temporary));
-  absl::Status status = WriteEntries(file.get(), entries);
-  if (status.ok()) status = RenameFile(temporary, path);
+  WEFT_RETURN_IF_ERROR(WriteNewTable(temporary, entries));
+  const absl::Status status = RenameFile(temporary, path);
   if (status.ok()) return SyncFolder(std::string(Dirname(path)));
   (void)DeleteFile(temporary);
   return status;

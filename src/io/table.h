@@ -65,5 +65,9 @@ class TableReader {
 // Writes a table: either it is under `path` afterwards, on the disk, or what was there before still
 // is.
 absl::Status WriteTable(const std::string& path, const std::map<std::string, std::string>& entries);
+// Writes a new file, which is on the disk then; AlreadyExists if there is one. After an error there
+// is none.
+absl::Status WriteNewTable(const std::string& path,
+                           const std::map<std::string, std::string>& entries);
 
 }  // namespace weft::io

@@ -226,6 +226,7 @@ void RegisterIoKernels(KernelRegistry& kernels) {
   kernels.Add("Restore", kCpu, {}, RestoreV1<false>);
   kernels.Add("RestoreSlice", kCpu, {}, RestoreV1<true>);
   RegisterFileKernels(kernels);
+  RegisterVocabRemapKernels(kernels);
 }
 
 }  // namespace weft

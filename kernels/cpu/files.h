@@ -7,5 +7,7 @@ namespace weft {
 
 // Names of shards, patterns, whole files.
 void RegisterFileKernels(KernelRegistry& kernels);
+// Matrices of checkpoints by another vocabulary.
+void RegisterVocabRemapKernels(KernelRegistry& kernels);
 
 }  // namespace weft

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ops on files: checkpoints, names of shards, whole files.
-// kernels: kernels/cpu/checkpoint.cc, kernels/cpu/files.cc   test: tests/ops/io_test.cc
+// kernels: kernels/cpu/{checkpoint,vocab_remap,files}.cc   test: tests/ops/io_test.cc
 #include "src/core/strings.h"
 #include "src/io/tensor_slice.h"
 #include "weft/graph/op_def.h"
@@ -71,6 +71,19 @@ absl::Status RestoreSliceShape(ShapeContext& c) {
 absl::Status MergeShape(ShapeContext& c) {
   WEFT_RETURN_IF_ERROR(c.InputWithRank(0, 1).status());
   return ScalarInputs(c, 1, 2);
+}
+
+absl::Status VocabRemappingShape(ShapeContext& c) {
+  WEFT_RETURN_IF_ERROR(ScalarInputs(c, 0, 2));
+  c.set_output(0, PartialShape::Vector(c.Attr<int64_t>("num_new_vocab")));
+  c.set_output(1, PartialShape::Scalar());
+  return absl::OkStatus();
+}
+
+absl::Status RemappedMatrixShape(ShapeContext& c) {
+  WEFT_RETURN_IF_ERROR(ScalarInputs(c, 1, 2));
+  c.set_output(0, PartialShape({c.Attr<int64_t>("num_rows"), c.Attr<int64_t>("num_cols")}));
+  return absl::OkStatus();
 }
 
 absl::Status MatchingFilesShape(ShapeContext& c) {
@@ -149,6 +162,31 @@ void RegisterCheckpointOps(OpRegistry& ops) {
       .Input("shape_and_slice: string")
       .Output("tensor: dt")
       .Shape(RestoreSliceShape)
+      .Stateful()
+      .NoGradient(kFiles);
+  ops.Add("GenerateVocabRemapping")
+      .Summary("For each line of a new vocabulary file its line in an old one, -1 if it has none.")
+      .Attr("new_vocab_offset: int >= 0")
+      .Attr("num_new_vocab: int >= 0")
+      .Attr("old_vocab_size: int >= -1 = -1")
+      .Input("new_vocab_file: string")
+      .Input("old_vocab_file: string")
+      .Output("remapping: int64")
+      .Output("num_present: int32")
+      .Shape(VocabRemappingShape)
+      .NoGradient(kFiles);
+  ops.Add("LoadAndRemapMatrix")
+      .Summary("A matrix of a checkpoint, its rows and columns put to where remappings have them.")
+      .Attr("num_rows: int >= 0")
+      .Attr("num_cols: int >= 1")
+      .Attr("max_rows_in_memory: int = -1")
+      .Input("ckpt_path: string")
+      .Input("old_tensor_name: string")
+      .Input("row_remapping: int64")
+      .Input("col_remapping: int64")
+      .Input("initializing_values: float")
+      .Output("output_matrix: float")
+      .Shape(RemappedMatrixShape)
       .Stateful()
       .NoGradient(kFiles);
   ops.Add("ShardedFilename")

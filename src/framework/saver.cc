@@ -42,8 +42,9 @@ std::string InScope(const std::string& scope, const std::string& name) {
              e.op_name(), e.op_type());
 }
 
-// Name in a TF1 graph -> key, if the checkpoint is one of TensorFlow 2.
-std::map<std::string, std::string> KeysOfObjects(const std::string& prefix) {
+}  // namespace
+
+std::map<std::string, std::string> internal::KeysOfObjects(const std::string& prefix) {
   const CheckpointReader reader(prefix);
   std::map<std::string, std::string> keys;
   if (!reader.HasTensor(kObjectGraphKey)) return keys;
@@ -59,8 +60,6 @@ std::map<std::string, std::string> KeysOfObjects(const std::string& prefix) {
   }
   return keys;
 }
-
-}  // namespace
 
 struct Saver::State {
   struct Checkpoint {
@@ -153,7 +152,7 @@ void Saver::State::DeleteOld(const std::string& meta_graph_suffix) {
 }
 
 bool Saver::State::RestoreByObjects(Session& session, const std::string& path) {
-  const std::map<std::string, std::string> keys = KeysOfObjects(path);
+  const std::map<std::string, std::string> keys = internal::KeysOfObjects(path);
   if (keys.empty()) return false;
   if (!by_objects) {
     std::map<std::string, Variable> by_key;

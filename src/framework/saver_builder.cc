@@ -213,16 +213,7 @@ class Builder {
                                          .In(OpBuilder("Shape", NameOptions()).In(current).Output())
                                          .Output();
     }
-    if (v.is_resource()) {
-      const DeviceScope there(v.device());
-      const Tensor copied = OpBuilder("Identity", NameOptions()).In(value).Output();
-      return OpBuilder("AssignVariableOp", NameOptions()).In(v.handle()).In(copied).Build();
-    }
-    return OpBuilder("Assign", NameOptions())
-        .In(v.ref())
-        .In(value)
-        .Attr("validate_shape", !options_.reshape && v.ref().shape().IsFullyKnown())
-        .Build();
+    return internal::RestoreInto(v, value, !options_.reshape);
   }
 
   static Tensor ReshapedTo(const Tensor& value, const Shape& shape) {
@@ -330,6 +321,19 @@ class Builder {
 SaverVariables::SaverVariables(const std::map<std::string, Variable>& named) {
   named_.emplace();
   for (const auto& [name, v] : named) (*named_)[name] = {v};
+}
+
+Operation internal::RestoreInto(const Variable& v, const Tensor& value, bool validate_shape) {
+  if (v.is_resource()) {
+    const DeviceScope there(v.device());
+    const Tensor copied = OpBuilder("Identity", NameOptions()).In(value).Output();
+    return OpBuilder("AssignVariableOp", NameOptions()).In(v.handle()).In(copied).Build();
+  }
+  return OpBuilder("Assign", NameOptions())
+      .In(v.ref())
+      .In(value)
+      .Attr("validate_shape", validate_shape && v.ref().shape().IsFullyKnown())
+      .Build();
 }
 
 std::optional<SaverDef> internal::BuildSaver(const SaverVariables& variables,

@@ -9,4 +9,7 @@ namespace weft::train::internal {
 // Nothing if there is nothing to save and that is allowed.
 std::optional<SaverDef> BuildSaver(const SaverVariables& variables, const SaverOptions& options);
 
+// The node that restores a value into a variable.
+Operation RestoreInto(const Variable& v, const Tensor& value, bool validate_shape = true);
+
 }  // namespace weft::train::internal

@@ -13,12 +13,13 @@
 
 ABSL_FLAG(std::string, workloads, "all",
           "comma-separated list of: dispatch, mlp_train, adam_update, momentum_update, "
-          "sparse_update");
+          "sparse_update, checkpoint");
 ABSL_FLAG(int, reps, 5, "repetitions of each measurement");
 ABSL_FLAG(double, min_time, 0.5, "seconds a repetition lasts at least");
 ABSL_FLAG(std::string, json, "", "file to append result lines to");
 ABSL_FLAG(std::string, mnist_dir, "../shared/data/mnist", "folder of MNIST's four files");
 ABSL_FLAG(int, threads, 2, "intra-op threads");
+ABSL_FLAG(std::string, tmp, "", "folder for temporary files; the system's if empty");
 
 int main(int argc, char** argv) {
   using namespace weft::bench;
@@ -30,9 +31,11 @@ int main(int argc, char** argv) {
     arguments.push_back(t.data());
   }
   absl::ParseCommandLine(static_cast<int>(arguments.size()), arguments.data());
-  settings() = {absl::GetFlag(FLAGS_reps), absl::GetFlag(FLAGS_min_time), absl::GetFlag(FLAGS_json),
-                absl::GetFlag(FLAGS_mnist_dir), absl::GetFlag(FLAGS_threads)};
+  settings() = {absl::GetFlag(FLAGS_reps),    absl::GetFlag(FLAGS_min_time),
+                absl::GetFlag(FLAGS_json),    absl::GetFlag(FLAGS_mnist_dir),
+                absl::GetFlag(FLAGS_threads), absl::GetFlag(FLAGS_tmp)};
   const std::map<std::string, std::function<void()>> workloads = {
+      {"checkpoint", RunCheckpoint},
       {"dispatch", RunDispatch},
       {"mlp_train", RunMlpTrain},
       {"adam_update", RunAdamUpdate},

@@ -14,6 +14,7 @@ struct Settings {
   std::string json;       // file that result lines are appended to; may be empty
   std::string mnist_dir;  // folder of MNIST's four files
   int threads = 2;
+  std::string tmp_dir;  // for temporary files; the system's if empty
 };
 Settings& settings();
 
@@ -40,6 +41,7 @@ void EmitRate(const std::string& workload, const std::string& unit,
 double PeakRssMb();
 
 // Workloads, by group.
+void RunCheckpoint();
 void RunDispatch();
 void RunMlpTrain();
 void RunAdamUpdate();

@@ -26,7 +26,8 @@ using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
 using ::testing::Not;
 
-constexpr const char* kCorpus = "../shared/interop/checkpoints";
+// Copies of some of the interop corpus; see tests/io/checkpoint_golden_test.cc.
+constexpr const char* kCopies = "tests/io/data/checkpoints";
 
 TEST(MetaGraph, CollectionsComeBack) {
   MetaGraphDef meta;
@@ -170,8 +171,7 @@ TEST(MetaGraph, ScopesAreExportedAndBound) {
 }
 
 TEST(MetaGraph, HostileFiles) {
-  const std::filesystem::path root = "../shared/interop/hostile/meta_graphs";
-  if (!std::filesystem::exists(root)) GTEST_SKIP() << "no " << root;
+  const std::filesystem::path root = "tests/framework/data/hostile_meta_graphs";
   for (const auto& entry : std::filesystem::directory_iterator(root)) {
     Graph graph;
     GraphScope scope(graph);
@@ -273,8 +273,7 @@ void ExpectRestored(Session& session, const std::string& prefix) {
 class Interop : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Interop, ImportsAndRestores) {
-  const std::filesystem::path folder = std::filesystem::path(kCorpus) / GetParam();
-  if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no " << folder;
+  const std::filesystem::path folder = std::filesystem::path(kCopies) / GetParam();
   const std::string prefix = Prefix(folder);
   Graph graph;
   GraphScope scope(graph);
@@ -307,8 +306,7 @@ INSTANTIATE_TEST_SUITE_P(Checkpoints, Interop,
                          });
 
 TEST(MetaGraph, ShadowsAreRestoredByTheirMetaGraph) {
-  const std::filesystem::path folder = std::filesystem::path(kCorpus) / "ema_shadow";
-  if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no " << folder;
+  const std::filesystem::path folder = std::filesystem::path(kCopies) / "ema_shadow";
   Graph graph;
   GraphScope scope(graph);
   const auto saver = ImportMetaGraph((folder / "restore_shadow.meta").string());
@@ -318,8 +316,7 @@ TEST(MetaGraph, ShadowsAreRestoredByTheirMetaGraph) {
 }
 
 TEST(Saver, RestoresObjectsOfTensorFlow2ByTheirNames) {
-  const std::string prefix = std::string(kCorpus) + "/object_graph/ckpt-1";
-  if (!io::FileExists(prefix + ".index")) GTEST_SKIP() << "no " << prefix;
+  const std::string prefix = std::string(kCopies) + "/object_graph/ckpt-1";
   const CheckpointReader reader(prefix);
   Graph graph;
   GraphScope scope(graph);

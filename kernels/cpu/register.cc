@@ -35,6 +35,10 @@ void RegisterAllCpuKernels(KernelRegistry& kernels) {
   RegisterSummaryKernels(kernels);
   RegisterFusedKernels(kernels);
   RegisterAccumulatorKernels(kernels);
+  RegisterParsingKernels(kernels);
+  RegisterLookupKernels(kernels);
+  RegisterStringHashKernels(kernels);
+  RegisterSparseTensorKernels(kernels);
 }
 
 }  // namespace weft

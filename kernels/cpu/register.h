@@ -38,5 +38,9 @@ void RegisterQueueKernels(KernelRegistry& kernels);
 void RegisterSummaryKernels(KernelRegistry& kernels);
 void RegisterFusedKernels(KernelRegistry& kernels);
 void RegisterAccumulatorKernels(KernelRegistry& kernels);
+void RegisterParsingKernels(KernelRegistry& kernels);
+void RegisterLookupKernels(KernelRegistry& kernels);
+void RegisterStringHashKernels(KernelRegistry& kernels);
+void RegisterSparseTensorKernels(KernelRegistry& kernels);
 
 }  // namespace weft

@@ -34,6 +34,10 @@ void RegisterAllOps(OpRegistry& ops) {
   RegisterQueueOps(ops);
   RegisterSummaryOps(ops);
   RegisterAccumulatorOps(ops);
+  RegisterParsingOps(ops);
+  RegisterLookupOps(ops);
+  RegisterStringHashOps(ops);
+  RegisterSparseTensorOps(ops);
 }
 
 }  // namespace weft

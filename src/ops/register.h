@@ -37,5 +37,9 @@ void RegisterStringsOps(OpRegistry& ops);
 void RegisterQueueOps(OpRegistry& ops);
 void RegisterSummaryOps(OpRegistry& ops);
 void RegisterAccumulatorOps(OpRegistry& ops);
+void RegisterParsingOps(OpRegistry& ops);
+void RegisterLookupOps(OpRegistry& ops);
+void RegisterStringHashOps(OpRegistry& ops);
+void RegisterSparseTensorOps(OpRegistry& ops);
 
 }  // namespace weft

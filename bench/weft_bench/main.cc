@@ -13,7 +13,7 @@
 
 ABSL_FLAG(std::string, workloads, "all",
           "comma-separated list of: dispatch, mlp_train, adam_update, momentum_update, "
-          "sparse_update, checkpoint");
+          "sparse_update, checkpoint, startup_mlp, mlp_infer_b1, graph_import");
 ABSL_FLAG(int, reps, 5, "repetitions of each measurement");
 ABSL_FLAG(double, min_time, 0.5, "seconds a repetition lasts at least");
 ABSL_FLAG(std::string, json, "", "file to append result lines to");
@@ -37,10 +37,13 @@ int main(int argc, char** argv) {
   const std::map<std::string, std::function<void()>> workloads = {
       {"checkpoint", RunCheckpoint},
       {"dispatch", RunDispatch},
+      {"graph_import", RunGraphImport},
       {"mlp_train", RunMlpTrain},
+      {"mlp_infer_b1", RunMlpInfer},
       {"adam_update", RunAdamUpdate},
       {"momentum_update", RunMomentumUpdate},
-      {"sparse_update", RunSparseUpdate}};
+      {"sparse_update", RunSparseUpdate},
+      {"startup_mlp", RunStartup}};
   std::string known;
   for (const auto& [name, run] : workloads) known += (known.empty() ? "" : ",") + name;
   std::stringstream list(absl::GetFlag(FLAGS_workloads) == "all" ? known

@@ -47,5 +47,8 @@ void RunMlpTrain();
 void RunAdamUpdate();
 void RunMomentumUpdate();
 void RunSparseUpdate();
+void RunStartup();
+void RunMlpInfer();
+void RunGraphImport();
 
 }  // namespace weft::bench

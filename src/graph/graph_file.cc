@@ -2,15 +2,19 @@
 #include "src/graph/graph_file.h"
 
 #include <algorithm>
+#include <cstring>
+#include <mutex>
 #include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "src/core/parallel.h"
 #include "src/core/status.h"
 #include "src/core/strings.h"
 #include "src/graph/proto_convert.h"
 #include "src/io/file_system.h"
+#include "weft/graph/import_serialized.h"
 
 namespace weft {
 namespace {
@@ -144,9 +148,67 @@ std::optional<LargeConst> FindContent(std::string_view node, std::string_view* v
   return reader.ok() && found.content.data() ? std::optional(found) : std::nullopt;
 }
 
+// Where contents are copied from: bytes in memory, or the file that a map of it shows: reading it
+// touches no page of the map.
+struct ContentSource {
+  std::string_view bytes;
+  const io::RandomAccessFile* file = nullptr;  // null: bytes in memory
+  std::string label;                           // for messages
+};
+
+// Contents that are still to be copied, as pieces of a size that several threads can share.
+class Copies {
+ public:
+  explicit Copies(const ContentSource& source) : source_(source) {}
+  void Add(uint64_t offset, void* to, size_t size) {
+    for (size_t done = 0; done < size; done += kPiece) {
+      pieces_.push_back(
+          {offset + done, static_cast<char*>(to) + done, std::min(kPiece, size - done)});
+    }
+  }
+  absl::Status Run() {
+    std::mutex mu;
+    absl::Status status;
+    const auto copy = [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        absl::Status s = CopyOne(pieces_[static_cast<size_t>(i)]);
+        if (s.ok()) continue;
+        std::lock_guard lock(mu);
+        status.Update(s);
+      }
+    };
+    const auto n = static_cast<int64_t>(pieces_.size());
+    // Little is copied sooner than threads are started.
+    if (n < kPiecesForThreads) {
+      copy(0, n);
+    } else {
+      ParallelFor(n, kPieceNanoseconds, copy);
+    }
+    return status;
+  }
+
+ private:
+  static constexpr size_t kPiece = size_t{1} << 20;
+  static constexpr int64_t kPiecesForThreads = 16;
+  static constexpr double kPieceNanoseconds = 1e5;
+  struct Piece {
+    uint64_t offset;
+    char* to;
+    size_t size;
+  };
+  absl::Status CopyOne(const Piece& piece) const {
+    if (source_.file) return source_.file->ReadExactlyAt(piece.offset, piece.to, piece.size);
+    std::memcpy(piece.to, source_.bytes.data() + piece.offset, piece.size);
+    return absl::OkStatus();
+  }
+  const ContentSource& source_;
+  std::vector<Piece> pieces_;
+};
+
 class Loader {
  public:
-  Loader(const io::RandomAccessFile& file, std::string_view bytes) : file_(file), bytes_(bytes) {}
+  explicit Loader(const ContentSource& source)
+      : source_(source), bytes_(source.bytes), copies_(source) {}
 
   absl::StatusOr<GraphFile> Load() {
     std::string thin;
@@ -159,9 +221,10 @@ class Loader {
       thin.append(f.whole);
     }
     if (!reader.ok() || !ParseProto(thin, &out_.def)) {
-      return absl::DataLossError(StrCat(file_.path(), ": Invalid GraphDef: these ", bytes_.size(),
+      return absl::DataLossError(StrCat(source_.label, "Invalid GraphDef: these ", bytes_.size(),
                                         " bytes are no serialised GraphDef"));
     }
+    WEFT_RETURN_IF_ERROR(copies_.Run());
     return std::move(out_);
   }
 
@@ -178,7 +241,7 @@ class Loader {
     if (absl::IsUnimplemented(value.status())) return false;
     WEFT_RETURN_IF_ERROR(WithNode(value.status(), found->name, "Const"));
     const auto offset = static_cast<uint64_t>(found->content.data() - bytes_.data());
-    WEFT_RETURN_IF_ERROR(file_.ReadExactlyAt(offset, value->raw_data(), found->content.size()));
+    copies_.Add(offset, value->raw_data(), found->content.size());
     if (!out_.values.emplace(std::string(found->name), *std::move(value)).second) {
       return absl::InvalidArgumentError(StrCat("Node '", found->name, "' is not unique"));
     }
@@ -198,8 +261,9 @@ class Loader {
     return true;
   }
 
-  const io::RandomAccessFile& file_;
+  const ContentSource& source_;
   std::string_view bytes_;
+  Copies copies_;
   GraphFile out_;
 };
 
@@ -209,7 +273,19 @@ absl::StatusOr<GraphFile> ReadGraphFile(const std::string& path) {
   WEFT_ASSIGN_OR_RETURN(const auto file, io::RandomAccessFile::Open(path));
   // Only the pages around the contents are touched.
   WEFT_ASSIGN_OR_RETURN(const auto map, io::MappedFile::Open(path));
-  return Loader(*file, map->bytes()).Load();
+  const ContentSource source{map->bytes(), file.get(), StrCat(path, ": ")};
+  return Loader(source).Load();
+}
+
+absl::StatusOr<GraphFile> ReadGraphBytes(std::string_view bytes) {
+  const ContentSource source{bytes, nullptr, {}};
+  return Loader(source).Load();
+}
+
+ImportResult ImportSerializedGraph(std::string_view bytes, const ImportOptions& options,
+                                   const Graph& graph) {
+  const GraphFile file = ValueOrThrow(ReadGraphBytes(bytes));
+  return ValueOrThrow(ImportWithValues(file.def, file.values, options, graph.impl()));
 }
 
 }  // namespace weft

@@ -17,12 +17,13 @@ struct Layer {
 using Read = std::function<Tensor(const Variable&)>;
 
 std::vector<Layer> MakeLayers(const ModelOptions& options) {
-  auto layer = [](int64_t in, int64_t out) {
-    return Layer{Variable(TruncatedNormal({in, out}, {.stddev = 0.1f})),
-                 Variable(Constant(Array::Full(Shape({out}), 0.1f)))};
+  auto layer = [](const std::string& name, int64_t in, int64_t out) {
+    return Layer{
+        Variable(TruncatedNormal({in, out}, {.stddev = 0.1f}), {.name = name + "/weights"}),
+        Variable(Constant(Array::Full(Shape({out}), 0.1f)), {.name = name + "/biases"})};
   };
-  if (options.hidden == 0) return {layer(kPixels, kClasses)};
-  return {layer(kPixels, options.hidden), layer(options.hidden, kClasses)};
+  if (options.hidden == 0) return {layer("layer1", kPixels, kClasses)};
+  return {layer("layer1", kPixels, options.hidden), layer("layer2", options.hidden, kClasses)};
 }
 
 Tensor Inference(const Tensor& images, const std::vector<Layer>& layers, const Read& read,
@@ -33,6 +34,10 @@ Tensor Inference(const Tensor& images, const std::vector<Layer>& layers, const R
     if (activation && i + 1 < layers.size()) x = nn::Relu(x);
   }
   return x;
+}
+
+Tensor AccuracyOf(const Tensor& logits, const Tensor& labels) {
+  return ReduceMean(Cast(Equal(ArgMax(logits, 1), labels), kFloat32));
 }
 
 }  // namespace
@@ -71,10 +76,26 @@ Model BuildModel(const ModelOptions& options) {
         m.images, layers, [&](const Variable& v) { return average.Average(v).AsTensor(); },
         options.activation);
   }
-  m.probabilities = nn::Softmax(answer);
-  const Tensor right = Equal(ArgMax(answer, 1), m.labels);
-  m.accuracy = ReduceMean(Cast(right, kFloat32));
+  m.probabilities = nn::Softmax(answer, {.name = "probabilities"});
+  m.accuracy = AccuracyOf(answer, m.labels);
   return m;
+}
+
+Evaluation BuildEvaluation(const ModelOptions& options) {
+  Evaluation e;
+  e.images = Placeholder(kFloat32, {-1, kPixels}, "x-input");
+  e.labels = Placeholder(kInt64, {-1}, "y-input");
+  const std::vector<Layer> layers = MakeLayers(options);
+  const Tensor logits = Inference(
+      e.images, layers, [](const Variable& v) { return v.AsTensor(); }, options.activation);
+  e.probabilities = nn::Softmax(logits, {.name = "probabilities"});
+  e.accuracy = AccuracyOf(logits, e.labels);
+  if (options.average_decay > 0) {
+    e.restore = train::ExponentialMovingAverage(options.average_decay).VariablesToRestore();
+  } else {
+    for (const Variable& v : GlobalVariables()) e.restore.emplace(v.op_name(), v);
+  }
+  return e;
 }
 
 }  // namespace weft::examples

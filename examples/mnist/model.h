@@ -3,6 +3,7 @@
 // rate, L2 regularisation and moving averages of the weights.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "weft/weft.h"
@@ -30,7 +31,16 @@ struct Model {
   Variable step;
 };
 
-// Adds the model to the default graph.
+// Adds the model to the default graph. Its probabilities are the node "probabilities".
 Model BuildModel(const ModelOptions& options);
+
+// What evaluates a trained model: the net alone, without loss and training.
+struct Evaluation {
+  Tensor images, labels, accuracy, probabilities;
+  // For a Saver: the variables under the names of what they are to hold, their moving averages if
+  // there are any.
+  std::map<std::string, Variable> restore;
+};
+Evaluation BuildEvaluation(const ModelOptions& options);
 
 }  // namespace weft::examples

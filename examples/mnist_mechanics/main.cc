@@ -15,7 +15,8 @@
 #include "examples/support/draw_digits.h"
 
 ABSL_FLAG(std::string, data_dir, "", "folder of MNIST's four files; drawn digits if empty");
-ABSL_FLAG(std::string, log_dir, "", "where the event files for TensorBoard go; none if empty");
+ABSL_FLAG(std::string, log_dir, "",
+          "where checkpoints and the event files for TensorBoard go; none if empty");
 ABSL_FLAG(int64_t, steps, 2000, "training steps");
 ABSL_FLAG(double, learning_rate, 0.01, "initial learning rate");
 ABSL_FLAG(int64_t, hidden1, 128, "units of hidden layer 1");

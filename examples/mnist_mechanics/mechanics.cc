@@ -104,6 +104,7 @@ Precision RunTraining(DataSets& data, const MechanicsOptions& options,
   std::optional<summary::FileWriter> writer;
   if (!options.log_dir.empty()) writer.emplace(options.log_dir.string(), graph);
 
+  const train::Saver saver;
   Session session(graph);
   session.Run(init);
   Precision test;
@@ -118,6 +119,7 @@ Precision RunTraining(DataSets& data, const MechanicsOptions& options,
       if (writer) writer->AddSummary(session.Run(summaries, feeds), step);
     }
     if ((step + 1) % options.eval_each != 0 && step + 1 != options.steps) continue;
+    if (writer) saver.Save(session, (options.log_dir / "model.ckpt").string(), step);
     const auto evaluate = [&](const char* title, DataSet& set) {
       print(title);
       return Evaluate(session, correct, p, set, options.batch_size, print);

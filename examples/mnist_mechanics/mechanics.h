@@ -35,7 +35,7 @@ struct MechanicsOptions {
   int64_t batch_size = 100;
   int64_t seed = 1;
   int64_t eval_each = 1000;       // steps
-  std::filesystem::path log_dir;  // of event files; none if empty
+  std::filesystem::path log_dir;  // of event files and checkpoints; none if empty
 };
 
 struct Precision {
@@ -46,7 +46,8 @@ struct Precision {
 };
 
 // Trains in a graph of its own and calls `print` with each line: the loss each 100 steps, and the
-// precision on all three sets each `eval_each` steps and at the end. Returns the last one on the
+// precision on all three sets each `eval_each` steps and at the end, when a checkpoint is saved too
+// ("model.ckpt-<step>"). Returns the last one on the
 // test set.
 Precision RunTraining(DataSets& data, const MechanicsOptions& options,
                       const std::function<void(const std::string&)>& print);

@@ -8,6 +8,7 @@
 #include "examples/mnist_mechanics/mechanics.h"
 #include "examples/support/draw_digits.h"
 #include "tests/examples/temporary_folder.h"
+#include "weft/framework/checkpoint.h"
 
 namespace weft::examples {
 namespace {
@@ -56,6 +57,7 @@ TEST(Mechanics, TrainsAndPrints) {
   for (const auto& entry : fs::directory_iterator(dir / "log"))
     event_files += entry.path().filename().string().starts_with("events.out.tfevents.");
   EXPECT_EQ(event_files, 1u);
+  EXPECT_EQ(train::LatestCheckpoint((dir / "log").string()), (dir / "log/model.ckpt-399").string());
   fs::remove_all(dir);
 }
 

@@ -276,6 +276,7 @@ bool ParseNumber(std::string_view text, int64_t* value) {
 void RegisterParsingKernels(KernelRegistry& kernels) {
   RegisterParsingExampleKernels(kernels);
   RegisterDecodeCsvKernels(kernels);
+  RegisterWavKernels(kernels);
   kernels.Add<DecodeRaw>("DecodeRaw", kCpu, {});
   kernels.Add<DecodePaddedRaw>("DecodePaddedRaw", kCpu, {});
   kernels.Add<DecodeCompressed>("DecodeCompressed", kCpu, {});

@@ -18,5 +18,6 @@ bool ParseNumber(std::string_view text, int64_t* value);
 
 void RegisterParsingExampleKernels(KernelRegistry& kernels);
 void RegisterDecodeCsvKernels(KernelRegistry& kernels);
+void RegisterWavKernels(KernelRegistry& kernels);
 
 }  // namespace weft

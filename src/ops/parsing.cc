@@ -44,15 +44,13 @@ absl::Status DecodeCsvShape(ShapeContext& c) {
   return absl::OkStatus();
 }
 
-absl::Status ScalarToUnknown(ShapeContext& c) { return shape::Unknown(c); }
-
 void RegisterTensors(OpRegistry& ops) {
   ops.Add("ParseTensor")
       .Summary("The tensor that a serialised TensorProto holds.")
       .Input("serialized: string")
       .Output("output: out_type")
       .Attr("out_type: type")
-      .Shape(ScalarToUnknown)
+      .Shape(shape::Unknown)
       .NoGradient(kBytes);
   ops.Add("SerializeTensor")
       .Summary("A tensor as a serialised TensorProto.")
@@ -63,10 +61,52 @@ void RegisterTensors(OpRegistry& ops) {
       .NoGradient("what comes out are bytes");
 }
 
+// A size that an attribute asks for; -1: what the file has.
+absl::StatusOr<int64_t> Desired(ShapeContext& c, std::string_view attr) {
+  const int64_t n = c.Attr<int64_t>(attr);
+  if (n >= -1) return n;
+  return absl::InvalidArgumentError(StrCat(attr, " must be non-negative, got ", n));
+}
+
+absl::Status DecodeWavShape(ShapeContext& c) {
+  WEFT_RETURN_IF_ERROR(c.InputWithRank(0, 0).status());
+  WEFT_ASSIGN_OR_RETURN(const int64_t channels, Desired(c, "desired_channels"));
+  WEFT_ASSIGN_OR_RETURN(const int64_t samples, Desired(c, "desired_samples"));
+  c.set_output(0, PartialShape::Matrix(samples, channels));
+  c.set_output(1, PartialShape::Scalar());
+  return absl::OkStatus();
+}
+
+absl::Status EncodeWavShape(ShapeContext& c) {
+  WEFT_RETURN_IF_ERROR(c.InputWithRank(0, 2).status());
+  WEFT_RETURN_IF_ERROR(c.InputWithRank(1, 0).status());
+  return shape::Scalar(c);
+}
+
+void RegisterWav(OpRegistry& ops) {
+  ops.Add("DecodeWav")
+      .Summary("The samples of a WAV file of 16 bits, from -1 to 1, and how many a second has.")
+      .Input("contents: string")
+      .Output("audio: float")
+      .Output("sample_rate: int32")
+      .Attr("desired_channels: int = -1")
+      .Attr("desired_samples: int = -1")
+      .Shape(DecodeWavShape)
+      .NoGradient(kBytes);
+  ops.Add("EncodeWav")
+      .Summary("Samples from -1 to 1 as a WAV file of 16 bits.")
+      .Input("audio: float")
+      .Input("sample_rate: int32")
+      .Output("contents: string")
+      .Shape(EncodeWavShape)
+      .NoGradient("what comes out are bytes");
+}
+
 }  // namespace
 
 void RegisterParsingOps(OpRegistry& ops) {
   RegisterParsingExampleOps(ops);
+  RegisterWav(ops);
   RegisterTensors(ops);
   ops.Add("DecodeRaw")
       .Summary("The bytes of texts of one length as numbers.")

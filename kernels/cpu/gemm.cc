@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cpu/gemm.h"
+#include "kernels/cpu/gemv.h"
 #include "weft/core/complex.h"
 
 #include <cblas.h>
@@ -155,6 +156,8 @@ GemmPath ChooseGemmPath(bool transpose_a, bool transpose_b, int64_t m, int64_t n
   if (m <= 0 || n <= 0 || k <= 0) return GemmPath::kZero;
   const double work = Work(m, n, k);
   if (work <= 64) return GemmPath::kPlain;
+  // A row times a matrix as it lies: the libraries start their teams late, or not at all.
+  if (m == 1 && !transpose_b && n >= 4) return GemmPath::kRow;
   const bool vector = m == 1 || n == 1;
   const double limit = vector ? 128 * 1024 : transpose_b ? 256 * 1024 : 512 * 1024;
   return work <= limit ? GemmPath::kOpenBlas : GemmPath::kDnnl;
@@ -172,6 +175,12 @@ void Gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, c
     case GemmPath::kPlain:
       PlainGemm(Op(transpose_a), Op(transpose_b), m, n, k, a, lda, b, ldb, c, ldc, accumulate);
       return;
+    case GemmPath::kRow: {
+      // A column of k elements is a row of them if they lie side by side.
+      if (transpose_a && lda != 1) break;
+      RowTimesMatrix(n, k, a, b, ldb, c, threads, accumulate);
+      return;
+    }
     case GemmPath::kOpenBlas: {
       const OpenBlasCall call(threads);
       cblas_sgemm(CblasRowMajor, BlasOp(Op(transpose_a)), BlasOp(Op(transpose_b)),
@@ -186,11 +195,11 @@ void Gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, c
           dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.f, a, lda, b, ldb,
                      accumulate ? 1.f : 0.f, c, ldc);
       // oneDNN declines where it can't have its scratch memory.
-      if (status != dnnl_success)
-        PlainGemm(Op(transpose_a), Op(transpose_b), m, n, k, a, lda, b, ldb, c, ldc, accumulate);
-      return;
+      if (status == dnnl_success) return;
+      break;
     }
   }
+  PlainGemm(Op(transpose_a), Op(transpose_b), m, n, k, a, lda, b, ldb, c, ldc, accumulate);
 }
 
 void Gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const double* a,

@@ -233,20 +233,7 @@ OpDefBuilder::OpDefBuilder(OpRegistry* registry, std::string name, std::source_l
 }
 
 OpDefBuilder::~OpDefBuilder() {
-  if (!def_) return;
-  // Argument types were parsed before all attributes were known: sort out what each word means.
-  for (auto* args : {&def_->inputs_, &def_->outputs_}) {
-    for (ArgDef& arg : *args) {
-      if (!arg.number_attr.empty() && !def_->FindAttr(arg.number_attr))
-        BadSchema(def_->name_, arg.name, "no attribute " + arg.number_attr, def_->where_);
-      if (arg.type_attr.empty()) continue;
-      const AttrDef* attr = def_->FindAttr(arg.type_attr);
-      if (!attr)
-        BadSchema(def_->name_, arg.name, "no attribute or dtype " + arg.type_attr, def_->where_);
-      if (attr->is_list()) arg.type_list_attr = std::exchange(arg.type_attr, {});
-    }
-  }
-  registry_->Insert(std::move(def_));
+  if (def_) registry_->Insert(std::move(def_));
 }
 
 OpDefBuilder&& OpDefBuilder::Summary(std::string text) && {
@@ -254,15 +241,23 @@ OpDefBuilder&& OpDefBuilder::Summary(std::string text) && {
   return std::move(*this);
 }
 
+// Most programs use few of the ops: a text is parsed when its op is looked up for the first time.
+// Until then it stands in the place of the name.
 OpDefBuilder&& OpDefBuilder::Attr(std::string_view spec) && {
-  AttrDef attr = AttrSpec(def_->name_, spec, def_->where_).Parse();
-  if (def_->FindAttr(attr.name))
-    BadSchema(def_->name_, spec, "there is an attribute of this name already", def_->where_);
-  def_->attrs_.push_back(std::move(attr));
+  def_->attrs_.emplace_back().name = std::string(spec);
+  return std::move(*this);
+}
+OpDefBuilder&& OpDefBuilder::Input(std::string_view spec) && {
+  def_->inputs_.emplace_back().name = std::string(spec);
+  return std::move(*this);
+}
+OpDefBuilder&& OpDefBuilder::Output(std::string_view spec) && {
+  def_->outputs_.emplace_back().name = std::string(spec);
   return std::move(*this);
 }
 
 namespace {
+
 ArgDef ParseArg(const OpDef& def, std::string_view spec) {
   const size_t colon = spec.find(':');
   if (colon == std::string_view::npos)
@@ -281,16 +276,40 @@ ArgDef ParseArg(const OpDef& def, std::string_view spec) {
   if (!ParseDType(type, &arg.type)) arg.type_attr = std::string(type);
   return arg;
 }
+
+// Parses the texts of an op's arguments and says what each word in them means.
+void ParseArgs(const OpDef& def, std::vector<ArgDef>* args) {
+  for (ArgDef& arg : *args) {
+    arg = ParseArg(def, std::string(arg.name));
+    if (!arg.number_attr.empty() && !def.FindAttr(arg.number_attr))
+      BadSchema(def.name(), arg.name, "no attribute " + arg.number_attr, def.where());
+    if (arg.type_attr.empty()) continue;
+    const AttrDef* attr = def.FindAttr(arg.type_attr);
+    if (!attr)
+      BadSchema(def.name(), arg.name, "no attribute or dtype " + arg.type_attr, def.where());
+    if (attr->is_list()) arg.type_list_attr = std::exchange(arg.type_attr, {});
+  }
+}
+
+void ParseAttrs(const OpDef& def, std::vector<AttrDef>* attrs) {
+  for (AttrDef& attr : *attrs) {
+    const std::string spec = std::exchange(attr.name, {});
+    AttrDef parsed = AttrSpec(def.name(), spec, def.where()).Parse();
+    if (def.FindAttr(parsed.name))
+      BadSchema(def.name(), spec, "there is an attribute of this name already", def.where());
+    attr = std::move(parsed);
+  }
+}
+
+// Attributes have a type only once they are parsed, and names of arguments no colon.
+bool IsParsed(const OpDef& def) {
+  if (!def.attrs().empty()) return !def.attrs()[0].type.empty();
+  const std::vector<ArgDef>& args = def.inputs().empty() ? def.outputs() : def.inputs();
+  return args.empty() || args[0].name.find(':') == std::string::npos;
+}
+
 }  // namespace
 
-OpDefBuilder&& OpDefBuilder::Input(std::string_view spec) && {
-  def_->inputs_.push_back(ParseArg(*def_, spec));
-  return std::move(*this);
-}
-OpDefBuilder&& OpDefBuilder::Output(std::string_view spec) && {
-  def_->outputs_.push_back(ParseArg(*def_, spec));
-  return std::move(*this);
-}
 OpDefBuilder&& OpDefBuilder::Shape(ShapeFn fn) && {
   def_->shape_fn_ = std::move(fn);
   return std::move(*this);
@@ -335,15 +354,30 @@ OpRegistry& OpRegistry::Global() {
 }
 
 const OpDef* OpRegistry::Find(std::string_view name) const {
-  std::shared_lock lock(mu_);
-  auto it = ops_.find(name);
-  return it == ops_.end() ? nullptr : it->second.get();
+  {
+    std::shared_lock lock(mu_);
+    auto it = ops_.find(name);
+    if (it == ops_.end()) return nullptr;
+    if (IsParsed(*it->second)) return it->second.get();
+  }
+  std::unique_lock lock(mu_);
+  OpDef& def = *ops_.find(name)->second;  // ops stay
+  if (!IsParsed(def)) {
+    ParseAttrs(def, &def.attrs_);
+    ParseArgs(def, &def.inputs_);
+    ParseArgs(def, &def.outputs_);
+  }
+  return &def;
 }
 
 std::vector<const OpDef*> OpRegistry::List() const {
-  std::shared_lock lock(mu_);
+  std::vector<std::string> names;
+  {
+    std::shared_lock lock(mu_);
+    for (const auto& [name, def] : ops_) names.push_back(name);
+  }
   std::vector<const OpDef*> list;
-  for (const auto& [name, def] : ops_) list.push_back(def.get());
+  for (const std::string& name : names) list.push_back(Find(name));
   return list;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/graph/graph_file.h"
 
+#include <google/protobuf/arena.h>
+
 #include <algorithm>
 #include <cstring>
 #include <mutex>
@@ -207,10 +209,11 @@ class Copies {
 
 class Loader {
  public:
-  explicit Loader(const ContentSource& source)
-      : source_(source), bytes_(source.bytes), copies_(source) {}
+  // What is left of the graph goes to `def`.
+  Loader(const ContentSource& source, proto::GraphDef* def)
+      : source_(source), bytes_(source.bytes), copies_(source), def_(def) {}
 
-  absl::StatusOr<GraphFile> Load() {
+  absl::StatusOr<ConstValues> Load() {
     std::string thin;
     FieldReader reader(bytes_);
     for (FieldReader::Field f; reader.Next(&f);) {
@@ -220,12 +223,12 @@ class Loader {
       }
       thin.append(f.whole);
     }
-    if (!reader.ok() || !ParseProto(thin, &out_.def)) {
+    if (!reader.ok() || !ParseProto(thin, def_)) {
       return absl::DataLossError(StrCat(source_.label, "Invalid GraphDef: these ", bytes_.size(),
                                         " bytes are no serialised GraphDef"));
     }
     WEFT_RETURN_IF_ERROR(copies_.Run());
-    return std::move(out_);
+    return std::move(values_);
   }
 
  private:
@@ -242,7 +245,7 @@ class Loader {
     WEFT_RETURN_IF_ERROR(WithNode(value.status(), found->name, "Const"));
     const auto offset = static_cast<uint64_t>(found->content.data() - bytes_.data());
     copies_.Add(offset, value->raw_data(), found->content.size());
-    if (!out_.values.emplace(std::string(found->name), *std::move(value)).second) {
+    if (!values_.emplace(std::string(found->name), *std::move(value)).second) {
       return absl::InvalidArgumentError(StrCat("Node '", found->name, "' is not unique"));
     }
     const auto old_attr = OnlyField(entry, kEntryValue);
@@ -264,7 +267,8 @@ class Loader {
   const ContentSource& source_;
   std::string_view bytes_;
   Copies copies_;
-  GraphFile out_;
+  proto::GraphDef* const def_;
+  ConstValues values_;
 };
 
 }  // namespace
@@ -274,18 +278,19 @@ absl::StatusOr<GraphFile> ReadGraphFile(const std::string& path) {
   // Only the pages around the contents are touched.
   WEFT_ASSIGN_OR_RETURN(const auto map, io::MappedFile::Open(path));
   const ContentSource source{map->bytes(), file.get(), StrCat(path, ": ")};
-  return Loader(source).Load();
-}
-
-absl::StatusOr<GraphFile> ReadGraphBytes(std::string_view bytes) {
-  const ContentSource source{bytes, nullptr, {}};
-  return Loader(source).Load();
+  GraphFile graph;
+  WEFT_ASSIGN_OR_RETURN(graph.values, Loader(source, &graph.def).Load());
+  return graph;
 }
 
 ImportResult ImportSerializedGraph(std::string_view bytes, const ImportOptions& options,
                                    const Graph& graph) {
-  const GraphFile file = ValueOrThrow(ReadGraphBytes(bytes));
-  return ValueOrThrow(ImportWithValues(file.def, file.values, options, graph.impl()));
+  // Thousands of small messages are gone at once with their arena.
+  google::protobuf::Arena arena;
+  auto* def = google::protobuf::Arena::CreateMessage<proto::GraphDef>(&arena);
+  const ContentSource source{bytes, nullptr, {}};
+  const ConstValues values = ValueOrThrow(Loader(source, def).Load());
+  return ValueOrThrow(ImportWithValues(*def, values, options, graph.impl()));
 }
 
 }  // namespace weft

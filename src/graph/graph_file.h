@@ -7,7 +7,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <unordered_map>
 
 #include "absl/status/status.h"
@@ -30,8 +29,6 @@ struct GraphFile {
 // A serialised GraphDef. NotFound, ... as the file system says; DataLoss if the file holds no
 // GraphDef; InvalidArgument for a constant whose size is not that of its shape.
 absl::StatusOr<GraphFile> ReadGraphFile(const std::string& path);
-// The same of bytes in memory, which are no longer needed then.
-absl::StatusOr<GraphFile> ReadGraphBytes(std::string_view bytes);
 
 // ImportGraphDef with the values of some Const nodes beside the GraphDef.
 absl::StatusOr<ImportResult> ImportWithValues(const proto::GraphDef& def, const ConstValues& values,

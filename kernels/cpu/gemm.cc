@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cpu/gemm.h"
-#include "kernels/cpu/gemv.h"
-#include "weft/core/complex.h"
 
 #include <cblas.h>
 #include <dnnl.h>
@@ -12,25 +10,12 @@
 #include <mutex>
 #include <shared_mutex>
 
+#include "kernels/cpu/gemv.h"
+#include "kernels/cpu/team_size.h"
+#include "weft/core/complex.h"
+
 namespace weft::cpu {
 namespace {
-
-// Sets the size of the OpenMP team that the libraries start from this thread, and sets it back.
-class TeamSize {
- public:
-  explicit TeamSize(int threads) : before_(omp_get_max_threads()), changed_(before_ != threads) {
-    if (changed_) omp_set_num_threads(threads);
-  }
-  ~TeamSize() {
-    if (changed_) omp_set_num_threads(before_);
-  }
-  TeamSize(const TeamSize&) = delete;
-  TeamSize& operator=(const TeamSize&) = delete;
-
- private:
-  int before_;
-  bool changed_;
-};
 
 // OpenBLAS resizes process-wide buffers when it is called for another number of threads than
 // before, and must not do that while another call is running: calls of one team size share the

@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Maximum pooling of images, and its gradients.
+// Maximum pooling of images and volumes, and its gradients.
 // kernels: kernels/cpu/nn_pool.cc   test: tests/ops/nn_pool_test.cc
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "src/core/image_format.h"
 #include "src/core/strings.h"
+#include "src/graph/node.h"
+#include "src/ops/nn_pool.h"
 #include "weft/graph/op_def.h"
 
 namespace weft {
+
+void RegisterAveragePoolOps(OpRegistry& ops);
+void RegisterFractionalPoolOps(OpRegistry& ops);
+
 namespace {
 
 using Ints = std::vector<int64_t>;
@@ -31,14 +40,15 @@ absl::StatusOr<std::optional<PoolSizes>> ReadSizes(ShapeContext& c, int first) {
       for (int64_t k = 0; k < values->num_elements(); ++k) list->push_back(values->AsInt64(k));
     }
   }
-  WEFT_RETURN_IF_ERROR(CheckFourValues("MaxPool", "stride", sizes.strides.size()));
-  WEFT_RETURN_IF_ERROR(CheckFourValues("MaxPool", "ksize", sizes.ksize.size()));
+  WEFT_RETURN_IF_ERROR(CheckFourValues(c.node().type(), "stride", sizes.strides.size()));
+  WEFT_RETURN_IF_ERROR(CheckFourValues(c.node().type(), "ksize", sizes.ksize.size()));
   return sizes;
 }
 
 // The shape that pooling input 0 gives. Unknown if the sizes are.
 absl::StatusOr<PartialShape> PooledShape(ShapeContext& c, int first_size_input) {
-  const std::string data_format = c.Attr<std::string>("data_format");
+  const std::string data_format =
+      c.FindAttr("data_format") ? c.Attr<std::string>("data_format") : "NHWC";
   const ImageFormat format = ParseImageFormat(data_format);
   WEFT_ASSIGN_OR_RETURN(const std::optional<PoolSizes> sizes, ReadSizes(c, first_size_input));
   if (!sizes) return PartialShape::Unknown();
@@ -122,6 +132,61 @@ void PickGradient(GradientContext& g, const char* op) {
 void MaxPoolGradGradient(GradientContext& g) { PickGradient(g, "MaxPoolGradGrad"); }
 void MaxPoolGradGradGradient(GradientContext& g) { PickGradient(g, "MaxPoolGrad"); }
 
+// ---- volumes ----
+
+// A node with the attributes of the forward op.
+Tensor SamePool3D(GradientContext& g, const char* op, const std::vector<Tensor>& inputs) {
+  return g.Op(op, inputs,
+              {{"ksize", g.attr("ksize")},
+               {"strides", g.attr("strides")},
+               {"padding", g.attr("padding")},
+               {"data_format", g.attr("data_format")}});
+}
+
+void MaxPool3DGradient(GradientContext& g) {
+  g.SetDx(0, SamePool3D(g, "MaxPool3DGrad", {g.input(0), g.output(0), g.dy(0)}));
+}
+void PickGradient3D(GradientContext& g, const char* op) {
+  const Tensor x = g.input(0), y = g.input(1);
+  if (g.needs_dx(0)) g.SetDx(0, g.ZerosLike(x));
+  if (g.needs_dx(1)) g.SetDx(1, g.ZerosLike(y));
+  g.SetDx(2, SamePool3D(g, op, {x, y, g.dy(0)}));
+}
+
+// As the pooled tensor.
+absl::Status MaxPool3DGradGradShape(ShapeContext& c) {
+  WEFT_ASSIGN_OR_RETURN(PartialShape out, Pool3DShapeOf(c, c.input(0)));
+  WEFT_RETURN_IF_ERROR(c.Merge(c.input(0), c.input(2)).status());
+  WEFT_ASSIGN_OR_RETURN(out, c.Merge(c.input(1), out));
+  c.set_output(0, std::move(out));
+  return absl::OkStatus();
+}
+
+// ---- with the places of the maxima ----
+
+absl::Status ArgmaxShape(ShapeContext& c) {
+  WEFT_ASSIGN_OR_RETURN(const PartialShape out, PooledShape(c, 1));
+  c.set_output(0, out);
+  c.set_output(1, out);
+  return absl::OkStatus();
+}
+
+void ArgmaxGradient(GradientContext& g) {
+  g.SetDx(0, g.Op("MaxPoolGradWithArgmax", {g.input(0), g.dy(0), g.output(1)},
+                  {{"ksize", g.attr("ksize")},
+                   {"strides", g.attr("strides")},
+                   {"padding", g.attr("padding")},
+                   {"include_batch_in_index", g.attr("include_batch_in_index")}}));
+}
+
+absl::Status GradGradWithArgmaxShape(ShapeContext& c) {
+  WEFT_ASSIGN_OR_RETURN(PartialShape out, PooledShape(c, 1));
+  WEFT_RETURN_IF_ERROR(c.Merge(c.input(0), c.input(1)).status());
+  WEFT_ASSIGN_OR_RETURN(out, c.Merge(c.input(2), out));
+  c.set_output(0, std::move(out));
+  return absl::OkStatus();
+}
+
 constexpr const char* kPoolTypes =
     "T: {half, bfloat16, float, double, int32, int64, uint8, int16, int8, uint16, qint8} = "
     "DT_FLOAT";
@@ -204,11 +269,129 @@ void RegisterInputPools(OpRegistry& ops) {
       .Gradient(MaxPoolGradGradGradient);
 }
 
+OpDefBuilder&& Pool3DAttrs(OpDefBuilder&& op) {
+  return std::move(op)
+      .Attr("ksize: list(int) >= 5")
+      .Attr("strides: list(int) >= 5")
+      .Attr("padding: {'SAME', 'VALID'}")
+      .Attr("data_format: {'NDHWC', 'NCDHW'} = 'NDHWC'");
+}
+
+void RegisterMaxPool3D(OpRegistry& ops) {
+  ops.Add("MaxPool3D")
+      .Summary("The largest element of each window of volumes, channel by channel.")
+      .Input("input: T")
+      .Output("output: T")
+      .Apply(Pool3DAttrs)
+      .Attr("T: {half, bfloat16, float}")
+      .Shape(Pool3DShape)
+      .Gradient(MaxPool3DGradient);
+  ops.Add("MaxPool3DGrad")
+      .Summary("The gradient of MaxPool3D: goes to all elements that are the window's largest.")
+      .Input("orig_input: TInput")
+      .Input("orig_output: TInput")
+      .Input("grad: T")
+      .Output("output: T")
+      .Apply(Pool3DAttrs)
+      .Attr("T: {half, bfloat16, float} = DT_FLOAT")
+      .Attr("TInput: {half, bfloat16, float} = DT_FLOAT")
+      .Shape([](ShapeContext& c) -> absl::Status {
+        WEFT_ASSIGN_OR_RETURN(PartialShape out, c.InputWithRank(0, 5));
+        c.set_output(0, std::move(out));
+        return absl::OkStatus();
+      })
+      .Gradient([](GradientContext& g) { PickGradient3D(g, "MaxPool3DGradGrad"); });
+  ops.Add("MaxPool3DGradGrad")
+      .Summary("The gradient of MaxPool3DGrad: picks the elements that are at the maxima.")
+      .Apply(GradArgs)
+      .Output("output: T")
+      .Apply(Pool3DAttrs)
+      .Attr("T: realnumbertype")
+      .Shape(MaxPool3DGradGradShape)
+      .Gradient([](GradientContext& g) { PickGradient3D(g, "MaxPool3DGrad"); });
+}
+
+OpDefBuilder&& ArgmaxAttrs(OpDefBuilder&& op) {
+  return std::move(op)
+      .Apply(SizeAttrs)
+      .Attr("padding: {'SAME', 'VALID'}")
+      .Attr("include_batch_in_index: bool = false");
+}
+OpDefBuilder&& ArgmaxGradArgs(OpDefBuilder&& op) {
+  return std::move(op)
+      .Input("input: T")
+      .Input("grad: T")
+      .Input("argmax: Targmax")
+      .Output("output: T")
+      .Apply(ArgmaxAttrs)
+      .Attr("Targmax: {int32, int64}")
+      .Attr("T: realnumbertype");
+}
+
+void RegisterArgmaxPools(OpRegistry& ops) {
+  ops.Add("MaxPoolWithArgmax")
+      .Summary(
+          "The largest element of each window, and where it is: (y * width + x) * channels + c, "
+          "plus that of the image if include_batch_in_index.")
+      .Apply(SizeAttrs)
+      .Attr("Targmax: {int32, int64} = DT_INT64")
+      .Attr("padding: {'SAME', 'VALID'}")
+      .Attr("include_batch_in_index: bool = false")
+      .Input("input: T")
+      .Output("output: T")
+      .Output("argmax: Targmax")
+      .Attr("T: realnumbertype")
+      .Shape(ArgmaxShape)
+      .Gradient(ArgmaxGradient);
+  ops.Add("MaxPoolGradWithArgmax")
+      .Summary("The gradient of MaxPoolWithArgmax: goes to the places of the maxima.")
+      .Apply(ArgmaxGradArgs)
+      .Shape(MaxPoolGradShape);
+  ops.Add("MaxPoolGradGradWithArgmax")
+      .Summary("Picks the elements that are at the places of the maxima.")
+      .Apply(ArgmaxGradArgs)
+      .Shape(GradGradWithArgmaxShape);
+}
+
 }  // namespace
+
+absl::StatusOr<PartialShape> Pool3DShapeOf(ShapeContext& c, const PartialShape& input) {
+  WEFT_ASSIGN_OR_RETURN(PartialShape out, c.WithRank(input, 5));
+  const Ints ksize = c.Attr<Ints>("ksize"), strides = c.Attr<Ints>("strides");
+  for (const auto& [name, list] : {std::pair("stride", &strides), {"kernel", &ksize}}) {
+    if (list->size() != 5) {
+      return absl::InvalidArgumentError(
+          StrCat("Pool3D ops require the ", name,
+                 " attribute to contain 5 values, but got: ", list->size()));
+    }
+  }
+  const int first = c.Attr<std::string>("data_format") == "NCDHW" ? 2 : 1;
+  for (int axis = first; axis < first + 3; ++axis) {
+    const WindowSpec w = {
+        .size = ksize[static_cast<size_t>(axis)],
+        .stride = strides[static_cast<size_t>(axis)],
+        .padding = ParsePadding(c.Attr<std::string>("padding")).value_or(Padding::kValid)};
+    WEFT_ASSIGN_OR_RETURN(const int64_t count, InferWindowCount(out.dim(axis), w));
+    out.set_dim(axis, count);
+  }
+  return out;
+}
+
+absl::Status Pool3DShape(ShapeContext& c) {
+  WEFT_ASSIGN_OR_RETURN(PartialShape out, Pool3DShapeOf(c, c.input(0)));
+  c.set_output(0, std::move(out));
+  return absl::OkStatus();
+}
+
+absl::Status Pool2DShape(ShapeContext& c) { return MaxPoolShape(c); }
 
 void RegisterPoolOps(OpRegistry& ops) {
   RegisterAttrPools(ops);
   RegisterInputPools(ops);
+  RegisterMaxPool3D(ops);
+  RegisterArgmaxPools(ops);
+  RegisterAveragePoolOps(ops);
+  RegisterFractionalPoolOps(ops);
 }
 
 }  // namespace weft

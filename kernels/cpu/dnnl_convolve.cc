@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/cpu/dnnl_convolve.h"
+
+#include <algorithm>
+#include <dnnl.hpp>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "kernels/cpu/team_size.h"
+#include "src/core/strings.h"
+
+namespace weft::cpu {
+namespace {
+
+using dnnl::memory;
+
+// Shapes that a node keeps primitives for.
+constexpr size_t kMaxKept = 8;
+
+const dnnl::engine& Engine() {
+  static const auto* const engine = new dnnl::engine(dnnl::engine::kind::cpu, 0);
+  return *engine;
+}
+dnnl::stream& Stream() {
+  thread_local dnnl::stream stream(Engine());
+  return stream;
+}
+
+size_t RoundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+// Flat images have no planes for oneDNN either: its kernels for them are the better ones.
+bool IsFlat(const ConvGeometry& g) {
+  const SlideDim& d = g.space[0];
+  return d.in == 1 && d.out == 1 && d.size == 1 && d.before == 0;
+}
+
+// ---- descriptors of tensors ---------------------------------------------------------------------
+
+memory::desc ImageDesc(const ConvGeometry& g, bool in) {
+  memory::dims dims{g.batch, in ? g.in_channels : g.out_channels};
+  for (size_t d = IsFlat(g) ? 1 : 0; d < 3; ++d)
+    dims.push_back(in ? g.space[d].in : g.space[d].out);
+  return memory::desc(dims, memory::data_type::f32,
+                      IsFlat(g) ? memory::format_tag::nhwc : memory::format_tag::ndhwc);
+}
+
+memory::dims FilterDims(const ConvGeometry& g) {
+  memory::dims dims;
+  if (g.groups() > 1) dims.push_back(g.groups());
+  dims.push_back(g.group_out_channels());
+  dims.push_back(g.filter_channels);
+  for (size_t d = IsFlat(g) ? 1 : 0; d < 3; ++d) dims.push_back(g.space[d].size);
+  return dims;
+}
+
+// As TensorFlow stores it.
+memory::desc PlainFilterDesc(const ConvGeometry& g) {
+  memory::dims strides;
+  if (g.groups() > 1) strides.push_back(g.group_out_channels());
+  strides.push_back(1);
+  strides.push_back(g.out_channels);
+  const int64_t columns = g.filter_channels * g.out_channels;
+  const int64_t rows = columns * g.space[2].size, planes = rows * g.space[1].size;
+  if (!IsFlat(g)) strides.push_back(planes);
+  strides.push_back(rows);
+  strides.push_back(columns);
+  return memory::desc(FilterDims(g), memory::data_type::f32, strides);
+}
+
+// How windows slide, in oneDNN's terms.
+struct Sliding {
+  memory::dims strides, dilations, before, after;
+};
+Sliding SlidingOf(const ConvGeometry& g) {
+  Sliding s;
+  for (size_t d = IsFlat(g) ? 1 : 0; d < 3; ++d) {
+    const SlideDim& dim = g.space[d];
+    s.strides.push_back(dim.stride);
+    s.dilations.push_back(dim.dilation - 1);
+    s.before.push_back(dim.before);
+    const int64_t reach = (dim.out - 1) * dim.stride + (dim.size - 1) * dim.dilation + 1;
+    s.after.push_back(std::max<int64_t>(0, reach - dim.in - dim.before));
+  }
+  return s;
+}
+
+// ---- primitives ---------------------------------------------------------------------------------
+
+struct Tensors {
+  memory::desc x, filter, bias, y;
+};
+
+struct Choice {
+  dnnl::primitive primitive;
+  Tensors used;
+  memory::desc workspace;
+  std::string_view implementation;
+};
+
+dnnl::primitive_attr Attributes(const ConvEpilogue& e) {
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  dnnl::post_ops after;
+  if (e.add) after.append_sum(1.f);
+  if (e.activation == ConvActivation::kRelu)
+    after.append_eltwise(1.f, dnnl::algorithm::eltwise_relu, 0.f, 0.f);
+  if (e.activation == ConvActivation::kRelu6)
+    after.append_eltwise(1.f, dnnl::algorithm::eltwise_clip, 0.f, 6.f);
+  attr.set_post_ops(after);
+  return attr;
+}
+
+dnnl::convolution_forward::primitive_desc ForwardDesc(const Sliding& s, const Tensors& t,
+                                                      bool inference,
+                                                      const dnnl::primitive_attr& attr) {
+  const auto kind =
+      inference ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training;
+  const auto algorithm = dnnl::algorithm::convolution_direct;
+  const dnnl::convolution_forward::desc desc =
+      t.bias.is_zero()
+          ? dnnl::convolution_forward::desc(kind, algorithm, t.x, t.filter, t.y, s.strides,
+                                            s.dilations, s.before, s.after)
+          : dnnl::convolution_forward::desc(kind, algorithm, t.x, t.filter, t.bias, t.y, s.strides,
+                                            s.dilations, s.before, s.after);
+  return dnnl::convolution_forward::primitive_desc(desc, attr, Engine());
+}
+
+// May throw dnnl::error.
+Choice Choose(ConvPass pass, const ConvEpilogue& e, const ConvGeometry& g, const Tensors& t) {
+  const Sliding s = SlidingOf(g);
+  const auto algorithm = dnnl::algorithm::convolution_direct;
+  dnnl::primitive_attr attr = Attributes(e);
+  if (pass == ConvPass::kForward) {
+    const auto d = ForwardDesc(s, t, /*inference=*/true, attr);
+    return {dnnl::convolution_forward(d),
+            {d.src_desc(), d.weights_desc(), t.bias, d.dst_desc()},
+            d.scratchpad_desc(),
+            d.impl_info_str()};
+  }
+  const auto hint = ForwardDesc(s, t, /*inference=*/false, {});
+  if (pass == ConvPass::kBackInput) {
+    const dnnl::convolution_backward_data::primitive_desc d(
+        {algorithm, t.x, t.filter, t.y, s.strides, s.dilations, s.before, s.after}, attr, Engine(),
+        hint);
+    return {dnnl::convolution_backward_data(d),
+            {d.diff_src_desc(), d.weights_desc(), t.bias, d.diff_dst_desc()},
+            d.scratchpad_desc(),
+            d.impl_info_str()};
+  }
+  const dnnl::convolution_backward_weights::primitive_desc d(
+      {algorithm, t.x, t.filter, t.y, s.strides, s.dilations, s.before, s.after}, attr, Engine(),
+      hint);
+  return {dnnl::convolution_backward_weights(d),
+          {d.src_desc(), d.diff_weights_desc(), t.bias, d.diff_dst_desc()},
+          d.scratchpad_desc(),
+          d.impl_info_str()};
+}
+
+bool IsSlow(std::string_view implementation) { return implementation.starts_with("ref"); }
+
+memory::desc AnyOrder(const memory::desc& d) {
+  return memory::desc(d.dims(), d.data_type(), memory::format_tag::any);
+}
+
+}  // namespace
+
+// A primitive, and how its tensors come from TensorFlow's orders.
+struct DnnlConvolution::Prepared {
+  // A tensor that the primitive wants in another order lives at `offset` of the workspace.
+  struct Operand {
+    memory::desc plain, used;
+    bool converts = false;
+    dnnl::reorder convert;
+    size_t offset = 0;
+  };
+
+  Prepared(const ConvGeometry& geometry, int team) : g(geometry), threads(team) {}
+
+  void SetOperand(Operand* o, const memory::desc& plain, const memory::desc& used, bool written) {
+    o->plain = plain;
+    o->used = used;
+    o->converts = plain != used;
+    if (!o->converts) return;
+    const memory::desc &from = written ? used : plain, &to = written ? plain : used;
+    o->convert = dnnl::reorder(dnnl::reorder::primitive_desc(Engine(), from, Engine(), to));
+    o->offset = workspace_bytes;
+    workspace_bytes += RoundUp(used.get_size());
+  }
+
+  memory Place(const Operand& o, float* plain, char* workspace) const {
+    return memory(o.used, Engine(), o.converts ? static_cast<void*>(workspace + o.offset) : plain);
+  }
+  static void Convert(const Operand& o, float* plain, memory& used, bool written) {
+    if (!o.converts) return;
+    memory outside(o.plain, Engine(), plain);
+    o.convert.execute(Stream(), written ? used : outside, written ? outside : used);
+  }
+
+  const ConvGeometry g;
+  const int threads;
+  Choice choice;
+  Operand x, filter, y;
+  size_t scratch_offset = 0, workspace_bytes = 0;
+  std::once_flag pack;
+  Array packed;  // a constant filter in the primitive's order
+};
+
+DnnlConvolution::~DnnlConvolution() = default;
+
+absl::Status DnnlConvolution::Find(const ConvGeometry& g, int threads,
+                                   std::shared_ptr<Prepared>* found) {
+  std::lock_guard lock(mu_);
+  for (size_t i = 0; i < kept_.size(); ++i) {
+    if (kept_[i]->threads != threads || !(kept_[i]->g == g)) continue;
+    std::rotate(kept_.begin(), kept_.begin() + static_cast<long>(i),
+                kept_.begin() + static_cast<long>(i) + 1);
+    *found = kept_.front();
+    return absl::OkStatus();
+  }
+  auto p = std::make_shared<Prepared>(g, threads);
+  const Tensors plain = {
+      ImageDesc(g, true), PlainFilterDesc(g),
+      epilogue_.bias ? memory::desc({g.out_channels}, memory::data_type::f32, memory::format_tag::a)
+                     : memory::desc(),
+      ImageDesc(g, false)};
+  Tensors wanted = plain;
+  wanted.filter = AnyOrder(plain.filter);
+  p->choice = Choose(pass_, epilogue_, g, wanted);
+  if (IsSlow(p->choice.implementation) && !epilogue_.add) {
+    // Maybe there is a better one for other orders of the images.
+    wanted.x = AnyOrder(plain.x);
+    wanted.y = AnyOrder(plain.y);
+    Choice other = Choose(pass_, epilogue_, g, wanted);
+    if (!IsSlow(other.implementation)) p->choice = std::move(other);
+  }
+  if (IsSlow(p->choice.implementation))
+    return absl::UnimplementedError("oneDNN has only its reference for this convolution");
+  const Tensors& used = p->choice.used;
+  p->SetOperand(&p->x, plain.x, used.x, pass_ == ConvPass::kBackInput);
+  p->SetOperand(&p->filter, plain.filter, used.filter, pass_ == ConvPass::kBackFilter);
+  p->SetOperand(&p->y, plain.y, used.y, pass_ == ConvPass::kForward);
+  p->scratch_offset = p->workspace_bytes;
+  p->workspace_bytes += RoundUp(p->choice.workspace.get_size());
+  kept_.insert(kept_.begin(), p);
+  if (kept_.size() > kMaxKept) kept_.pop_back();
+  *found = std::move(p);
+  return absl::OkStatus();
+}
+
+absl::Status DnnlConvolution::Run(KernelContext& ctx, int workspace_output, const ConvGeometry& g,
+                                  const ConvTensors& t) try {
+  const TeamSize team(ctx.num_threads());
+  std::shared_ptr<Prepared> p;
+  WEFT_RETURN_IF_ERROR(Find(g, ctx.num_threads(), &p));
+  Array workspace;
+  const Shape size({static_cast<int64_t>(p->workspace_bytes)});
+  if (workspace_output < ctx.num_outputs()) {
+    WEFT_ASSIGN_OR_RETURN(Array * output, ctx.AllocateOutput(workspace_output, size));
+    workspace = *output;
+  } else {
+    WEFT_ASSIGN_OR_RETURN(workspace, ctx.AllocateTemp(kUint8, size));
+  }
+  char* const room = reinterpret_cast<char*>(workspace.mutable_data<uint8_t>());
+  memory x = p->Place(p->x, t.x, room), filter = p->Place(p->filter, t.filter, room),
+         y = p->Place(p->y, t.y, room);
+  memory scratch(p->choice.workspace, Engine(), room + p->scratch_offset);
+
+  if (pass_ != ConvPass::kBackInput) Prepared::Convert(p->x, t.x, x, false);
+  if (pass_ != ConvPass::kForward) Prepared::Convert(p->y, t.y, y, false);
+  if (pass_ != ConvPass::kBackFilter && p->filter.converts) {
+    if (constant_filter_) {
+      absl::Status packed;
+      std::call_once(p->pack, [&] {
+        const auto bytes = static_cast<int64_t>(p->filter.used.get_size());
+        absl::StatusOr<Array> memory_for = ctx.AllocateTemp(kUint8, Shape({bytes}));
+        packed = memory_for.status();
+        if (!packed.ok()) return;
+        memory to(p->filter.used, Engine(), memory_for->mutable_data<uint8_t>());
+        Prepared::Convert(p->filter, t.filter, to, false);
+        p->packed = *std::move(memory_for);
+      });
+      WEFT_RETURN_IF_ERROR(packed);
+    }
+    if (p->packed.valid())
+      filter.set_data_handle(p->packed.mutable_data<uint8_t>());
+    else
+      Prepared::Convert(p->filter, t.filter, filter, false);
+  }
+
+  const bool forward = pass_ == ConvPass::kForward;
+  std::unordered_map<int, memory> arguments{{DNNL_ARG_SCRATCHPAD, scratch}};
+  arguments.emplace(pass_ == ConvPass::kBackInput ? DNNL_ARG_DIFF_SRC : DNNL_ARG_SRC, x);
+  arguments.emplace(pass_ == ConvPass::kBackFilter ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS,
+                    filter);
+  arguments.emplace(forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_DST, y);
+  if (epilogue_.bias)
+    arguments.emplace(DNNL_ARG_BIAS,
+                      memory(p->choice.used.bias, Engine(), const_cast<float*>(t.bias)));
+  p->choice.primitive.execute(Stream(), arguments);
+
+  if (pass_ == ConvPass::kBackInput) Prepared::Convert(p->x, t.x, x, true);
+  if (pass_ == ConvPass::kBackFilter) Prepared::Convert(p->filter, t.filter, filter, true);
+  if (forward) Prepared::Convert(p->y, t.y, y, true);
+  Stream().wait();
+  return absl::OkStatus();
+} catch (const dnnl::error& e) {
+  if (e.status == dnnl_unimplemented || e.status == dnnl_invalid_arguments)
+    return absl::UnimplementedError(e.message);
+  return ctx.Error(e.status == dnnl_out_of_memory ? absl::StatusCode::kResourceExhausted
+                                                  : absl::StatusCode::kInternal,
+                   StrCat("oneDNN: ", e.message));
+}
+
+}  // namespace weft::cpu

@@ -357,6 +357,7 @@ absl::StatusOr<std::unique_ptr<Plan>> CompilePlan(SessionImpl* session, const Ru
                                    [](const auto& n) { return NumericCheckOf(*n) != 0; });
   if (session->config().opt_level != OptLevel::kL0 && !checked) {
     OptimizeGraph(session, &plan->graph);
+    FuseConvolutions(&plan->graph);
     FuseNodes(&plan->graph);
     plan->graph.RemoveUnused();
   }

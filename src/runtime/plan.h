@@ -147,8 +147,9 @@ absl::Status PlaceNodes(SessionImpl* session, PlanGraph* graph);  // placement.c
 void RemoveReferenceReads(PlanGraph* graph);                        // optimize.cc
 absl::Status InsertCopies(SessionImpl* session, PlanGraph* graph);  // copies.cc
 void OptimizeGraph(SessionImpl* session,
-                   PlanGraph* graph);  // optimize.cc: folding, common subexpressions, identities
-void FuseNodes(PlanGraph* graph);      // fuse.cc
+                   PlanGraph* graph);     // optimize.cc: folding, common subexpressions, identities
+void FuseConvolutions(PlanGraph* graph);  // fuse_conv.cc
+void FuseNodes(PlanGraph* graph);         // fuse.cc
 
 // Nodes in an order in which producers come first; false if there is a cycle.
 bool TopologicalOrder(const PlanGraph& graph, std::vector<PlanNode*>* order);  // optimize.cc

@@ -67,8 +67,9 @@ absl::Status SaveV2(KernelContext& ctx) {
     return absl::InvalidArgumentError(
         StrCat("Got ", n.count, " tensor names but ", ctx.num_inputs() - kFixed, " tensors."));
   }
-  WEFT_ASSIGN_OR_RETURN(std::unique_ptr<io::BundleWriter> writer,
-                        io::BundleWriter::Create(*n.prefix, {.variants = CheckpointVariants()}));
+  WEFT_ASSIGN_OR_RETURN(
+      std::unique_ptr<io::BundleWriter> writer,
+      io::BundleWriter::Create(*n.prefix, {.variants = CheckpointVariants(), .values_stay = true}));
   for (int i = 0; i < n.count; ++i) {
     const Array& value = ctx.input(kFixed + i);
     WEFT_ASSIGN_OR_RETURN(const io::ShapeAndSlice slice, SliceToSave(n.specs[i], value));
@@ -126,10 +127,20 @@ absl::Status RestoreV2(KernelContext& ctx) {
               DTypeOpName(stored->dtype));
   }
   if (!mismatches.empty()) return absl::InvalidArgumentError(mismatches);
+  std::vector<std::string_view> wholes;
   for (const int i : order) {
+    if (n.specs[i].empty()) {
+      wholes.push_back(n.names[i]);
+      continue;
+    }
     WEFT_ASSIGN_OR_RETURN(Array value,
                           ReadOne(*file, n.names[i], n.specs[i], shapes[static_cast<size_t>(i)]));
     ctx.set_output(i, std::move(value));
+  }
+  WEFT_ASSIGN_OR_RETURN(std::vector<Array> values, file->ReadAll(wholes));
+  auto value = values.begin();
+  for (const int i : order) {
+    if (n.specs[i].empty()) ctx.set_output(i, std::move(*value++));
   }
   return absl::OkStatus();
 }

@@ -37,6 +37,9 @@ class BundleWriter {
     // Tensors begin at multiples of this many bytes.
     int data_alignment = 1;
     VariantCodec variants = {};
+    // Values stay as they are until Finish, which writes those that are not small, all at once by
+    // all threads.
+    bool values_stay = false;
   };
   // Makes the folder if need be.
   static absl::StatusOr<std::unique_ptr<BundleWriter>> Create(const std::string& prefix,
@@ -58,7 +61,7 @@ class BundleWriter {
   BundleWriter(std::string prefix, Options options, std::unique_ptr<WritableFile> data);
   absl::Status WriteValue(const Array& value, uint32_t* crc);
   absl::Status Append(std::string_view bytes, uint32_t* crc);
-  absl::Status AppendInParallel(std::string_view bytes, uint32_t* crc);
+  absl::Status WriteDeferred();
   absl::Status Pad();
 
   std::string prefix_;

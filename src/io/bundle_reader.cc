@@ -5,12 +5,12 @@
 #include <optional>
 #include <utility>
 
-#include "src/core/parallel.h"
 #include "src/core/strings.h"
 #include "src/io/bundle.h"
 #include "src/io/bundle_format.h"
 #include "src/io/coding.h"
 #include "src/io/crc32c.h"
+#include "src/io/pieces.h"
 #include "weft/core/handle.h"
 #include "weft/core/status_macros.h"
 
@@ -18,11 +18,6 @@ namespace weft::io {
 namespace {
 
 using proto::BundleEntryProto;
-
-// Read and summed at a time, by one thread: stays in the second-level cache between both.
-constexpr int64_t kChunkBytes = 512 << 10;
-// Of one byte, for ParallelFor: 5 GB/s.
-constexpr double kByteNs = 0.2;
 
 class BundleReader : public CheckpointFile {
  public:
@@ -37,6 +32,8 @@ class BundleReader : public CheckpointFile {
   absl::StatusOr<std::map<std::string, StoredTensor>> List() const override;
   absl::StatusOr<StoredTensor> Find(std::string_view name) const override;
   absl::StatusOr<Array> Read(std::string_view name) const override;
+  absl::StatusOr<std::vector<Array>> ReadAll(
+      const std::vector<std::string_view>& names) const override;
   absl::StatusOr<Array> ReadSlice(std::string_view name, const TensorSlice& slice) const override;
   absl::StatusOr<std::string> DebugString() const override;
 
@@ -49,11 +46,18 @@ class BundleReader : public CheckpointFile {
   absl::StatusOr<Array> ReadEntry(std::string_view key, const BundleEntryProto& entry) const;
   absl::StatusOr<Array> ReadSlices(std::string_view name, const BundleEntryProto& entry,
                                    const TensorSlice& wanted) const;
-  absl::Status ReadPlain(const RandomAccessFile& file, const BundleEntryProto& entry, Array* out,
-                         uint32_t* crc) const;
+  // A value whose elements are the file's bytes, and where they are.
+  struct Plain {
+    BundleEntryProto entry;
+    const RandomAccessFile* file;
+    Array value;
+  };
+  absl::StatusOr<Plain> PlainOf(std::string_view key, BundleEntryProto entry) const;
+  absl::Status ReadPlain(std::vector<Plain>& all) const;
   absl::Status DecodeStrings(std::string_view bytes, Array* out, uint32_t* crc) const;
   absl::Status DecodeVariants(std::string_view bytes, Array* out, uint32_t* crc) const;
   absl::Status Corrupt(const BundleEntryProto& entry, std::string_view what) const;
+  absl::Status CheckSum(const BundleEntryProto& entry, uint32_t crc) const;
 
   std::string prefix_;
   VariantCodec variants_;
@@ -217,57 +221,102 @@ absl::Status BundleReader::Corrupt(const BundleEntryProto& entry, std::string_vi
                                     entry.size(), " bytes): ", what));
 }
 
-absl::StatusOr<Array> BundleReader::ReadEntry(std::string_view key,
-                                              const BundleEntryProto& entry) const {
-  WEFT_ASSIGN_OR_RETURN(const StoredTensor stored, StoredOf(key, entry));
-  WEFT_RETURN_IF_ERROR(CheckSize(key, entry, stored.dtype, stored.shape));
-  WEFT_ASSIGN_OR_RETURN(const RandomAccessFile* file, FileOf(entry));
-  WEFT_ASSIGN_OR_RETURN(Array out, NewArray(stored.dtype, stored.shape));
-  uint32_t crc = 0;
-  if (IsPlain(stored.dtype)) {
-    WEFT_RETURN_IF_ERROR(ReadPlain(*file, entry, &out, &crc));
-  } else {
-    std::string bytes(static_cast<size_t>(entry.size()), '\0');
-    WEFT_RETURN_IF_ERROR(
-        file->ReadExactlyAt(static_cast<uint64_t>(entry.offset()), bytes.data(), bytes.size()));
-    if (stored.dtype == kString) {
-      WEFT_RETURN_IF_ERROR(DecodeStrings(bytes, &out, &crc));
-    } else {
-      WEFT_RETURN_IF_ERROR(DecodeVariants(bytes, &out, &crc));
-    }
-  }
-  if (UnmaskCrc32c(entry.crc32c()) == crc) return out;
+absl::Status BundleReader::CheckSum(const BundleEntryProto& entry, uint32_t crc) const {
+  if (UnmaskCrc32c(entry.crc32c()) == crc) return absl::OkStatus();
   return Corrupt(entry, StrCat("Checksum does not match: stored ", UnmaskCrc32c(entry.crc32c()),
                                " vs. calculated on the restored bytes ", crc));
 }
 
-absl::Status BundleReader::ReadPlain(const RandomAccessFile& file, const BundleEntryProto& entry,
-                                     Array* out, uint32_t* crc) const {
-  const int64_t chunks = (entry.size() + kChunkBytes - 1) / kChunkBytes;
-  std::vector<uint32_t> sums(static_cast<size_t>(chunks));
+absl::StatusOr<Array> BundleReader::ReadEntry(std::string_view key,
+                                              const BundleEntryProto& entry) const {
+  WEFT_ASSIGN_OR_RETURN(const StoredTensor stored, StoredOf(key, entry));
+  if (IsPlain(stored.dtype)) {
+    WEFT_ASSIGN_OR_RETURN(Plain plain, PlainOf(key, entry));
+    std::vector<Plain> all;
+    all.push_back(std::move(plain));
+    WEFT_RETURN_IF_ERROR(ReadPlain(all));
+    return std::move(all[0].value);
+  }
+  WEFT_RETURN_IF_ERROR(CheckSize(key, entry, stored.dtype, stored.shape));
+  WEFT_ASSIGN_OR_RETURN(const RandomAccessFile* file, FileOf(entry));
+  WEFT_ASSIGN_OR_RETURN(Array out, NewArray(stored.dtype, stored.shape));
+  uint32_t crc = 0;
+  std::string bytes(static_cast<size_t>(entry.size()), '\0');
+  WEFT_RETURN_IF_ERROR(
+      file->ReadExactlyAt(static_cast<uint64_t>(entry.offset()), bytes.data(), bytes.size()));
+  if (stored.dtype == kString) {
+    WEFT_RETURN_IF_ERROR(DecodeStrings(bytes, &out, &crc));
+  } else {
+    WEFT_RETURN_IF_ERROR(DecodeVariants(bytes, &out, &crc));
+  }
+  WEFT_RETURN_IF_ERROR(CheckSum(entry, crc));
+  return out;
+}
+
+absl::StatusOr<std::vector<Array>> BundleReader::ReadAll(
+    const std::vector<std::string_view>& names) const {
+  std::vector<Array> values(names.size());
+  std::vector<Plain> all;
+  std::vector<size_t> places;  // of these, in `values`
+  for (size_t i = 0; i < names.size(); ++i) {
+    WEFT_ASSIGN_OR_RETURN(BundleEntryProto entry, FindEntry(names[i]));
+    WEFT_ASSIGN_OR_RETURN(const DataType dtype, StoredDType(names[i], entry.dtype()));
+    if (!entry.slices().empty() || !IsPlain(dtype)) {
+      WEFT_ASSIGN_OR_RETURN(values[i], Read(names[i]));
+      continue;
+    }
+    WEFT_ASSIGN_OR_RETURN(Plain plain, PlainOf(names[i], std::move(entry)));
+    all.push_back(std::move(plain));
+    places.push_back(i);
+  }
+  WEFT_RETURN_IF_ERROR(ReadPlain(all));
+  for (size_t i = 0; i < all.size(); ++i) values[places[i]] = std::move(all[i].value);
+  return values;
+}
+
+absl::StatusOr<BundleReader::Plain> BundleReader::PlainOf(std::string_view key,
+                                                          BundleEntryProto entry) const {
+  WEFT_ASSIGN_OR_RETURN(const StoredTensor stored, StoredOf(key, entry));
+  WEFT_RETURN_IF_ERROR(CheckSize(key, entry, stored.dtype, stored.shape));
+  WEFT_ASSIGN_OR_RETURN(const RandomAccessFile* file, FileOf(entry));
+  WEFT_ASSIGN_OR_RETURN(Array value, NewArray(stored.dtype, stored.shape));
+  return Plain{std::move(entry), file, std::move(value)};
+}
+
+// Straight into the values, summed while the bytes are in the cache.
+absl::Status BundleReader::ReadPlain(std::vector<Plain>& all) const {
+  struct Piece {
+    Plain* of;
+    size_t begin, size;
+    uint32_t crc = 0;
+  };
+  std::vector<Piece> pieces;
+  for (Plain& plain : all) {
+    const auto size = static_cast<size_t>(plain.entry.size());
+    for (size_t begin = 0; begin < size; begin += kPieceBytes)
+      pieces.push_back({&plain, begin, std::min(kPieceBytes, size - begin)});
+  }
   std::mutex mu;
   absl::Status status;
-  ParallelFor(chunks, kChunkBytes * kByteNs, [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i) {
-      const int64_t begin = i * kChunkBytes;
-      const auto n = static_cast<size_t>(std::min(kChunkBytes, entry.size() - begin));
-      char* to = static_cast<char*>(out->raw_data()) + begin;
-      const absl::Status read =
-          file.ReadExactlyAt(static_cast<uint64_t>(entry.offset() + begin), to, n);
-      if (!read.ok()) {
-        std::lock_guard lock(mu);
-        status = read;
-        return;
-      }
-      sums[static_cast<size_t>(i)] = Crc32c(to, n);
+  ForEachPiece(pieces.size(), [&](size_t i) {
+    Piece& piece = pieces[i];
+    char* to = static_cast<char*>(piece.of->value.raw_data()) + piece.begin;
+    const uint64_t offset = static_cast<uint64_t>(piece.of->entry.offset()) + piece.begin;
+    const absl::Status read = piece.of->file->ReadExactlyAt(offset, to, piece.size);
+    if (read.ok()) {
+      piece.crc = Crc32c(to, piece.size);
+      return;
     }
+    std::lock_guard lock(mu);
+    status = read;
   });
   WEFT_RETURN_IF_ERROR(status);
-  *crc = 0;
-  for (int64_t i = 0; i < chunks; ++i) {
-    const int64_t n = std::min(kChunkBytes, entry.size() - i * kChunkBytes);
-    *crc = i == 0 ? sums[0]
-                  : Crc32cConcat(*crc, sums[static_cast<size_t>(i)], static_cast<uint64_t>(n));
+  size_t next = 0;
+  for (const Plain& plain : all) {
+    uint32_t crc = 0;
+    for (; next < pieces.size() && pieces[next].of == &plain; ++next)
+      crc = Crc32cConcat(crc, pieces[next].crc, pieces[next].size);
+    WEFT_RETURN_IF_ERROR(CheckSum(plain.entry, crc));
   }
   return absl::OkStatus();
 }

@@ -4,12 +4,12 @@
 #include <mutex>
 #include <utility>
 
-#include "src/core/parallel.h"
 #include "src/core/strings.h"
 #include "src/io/bundle.h"
 #include "src/io/bundle_format.h"
 #include "src/io/coding.h"
 #include "src/io/crc32c.h"
+#include "src/io/pieces.h"
 #include "weft/core/handle.h"
 #include "weft/core/status_macros.h"
 
@@ -17,11 +17,6 @@ namespace weft::io {
 namespace {
 
 using proto::BundleEntryProto;
-
-// Summed and written at a time, by one thread: stays in the second-level cache between both.
-constexpr size_t kChunkBytes = 512 << 10;
-// Of one byte, for ParallelFor: 1 GB/s.
-constexpr double kByteNs = 1;
 
 absl::Status MakeFolderOf(const std::string& prefix) {
   const std::string folder(Dirname(prefix));
@@ -41,6 +36,12 @@ std::map<std::string, std::string> IndexOf(int num_shards,
 
 struct BundleWriter::Entries {
   std::map<std::string, BundleEntryProto> by_key;
+  // Values whose place in the file is known but which are not there yet.
+  struct Deferred {
+    BundleEntryProto* entry;
+    Array value;
+  };
+  std::vector<Deferred> deferred;
 };
 
 BundleWriter::BundleWriter(std::string prefix, Options options, std::unique_ptr<WritableFile> data)
@@ -65,37 +66,48 @@ absl::StatusOr<std::unique_ptr<BundleWriter>> BundleWriter::Create(const std::st
 }
 
 absl::Status BundleWriter::Append(std::string_view bytes, uint32_t* crc) {
-  if (bytes.size() > 2 * kChunkBytes) return AppendInParallel(bytes, crc);
-  for (; !bytes.empty(); bytes.remove_prefix(std::min(kChunkBytes, bytes.size()))) {
-    const std::string_view chunk = bytes.substr(0, kChunkBytes);
-    *crc = Crc32cExtend(*crc, chunk.data(), chunk.size());
-    WEFT_RETURN_IF_ERROR(data_->Append(chunk));
+  for (; !bytes.empty(); bytes.remove_prefix(std::min(kPieceBytes, bytes.size()))) {
+    const std::string_view piece = bytes.substr(0, kPieceBytes);
+    *crc = Crc32cExtend(*crc, piece.data(), piece.size());
+    WEFT_RETURN_IF_ERROR(data_->Append(piece));
   }
   return absl::OkStatus();
 }
 
-absl::Status BundleWriter::AppendInParallel(std::string_view bytes, uint32_t* crc) {
-  WEFT_ASSIGN_OR_RETURN(const uint64_t offset, data_->Extend(bytes.size()));
-  const size_t chunks = (bytes.size() + kChunkBytes - 1) / kChunkBytes;
-  std::vector<uint32_t> sums(chunks);
+absl::Status BundleWriter::WriteDeferred() {
+  struct Piece {
+    std::string_view bytes;
+    uint64_t offset;
+    uint32_t crc = 0;
+  };
+  std::vector<Piece> pieces;
+  for (const auto& [entry, value] : entries_->deferred) {
+    const std::string_view all(static_cast<const char*>(value.raw_data()), value.num_bytes());
+    for (size_t begin = 0; begin < all.size(); begin += kPieceBytes)
+      pieces.push_back(
+          {all.substr(begin, kPieceBytes), static_cast<uint64_t>(entry->offset()) + begin});
+  }
   std::mutex mu;
   absl::Status status;
-  ParallelFor(static_cast<int64_t>(chunks), kChunkBytes * kByteNs,
-              [&](int64_t first, int64_t last) {
-                for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(last); ++i) {
-                  const std::string_view chunk = bytes.substr(i * kChunkBytes, kChunkBytes);
-                  sums[i] = Crc32c(chunk.data(), chunk.size());
-                  const absl::Status written = data_->WriteAt(offset + i * kChunkBytes, chunk);
-                  if (written.ok()) continue;
-                  std::lock_guard lock(mu);
-                  status = written;
-                  return;
-                }
-              });
+  ForEachPiece(pieces.size(), [&](size_t i) {
+    Piece& piece = pieces[i];
+    piece.crc = Crc32c(piece.bytes);
+    const absl::Status written = data_->WriteAt(piece.offset, piece.bytes);
+    // Early, so that Sync has less to wait for.
+    data_->StartWriteback(piece.offset, piece.bytes.size());
+    if (written.ok()) return;
+    std::lock_guard lock(mu);
+    status = written;
+  });
   WEFT_RETURN_IF_ERROR(status);
-  data_->StartWriteback(offset, bytes.size());
-  for (size_t i = 0; i < chunks; ++i)
-    *crc = Crc32cConcat(*crc, sums[i], bytes.substr(i * kChunkBytes, kChunkBytes).size());
+  size_t next = 0;
+  for (const auto& [entry, value] : entries_->deferred) {
+    uint32_t crc = 0;
+    for (size_t done = 0; done < value.num_bytes(); done += pieces[next++].bytes.size())
+      crc = Crc32cConcat(crc, pieces[next].crc, pieces[next].bytes.size());
+    entry->set_crc32c(MaskCrc32c(crc));
+  }
+  entries_->deferred.clear();
   return absl::OkStatus();
 }
 
@@ -153,6 +165,13 @@ absl::Status BundleWriter::Add(std::string_view key, const Array& value) {
   BundleEntryProto& entry = found->second;
   entry.set_dtype(static_cast<proto::DataType>(value.dtype()));
   ShapeToStored(value.shape(), entry.mutable_shape());
+  if (options_.values_stay && IsPlain(value.dtype()) && value.num_bytes() > kPieceBytes / 8) {
+    WEFT_ASSIGN_OR_RETURN(const uint64_t place, data_->Extend(value.num_bytes()));
+    entry.set_offset(static_cast<int64_t>(place));
+    entry.set_size(static_cast<int64_t>(value.num_bytes()));
+    entries_->deferred.push_back({&entry, value});
+    return Pad();
+  }
   const uint64_t offset = data_->size();
   uint32_t crc = 0;
   WEFT_RETURN_IF_ERROR(WriteValue(value, &crc));
@@ -189,6 +208,7 @@ absl::Status BundleWriter::AddSlice(std::string_view key, const Shape& full_shap
 
 absl::Status BundleWriter::Finish() {
   if (!data_) return absl::FailedPreconditionError("BundleWriter is closed");
+  WEFT_RETURN_IF_ERROR(WriteDeferred());
   WEFT_RETURN_IF_ERROR(data_->Sync());
   WEFT_RETURN_IF_ERROR(data_->Close());
   // All that may fail for want of space is done before a file gets its name.

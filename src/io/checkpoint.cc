@@ -17,6 +17,16 @@ absl::StatusOr<std::unique_ptr<CheckpointFile>> OpenCheckpoint(const std::string
   return OpenCheckpointV1(prefix);
 }
 
+absl::StatusOr<std::vector<Array>> CheckpointFile::ReadAll(
+    const std::vector<std::string_view>& names) const {
+  std::vector<Array> values;
+  for (const std::string_view name : names) {
+    WEFT_ASSIGN_OR_RETURN(Array value, Read(name));
+    values.push_back(std::move(value));
+  }
+  return values;
+}
+
 absl::StatusOr<Array> NewArray(DataType dtype, const Shape& shape) {
   const int64_t n = shape.num_elements();
   BufferPtr buffer;

@@ -48,6 +48,9 @@ class CheckpointFile {
   virtual absl::StatusOr<StoredTensor> Find(std::string_view name) const = 0;
   // The whole value, put together if it is stored in slices. Verified against its checksum.
   virtual absl::StatusOr<Array> Read(std::string_view name) const = 0;
+  // The values of several tensors, read at once by all threads.
+  virtual absl::StatusOr<std::vector<Array>> ReadAll(
+      const std::vector<std::string_view>& names) const;
   // The part of the tensor that `slice` is.
   virtual absl::StatusOr<Array> ReadSlice(std::string_view name,
                                           const TensorSlice& slice) const = 0;

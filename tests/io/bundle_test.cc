@@ -135,6 +135,41 @@ TEST(Bundle, LargeTensorsAreReadInPieces) {
   EXPECT_TRUE((*file)->Read("a").ok());  // only its own bytes count
 }
 
+// All by one call: the same files, the same values, and an error if one is damaged.
+TEST(Bundle, ManyTensorsAtOnce) {
+  const test::TemporaryFolder folder;
+  auto values = ValuesOfAllKinds();
+  values["large"] = Iota(Shape({1031, 1027}));
+  values["other"] = Iota(Shape({100, 1000}));
+  values["z"] = Array(2.f);
+  Write(folder.File("m"), values);
+  auto writer = BundleWriter::Create(folder.File("n"), {.values_stay = true});
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  for (const auto& [name, value] : values) ASSERT_TRUE((*writer)->Add(name, value).ok());
+  ASSERT_TRUE((*writer)->Finish().ok());
+  for (const char* suffix : {".index", ".data-00000-of-00001"}) {
+    EXPECT_TRUE(*ReadFile(folder.File("m") + suffix) == *ReadFile(folder.File("n") + suffix))
+        << suffix;
+  }
+  std::vector<std::string_view> names;
+  for (const auto& [name, value] : values) names.push_back(name);
+  auto read = (*OpenBundle(folder.File("n")))->ReadAll(names);
+  ASSERT_TRUE(read.ok()) << read.status();
+  for (size_t i = 0; i < names.size(); ++i)
+    EXPECT_TRUE((*read)[i] == values[std::string(names[i])]) << names[i];
+  names.push_back("v");
+  EXPECT_EQ((*OpenBundle(folder.File("n")))->ReadAll(names).status().code(),
+            absl::StatusCode::kNotFound);
+  names.pop_back();
+  {
+    std::fstream data(folder.File("n.data-00000-of-00001"));
+    data.seekp(3000000);
+    data.put('x');
+  }
+  EXPECT_EQ((*OpenBundle(folder.File("n")))->ReadAll(names).status().code(),
+            absl::StatusCode::kDataLoss);
+}
+
 // Every way to cut a [6,4] tensor, read by every way.
 TEST(Bundle, AnyPartitioningReadsAnyOther) {
   const test::TemporaryFolder folder;

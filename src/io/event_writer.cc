@@ -3,24 +3,16 @@
 
 #include <unistd.h>
 
-#include <bit>
 #include <chrono>
 #include <cstdio>
 #include <utility>
 
 #include "proto/weft/event.pb.h"
 #include "src/core/strings.h"
-#include "src/io/crc32c.h"
 #include "weft/core/status_macros.h"
 
 namespace weft::io {
 namespace {
-
-template <typename T>
-std::string_view Bytes(const T& number) {
-  static_assert(std::endian::native == std::endian::little);
-  return {reinterpret_cast<const char*>(&number), sizeof number};
-}
 
 std::string HostName() {
   char name[256] = "";
@@ -52,7 +44,9 @@ absl::StatusOr<std::unique_ptr<EventWriter>> EventWriter::Create(const std::stri
     if (!absl::IsAlreadyExists(file.status())) break;
   }
   if (!file.ok()) return file.status();
-  std::unique_ptr<EventWriter> writer(new EventWriter(*std::move(file)));
+  WEFT_ASSIGN_OR_RETURN(std::unique_ptr<RecordWriter> records,
+                        RecordWriter::Over(*std::move(file)));
+  std::unique_ptr<EventWriter> writer(new EventWriter(std::move(records)));
   proto::Event first;
   first.set_file_version("brain.Event:2");
   WEFT_RETURN_IF_ERROR(writer->Write(std::move(first)));
@@ -66,25 +60,18 @@ absl::Status EventWriter::Write(proto::Event event) {
   if (!event.SerializeToString(&data))
     return absl::InvalidArgumentError(StrCat(path(), ": the event of step ", event.step(),
                                              " is too large for a message (2 GiB)"));
-  const uint64_t length = data.size();
-  const uint32_t length_crc = MaskCrc32c(Crc32c(&length, sizeof length));
-  const uint32_t data_crc = MaskCrc32c(Crc32c(data));
   std::lock_guard lock(mu_);
-  if (closed_) return absl::FailedPreconditionError(StrCat(path(), " is closed"));
-  WEFT_RETURN_IF_ERROR(file_->Append(StrCat(Bytes(length), Bytes(length_crc))));
-  WEFT_RETURN_IF_ERROR(file_->Append(data));
-  return file_->Append(Bytes(data_crc));
+  return records_->Write(data);
 }
 
 absl::Status EventWriter::Flush() {
   std::lock_guard lock(mu_);
-  return closed_ ? absl::OkStatus() : file_->Flush();
+  return records_->Flush();
 }
 
 absl::Status EventWriter::Close() {
   std::lock_guard lock(mu_);
-  if (std::exchange(closed_, true)) return absl::OkStatus();
-  return file_->Close();
+  return records_->Close();
 }
 
 }  // namespace weft::io

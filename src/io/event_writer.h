@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Event files, which TensorBoard reads: records of serialised Event messages.
-//
-// A record is
-//   length       uint64, little-endian
-//   masked crc   uint32: MaskCrc32c(Crc32c(the 8 bytes of length))
-//   data         `length` bytes
-//   masked crc   uint32: MaskCrc32c(Crc32c(data))
-// and the first event of a file tells its version, "brain.Event:2".
+// Event files, which TensorBoard reads: records (record.h) of serialised Event messages.
+// The first event of a file tells its version, "brain.Event:2".
 #pragma once
 
 #include <cstdint>
@@ -16,7 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "src/io/file_system.h"
+#include "src/io/record.h"
 
 namespace weft::proto {
 class Event;
@@ -31,7 +25,7 @@ class EventWriter {
   // is one of this name a number makes it another.
   static absl::StatusOr<std::unique_ptr<EventWriter>> Create(const std::string& folder,
                                                              const std::string& suffix = {});
-  const std::string& path() const { return file_->path(); }
+  const std::string& path() const { return records_->path(); }
   // Sets the event's wall time if it has none. The event is in memory until Flush.
   absl::Status Write(proto::Event event);
   // Other processes see what was written so far.
@@ -40,10 +34,9 @@ class EventWriter {
   absl::Status Close();
 
  private:
-  explicit EventWriter(std::unique_ptr<WritableFile> file) : file_(std::move(file)) {}
+  explicit EventWriter(std::unique_ptr<RecordWriter> records) : records_(std::move(records)) {}
   std::mutex mu_;
-  std::unique_ptr<WritableFile> file_;
-  bool closed_ = false;
+  std::unique_ptr<RecordWriter> records_;
 };
 
 // Seconds since the Unix epoch, as events have them.

@@ -6,10 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "proto/weft/event.pb.h"
+#include "src/core/status.h"
 #include "src/core/strings.h"
+#include "src/graph/proto_convert.h"
 #include "tools/golden/container.h"
 #include "tools/weft_interop/items.h"
 #include "tools/weft_interop/json.h"
+#include "tools/weft_interop/record_file.h"
 #include "weft/core/error.h"
 #include "weft/framework/checkpoint.h"
 #include "weft/framework/meta_graph.h"
@@ -70,11 +74,30 @@ void LoadSavedModel(const fs::path& folder, const Json& entry) {
   session.Run({Fetch(fetch)}, feeds);
 }
 
+RecordFile ReadOrThrow(const fs::path& file, const std::string& compression) {
+  RecordFile read = ReadRecordFile(file.string(), CompressionOf(compression));
+  ThrowIfError(read.status);
+  return read;
+}
+
+void LoadRecords(const fs::path& file, const Json& entry) {
+  ReadOrThrow(file, Text(entry, "compression"));
+}
+
+void LoadEvents(const fs::path& file, const Json&) {
+  for (const std::string& record : ReadOrThrow(file, "").records) {
+    proto::Event event;
+    if (!ParseProto(record, &event))
+      throw DataLossError(StrCat(file.string(), ": a record is no Event"));
+  }
+}
+
 const std::map<std::string, Loader>& Loaders() {
   static const auto* const loaders = new std::map<std::string, Loader>{
       {"graphdef", LoadGraphDef},      {"checkpoint", LoadCheckpoint},
       {"checkpoint_state", LoadState}, {"metagraph", LoadMetaGraph},
-      {"saved_model", LoadSavedModel},
+      {"saved_model", LoadSavedModel}, {"tfrecord", LoadRecords},
+      {"events", LoadEvents},
   };
   return *loaders;
 }

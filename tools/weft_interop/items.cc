@@ -8,7 +8,8 @@ namespace weft::interop {
 
 std::vector<Item> FindItems(const std::filesystem::path& dir) {
   std::vector<Item> items;
-  for (const auto& find : {GraphItems, CheckpointItems, SavedModelItems, HostileItems}) {
+  for (const auto& find : {GraphItems, CheckpointItems, SavedModelItems, HostileItems, RecordItems,
+                           EventItems, ProgramItems}) {
     std::vector<Item> some = find(dir);
     std::move(some.begin(), some.end(), std::back_inserter(items));
   }

@@ -25,5 +25,8 @@ std::vector<Item> GraphItems(const std::filesystem::path& dir);       // graphs,
 std::vector<Item> CheckpointItems(const std::filesystem::path& dir);  // checkpoints
 std::vector<Item> SavedModelItems(const std::filesystem::path& dir);  // saved_models
 std::vector<Item> HostileItems(const std::filesystem::path& dir);     // hostile
+std::vector<Item> RecordItems(const std::filesystem::path& dir);      // tfrecord
+std::vector<Item> EventItems(const std::filesystem::path& dir);       // events
+std::vector<Item> ProgramItems(const std::filesystem::path& dir);     // programs
 
 }  // namespace weft::interop

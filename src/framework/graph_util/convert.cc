@@ -5,13 +5,13 @@
 // a user that only hands the value on passes it to its own users, a call passes it to the argument
 // of its function.
 #include <algorithm>
-#include <iostream>
 #include <map>
 #include <set>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
 
+#include "src/core/log.h"
 #include "src/core/status.h"
 #include "src/core/strings.h"
 #include "src/framework/graph_util/node_index.h"
@@ -393,8 +393,8 @@ GraphDef ConvertVariablesToConstants(Session& session, const GraphDef& def,
     values[i] = Array();
   }
   if (options.log) {
-    std::clog << StrCat("INFO: Froze ", variables.size(), " variables.\nINFO: Converted ",
-                        variables.size(), " variables to const ops.\n");
+    LogInfo(StrCat("Froze ", variables.size(), " variables."));
+    LogInfo(StrCat("Converted ", variables.size(), " variables to const ops."));
   }
   return GraphDef(std::move(converter).Finish());
 }

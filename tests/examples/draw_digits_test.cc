@@ -17,11 +17,12 @@
 #include "examples/support/digit_strokes.h"
 #include "examples/support/idx.h"
 #include "examples/support/mnist_data.h"
-#include "tests/examples/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace weft::examples {
 namespace {
 
+using test::TemporaryFolder;
 using testing::HasSubstr;
 
 constexpr int64_t kPixels = kDigitSide * kDigitSide;

@@ -10,11 +10,12 @@
 #include <iterator>
 #include <string>
 
-#include "tests/examples/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace weft::examples {
 namespace {
 
+using test::TemporaryFolder;
 using testing::HasSubstr;
 using namespace std::string_literals;
 

@@ -11,11 +11,12 @@
 #include <stdexcept>
 
 #include "examples/support/idx.h"
-#include "tests/examples/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace weft::examples {
 namespace {
 
+using test::TemporaryFolder;
 using testing::Each;
 using testing::HasSubstr;
 using Bytes = std::vector<uint8_t>;
@@ -200,7 +201,7 @@ TEST(ReadDataSets, MissingFilesAreNamedWithTheWayOut) {
   TemporaryFolder dir;
   WriteSmallMnist(dir);
   std::filesystem::remove(dir / kTestImages);
-  ExpectReadFails(dir, {dir.path().string(),
+  ExpectReadFails(dir, {dir.path(),
                         "looked here for train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz",
                         "missing: t10k-images-idx3-ubyte.gz.", "WriteDefaultDigits"});
 }

@@ -9,11 +9,12 @@
 #include <stdexcept>
 
 #include "examples/support/idx.h"
-#include "tests/examples/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace weft::examples {
 namespace {
 
+using test::TemporaryFolder;
 using testing::HasSubstr;
 
 struct Decoded {

@@ -33,6 +33,7 @@ class TemporaryFolder {
 
   const std::string& path() const { return path_; }
   std::string File(std::string_view name) const { return path_ + "/" + std::string(name); }
+  std::filesystem::path operator/(std::string_view name) const { return File(name); }
 
  private:
   std::string path_;

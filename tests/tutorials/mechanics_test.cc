@@ -7,7 +7,7 @@
 
 #include "examples/mnist_mechanics/mechanics.h"
 #include "examples/support/draw_digits.h"
-#include "tests/examples/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 #include "weft/framework/checkpoint.h"
 
 namespace weft::examples {

@@ -6,7 +6,7 @@
 #include "examples/mnist/model.h"
 #include "examples/support/draw_digits.h"
 #include "examples/support/mnist_data.h"
-#include "tests/examples/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace weft::examples {
 namespace {

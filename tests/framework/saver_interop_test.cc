@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checkpoints of all kinds of variables, each read back. With WEFT_KEEP_CHECKPOINTS set to a folder
-// they remain there for tests/interop/check_checkpoints.py, which reads them with TensorFlow.
+// they remain there for tests/tensorflow/check_checkpoints.py, which reads them with TensorFlow.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

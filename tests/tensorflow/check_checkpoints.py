@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether TensorFlow reads the checkpoints that Weft writes. Needs TensorFlow 2; not part of ctest.
 
-    python3 tests/interop/check_checkpoints.py build/dev/bin/framework_test
+    python3 tests/tensorflow/check_checkpoints.py build/dev/bin/framework_test
 
 Runs the cases of the test program that save all kinds of variables with WEFT_KEEP_CHECKPOINTS set to a folder, then compares
 every tensor that TensorFlow's reader finds there with the values that the program wrote beside (name|dtype|shape|hex), and

@@ -14,7 +14,7 @@ packages=(
   # kernels
   libeigen3-dev libdnnl-dev libopenblas-openmp-dev libhwy-dev
   # files: compression, tables, images, regular expressions
-  zlib1g-dev libsnappy-dev libleveldb-dev libre2-dev
+  zlib1g-dev libsnappy-dev libleveldb-dev libre2-dev libzip-dev
   libjpeg62-turbo-dev libpng-dev libgif-dev libwebp-dev
   # tests, benchmarks, command line
   libgtest-dev libgmock-dev libbenchmark-dev libcli11-dev nlohmann-json3-dev

@@ -67,7 +67,7 @@ TEST_F(WeftCommand, ExplainsItself) {
                                HasSubstr("freeze"), HasSubstr("convert"), HasSubstr("op")));
   const Outcome run = Weft("run --help");
   EXPECT_EQ(run.code, 0);
-  EXPECT_THAT(run.text, AllOf(HasSubstr("--feed"), HasSubstr("--npz"), HasSubstr("--out")));
+  EXPECT_THAT(run.text, AllOf(HasSubstr("--input"), HasSubstr("--npz"), HasSubstr("--out")));
   EXPECT_EQ(Weft("").code, 2);
   EXPECT_EQ(Weft("dance").code, 2);
   EXPECT_EQ(Weft("op").code, 2);
@@ -118,6 +118,75 @@ TEST_F(WeftCommand, RunsOnArraysOfNumpy) {
   EXPECT_THAT(wrong.text, HasSubstr("needs the input 'x' (float32 of shape [?,3])"));
 }
 
+// Numbers on the command line, and values made up.
+TEST_F(WeftCommand, RunsOnLiteralsAndRandomValues) {
+  const Outcome literal = Weft("run " + model_ + " --input 'x=[[1, 2.5, 3]]'");
+  EXPECT_EQ(literal.code, 0) << literal.text;
+  EXPECT_THAT(literal.text, HasSubstr("[[3. 6. 7.]]"));
+  EXPECT_THAT(Weft("run " + model_ + " -i '[[0, 0, 1]]'").text, HasSubstr("[[1. 1. 3.]]"));
+  EXPECT_THAT(Weft("run " + model_ + " --input x=zeros --rows 2").text,
+              HasSubstr("[[1. 1. 1.]\n [1. 1. 1.]]"));
+  const Outcome random = Weft("run " + model_ + " --input random --json --rows 2");
+  EXPECT_EQ(random.code, 0) << random.text;
+  EXPECT_EQ(Weft("run " + model_ + " --input random --json --rows 2").text, random.text);
+  for (const char* wrong : {"'x=[[1, 2], [3]]'", "'x=[[\"a\"]]'", "z=zeros", "x=none.npy"}) {
+    const Outcome outcome = Weft("run " + model_ + " --input " + wrong);
+    EXPECT_EQ(outcome.code, 1) << wrong;
+    EXPECT_THAT(outcome.text, testing::StartsWith("weft: ")) << wrong;
+  }
+  EXPECT_EQ(Weft("run " + model_ + " --input x=zeros --rows 0").code, 2);
+}
+
+TEST_F(WeftCommand, ShowsWhatIsNotSupported) {
+  std::string text = "node { name: 'a' op: 'NoSuchOp' }";
+  std::ofstream(folder_.File("odd.pbtxt")) << text;
+  EXPECT_THAT(Weft("show " + folder_.File("odd.pbtxt")).text,
+              HasSubstr("not supported  NoSuchOp (unknown)"));
+  EXPECT_THAT(Weft("show --json " + folder_.File("odd.pbtxt")).text,
+              HasSubstr("\"NoSuchOp\": \"unknown\""));
+  const Outcome folder = Weft("show " + folder_.path());
+  EXPECT_EQ(folder.code, 1);
+  EXPECT_THAT(folder.text, HasSubstr("has no saved_model.pb"));
+}
+
+TEST_F(WeftCommand, ConvertsGraphsAndSavedModels) {
+  const std::string model = folder_.File("as_saved_model"), graph = folder_.File("again.pb");
+  const Outcome saved = Weft("convert " + model_ + " " + model);
+  EXPECT_EQ(saved.code, 0) << saved.text;
+  EXPECT_THAT(Weft("run " + model + " --input 'x=[[1, 2, 3]]'").text, HasSubstr("[[3. 5. 7.]]"));
+  const Outcome frozen = Weft("convert " + model + " " + graph);
+  EXPECT_EQ(frozen.code, 0) << frozen.text;
+  EXPECT_EQ(Contents(graph), Contents(model_));
+}
+
+TEST_F(WeftCommand, ConvertsAndComparesCheckpoints) {
+  const Graph graph;
+  const GraphScope scope(graph);
+  const Variable w({3.f, 4.f}, {.name = "w"}), b(1, {.name = "b"});
+  const Tensor more = w.AssignAdd({0.f, 0.5f});
+  Session session(graph);
+  session.Run(GlobalVariablesInitializer());
+  const std::string old = folder_.File("old.ckpt"), changed = folder_.File("changed.ckpt");
+  train::Saver({.write_version = train::CheckpointVersion::kV1}).Save(session, old);
+  session.Run(more);
+  train::Saver({{"w", w}}).Save(session, changed);
+
+  const std::string now = folder_.File("new.ckpt");
+  const Outcome converted = Weft("convert " + old + " " + now);
+  EXPECT_EQ(converted.code, 0) << converted.text;
+  EXPECT_THAT(converted.text, HasSubstr("2 tensors"));
+  EXPECT_TRUE(std::filesystem::exists(now + ".index"));
+  const Outcome same = Weft("checkpoint " + old + " --diff " + now);
+  EXPECT_EQ(same.code, 0) << same.text;
+  EXPECT_THAT(same.text, HasSubstr("2 tensors are the same, 0 differ"));
+  const Outcome differ = Weft("checkpoint " + now + " --diff " + changed);
+  EXPECT_EQ(differ.code, 1);
+  EXPECT_THAT(differ.text,
+              AllOf(HasSubstr("- b\n"), HasSubstr("! w  1 of 2 elements differ, by up to 0.5\n")));
+  EXPECT_THAT(Weft("checkpoint --json " + changed + " --diff " + now).text,
+              AllOf(HasSubstr("\"only_in_second\": [\n    \"b\"\n  ]"), HasSubstr("\"same\": 0")));
+}
+
 TEST_F(WeftCommand, ConvertsThereAndBack) {
   const std::string text = folder_.File("model.pbtxt"), json = folder_.File("model.json");
   const std::string back = folder_.File("back.pb");
@@ -155,7 +224,7 @@ TEST_F(WeftCommand, Variables) {
 
   const Outcome listed = Weft("checkpoint " + folder_.File("ckpt"));
   EXPECT_EQ(listed.code, 0) << listed.text;
-  EXPECT_THAT(listed.text, AllOf(HasSubstr("w  float32 [2]"), HasSubstr("1 tensors, 2 elements")));
+  EXPECT_THAT(listed.text, AllOf(HasSubstr("w  float32 [2]"), HasSubstr("1 tensor, 2 elements")));
   EXPECT_THAT(Weft("checkpoint --json " + checkpoint).text, HasSubstr("\"name\": \"w\""));
   EXPECT_THAT(Weft("checkpoint --tensor w " + checkpoint + ".index").text, HasSubstr("[3. 4.]"));
   EXPECT_EQ(Weft("checkpoint --tensor none " + checkpoint).code, 1);

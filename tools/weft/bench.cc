@@ -20,7 +20,6 @@ using Clock = std::chrono::steady_clock;
 struct Options {
   ModelOptions model;
   FeedOptions feeds;
-  int64_t rows = 1;
   int runs = 100, warm_up = 5, threads = 1;
   bool json = false, ops = true;
 };
@@ -29,21 +28,13 @@ double Since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-// The inputs from files; zeros, or empty strings, for the others.
-std::vector<Array> Inputs(const serving::Predictor& model, const Options& options) {
-  const serving::NamedArrays given = ReadFeeds(options.feeds);
+// The inputs that are given; zeros, or empty strings, for the others.
+std::vector<Array> Inputs(const serving::Predictor& model, const FeedOptions& options) {
+  const serving::NamedArrays given = ReadFeeds(options, model);
   std::vector<Array> inputs;
   for (const serving::ValueSpec& spec : model.inputs()) {
     auto it = given.find(spec.name);
-    if (it != given.end()) {
-      inputs.push_back(it->second);
-      continue;
-    }
-    std::vector<int64_t> dims = {options.rows};
-    if (spec.shape.known_rank()) dims.assign(spec.shape.dims().begin(), spec.shape.dims().end());
-    for (int64_t& d : dims) d = d < 0 ? options.rows : d;
-    inputs.push_back(IsPlain(spec.dtype) ? Array::Zeros(spec.dtype, Shape(dims))
-                                         : Array(spec.dtype, Shape(dims)));
+    inputs.push_back(it != given.end() ? it->second : MakeUp(spec, MadeUp::kZeros, options.rows));
   }
   return inputs;
 }
@@ -137,26 +128,24 @@ void Print(double load_ms, double first_ms, double rate, const std::vector<doubl
 
 void WriteJson(double load_ms, double first_ms, double rate, const std::vector<double>& times,
                const std::vector<OpTime>& ops) {
-  JsonWriter json(std::cout);
-  json.BeginObject().Key("load_ms").Value(load_ms).Key("first_run_ms").Value(first_ms);
-  json.Key("runs").Value(times.size()).Key("runs_per_second").Value(rate);
-  json.Key("min_ms").Value(times.front());
-  for (const auto& [name, part] : kPercentiles) {
-    json.Key(std::string(name) + "_ms").Value(Percentile(times, part));
-  }
-  json.Key("ops").BeginArray();
-  for (const OpTime& time : ops) {
-    json.BeginObject().Key("op").Value(time.op).Key("nodes").Value(time.nodes);
-    json.Key("us").Value(time.microseconds).End();
-  }
-  json.End().End();
+  Json json = {{"load_ms", load_ms},
+               {"first_run_ms", first_ms},
+               {"runs", times.size()},
+               {"runs_per_second", rate},
+               {"min_ms", times.front()}};
+  for (const auto& [name, part] : kPercentiles)
+    json[std::string(name) + "_ms"] = Percentile(times, part);
+  json["ops"] = Json::array();
+  for (const OpTime& time : ops)
+    json["ops"].push_back({{"op", time.op}, {"nodes", time.nodes}, {"us", time.microseconds}});
+  PrintJson(json);
 }
 
 void Bench(const Options& options) {
   Clock::time_point start = Clock::now();
   const serving::Predictor model = LoadModel(options.model);
   const double load_ms = Since(start);
-  const std::vector<Array> inputs = Inputs(model, options);
+  const std::vector<Array> inputs = Inputs(model, options.feeds);
   start = Clock::now();
   model.Run(inputs);
   const double first_ms = Since(start);
@@ -177,9 +166,6 @@ void AddBench(CLI::App& weft) {
       weft.add_subcommand("bench", "Measures a model: latencies, and the time that each op takes");
   AddModelOptions(*command, &options->model);
   AddFeedOptions(*command, &options->feeds);
-  command->add_option("--rows", options->rows, "stands for dimensions that are not known")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 30))
-      ->capture_default_str();
   command->add_option("--runs", options->runs, "runs of each thread")
       ->check(CLI::Range(1, 100000000))
       ->capture_default_str();

@@ -8,18 +8,11 @@
 #include "src/core/status.h"
 #include "src/io/file.h"
 #include "tools/weft/command.h"
-#include "tools/weft/model_options.h"
+#include "tools/weft/freeze.h"
 #include "weft/framework/graph_util.h"
 
 namespace weft::tool {
 namespace {
-
-struct Options {
-  ModelOptions model;
-  std::string out;
-  std::vector<std::string> keep;
-  bool optimize = false;
-};
 
 std::string NodeOf(const std::string& tensor) { return tensor.substr(0, tensor.find(':')); }
 
@@ -28,7 +21,9 @@ void Write(const GraphDef& def, const std::string& path) {
   def.WriteFile(path, /*as_text=*/path.ends_with(".pbtxt"));
 }
 
-void Freeze(const Options& options) {
+}  // namespace
+
+void Freeze(const FreezeOptions& options) {
   const serving::Predictor model = LoadModel(options.model);
   std::vector<std::string> inputs, outputs;
   std::vector<DataType> types;
@@ -52,10 +47,8 @@ void Freeze(const Options& options) {
   std::cout << options.out << ": " << frozen.num_nodes() << " nodes\n";
 }
 
-}  // namespace
-
 void AddFreeze(CLI::App& weft) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<FreezeOptions>();
   CLI::App* command = weft.add_subcommand(
       "freeze", "Writes the part of a model that its outputs need, with constants for variables");
   AddModelOptions(*command, &options->model);

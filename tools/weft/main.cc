@@ -6,7 +6,14 @@
 #include <iostream>
 
 #include "tools/weft/command.h"
+#include "tools/weft/style.h"
 #include "weft/core/error.h"
+
+namespace {
+
+std::string Failed() { return weft::tool::Red("weft:", STDERR_FILENO) + " "; }
+
+}  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app("Looks at models, runs, freezes, converts and measures them.", "weft");
@@ -28,13 +35,16 @@ int main(int argc, char** argv) {
   weft::tool::AddConformance(app);
   try {
     app.parse(argc, argv);
+  } catch (
+      const CLI::RuntimeError& e) {  // a command's own exit code; it has said what there is to say
+    return e.get_exit_code();
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : weft::tool::kBadUsage;
   } catch (const weft::Error& e) {
-    std::cerr << "weft: " << weft::CodeName(e.code()) << ": " << e.what() << "\n";
+    std::cerr << Failed() << weft::CodeName(e.code()) << ": " << e.what() << "\n";
     return weft::tool::kFailed;
   } catch (const std::exception& e) {
-    std::cerr << "weft: " << e.what() << "\n";
+    std::cerr << Failed() << e.what() << "\n";
     return weft::tool::kFailed;
   }
   return 0;

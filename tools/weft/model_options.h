@@ -2,6 +2,7 @@
 // Options that the subcommands which load a model share.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -16,10 +17,10 @@ class App;
 namespace weft::tool {
 
 struct ModelOptions {
-  std::string path;
+  std::string path = {};
   std::vector<std::string> tags = {"serve"};
   std::string signature = "serving_default";
-  std::vector<std::string> inputs, outputs;  // "tensor" or "name=tensor"
+  std::vector<std::string> inputs = {}, outputs = {};  // "tensor" or "name=tensor"
 };
 
 // Declares MODEL, --tags, --signature, --inputs and --outputs.
@@ -27,15 +28,24 @@ void AddModelOptions(CLI::App& command, ModelOptions* options);
 
 serving::Predictor LoadModel(const ModelOptions& options);
 
-// Declares --feed and --npz.
+// The prefix of a checkpoint: of a folder, that of its newest; of one of the files, theirs.
+std::string PrefixOf(const std::string& path);
+
+// Declares --input, --npz and --rows.
 struct FeedOptions {
-  std::vector<std::string> files;  // "name=file.npy"
+  std::vector<std::string> inputs;  // "name=value"; "value" alone for a model with one input
   std::vector<std::string> archives;
+  int64_t rows = 1;  // stands for dimensions that are not known, where a value is made up
 };
 void AddFeedOptions(CLI::App& command, FeedOptions* options);
 
-// The arrays of the files by the names of the inputs.
-serving::NamedArrays ReadFeeds(const FeedOptions& options);
+// The arrays by the names of the model's inputs; those that nothing was said of are missing.
+serving::NamedArrays ReadFeeds(const FeedOptions& options, const serving::Predictor& model);
+
+enum class MadeUp { kZeros, kRandom };
+// A value for an input: zeros (empty strings), or random numbers, always the same: in [0, 1), of
+// integers and booleans 0 and 1.
+Array MakeUp(const serving::ValueSpec& spec, MadeUp how, int64_t rows);
 
 // "float32 (?, 784)".
 std::string TypeText(const serving::ValueSpec& spec);

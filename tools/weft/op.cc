@@ -10,6 +10,7 @@
 #include "src/core/strings.h"
 #include "tools/weft/command.h"
 #include "tools/weft/json.h"
+#include "tools/weft/style.h"
 #include "weft/core/error.h"
 #include "weft/graph/op_def.h"
 #include "weft/runtime/kernel.h"
@@ -83,8 +84,30 @@ void PrintArgs(const char* what, const std::vector<ArgDef>& args) {
   }
 }
 
+// Those of one place in a line: "CPU  kernels/cpu/matmul.cc:213  T=float32, float64".
+void PrintKernels(const OpDef& op) {
+  std::string place, dtypes;
+  const auto print = [&] {
+    if (!place.empty()) std::cout << "  kernel    " << place << "  " << dtypes << "\n";
+  };
+  for (const KernelEntry* kernel : KernelRegistry::Global().List(op.name())) {
+    const std::string where = StrCat(kernel->device, "  ", PlaceText(kernel->where));
+    std::string text = KernelText(*kernel);
+    if (where != place) {
+      print();
+      place = where;
+      dtypes = text;
+      continue;
+    }
+    // Of one attribute the name is not said again.
+    if (kernel->constraints.size() == 1) text = text.substr(text.find('=') + 1);
+    StrAppend(&dtypes, kernel->constraints.size() == 1 ? ", " : "; ", text);
+  }
+  print();
+}
+
 void Print(const OpDef& op) {
-  std::cout << op.name() << (op.is_stateful() ? " (stateful)" : "") << "\n";
+  std::cout << Bold(op.name()) << (op.is_stateful() ? " (stateful)" : "") << "\n";
   if (!op.summary().empty()) std::cout << "  " << op.summary() << "\n";
   PrintArgs("input ", op.inputs());
   PrintArgs("output", op.outputs());
@@ -93,41 +116,35 @@ void Print(const OpDef& op) {
   }
   std::cout << "  schema    " << PlaceText(op.where()) << "\n  gradient  " << GradientText(op)
             << "\n";
-  for (const KernelEntry* kernel : KernelRegistry::Global().List(op.name())) {
-    std::cout << "  kernel    " << kernel->device << "  " << KernelText(*kernel) << "  "
-              << PlaceText(kernel->where) << "\n";
-  }
+  PrintKernels(op);
   const std::string test = TestOf(op.where());
   if (!test.empty()) std::cout << "  test      " << test << "\n";
 }
 
-void WriteArgs(const char* key, const std::vector<ArgDef>& args, JsonWriter* json) {
-  json->Key(key).BeginArray();
-  for (const ArgDef& arg : args) {
-    json->BeginObject().Key("name").Value(arg.name).Key("type").Value(TypeText(arg)).End();
-  }
-  json->End();
+Json ArgsJson(const std::vector<ArgDef>& args) {
+  Json list = Json::array();
+  for (const ArgDef& arg : args) list.push_back({{"name", arg.name}, {"type", TypeText(arg)}});
+  return list;
 }
 
 void WriteJson(const OpDef& op) {
-  JsonWriter json(std::cout);
-  json.BeginObject().Key("name").Value(op.name()).Key("summary").Value(op.summary());
-  json.Key("stateful").Value(op.is_stateful());
-  WriteArgs("inputs", op.inputs(), &json);
-  WriteArgs("outputs", op.outputs(), &json);
-  json.Key("attrs").BeginArray();
-  for (const AttrDef& attr : op.attrs()) {
-    json.BeginObject().Key("name").Value(attr.name).Key("spec").Value(AttrText(attr)).End();
-  }
-  json.End().Key("schema").Value(PlaceText(op.where()));
-  json.Key("gradient").Value(GradientText(op));
-  json.Key("kernels").BeginArray();
+  Json attrs = Json::array(), kernels = Json::array();
+  for (const AttrDef& attr : op.attrs())
+    attrs.push_back({{"name", attr.name}, {"spec", AttrText(attr)}});
   for (const KernelEntry* kernel : KernelRegistry::Global().List(op.name())) {
-    json.BeginObject().Key("device").Value(kernel->device);
-    json.Key("dtypes").Value(KernelText(*kernel)).Key("where").Value(PlaceText(kernel->where));
-    json.End();
+    kernels.push_back({{"device", kernel->device},
+                       {"dtypes", KernelText(*kernel)},
+                       {"where", PlaceText(kernel->where)}});
   }
-  json.End().End();
+  PrintJson({{"name", op.name()},
+             {"summary", op.summary()},
+             {"stateful", op.is_stateful()},
+             {"inputs", ArgsJson(op.inputs())},
+             {"outputs", ArgsJson(op.outputs())},
+             {"attrs", attrs},
+             {"schema", PlaceText(op.where())},
+             {"gradient", GradientText(op)},
+             {"kernels", kernels}});
 }
 
 void Op(const Options& options) {

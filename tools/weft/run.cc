@@ -9,6 +9,7 @@
 #include "tools/weft/json.h"
 #include "tools/weft/model_options.h"
 #include "tools/weft/npy.h"
+#include "tools/weft/style.h"
 #include "weft/core/error.h"
 
 namespace weft::tool {
@@ -21,34 +22,27 @@ struct Options {
   bool json = false;
 };
 
-void WriteElements(const Array& a, JsonWriter* json) {
-  for (int64_t i = 0; i < a.num_elements(); ++i) {
-    if (a.dtype() == kString) {
-      json->Value(a.data<std::string>()[i]);
-    } else if (a.dtype() == kBool) {
-      json->Value(a.data<bool>()[i]);
-    } else if (IsInteger(a.dtype())) {
-      json->Value(a.AsInt64(i));
-    } else if (IsFloating(a.dtype())) {
-      json->Value(a.AsDouble(i));
-    } else {
-      ThrowError(Code::kUnimplemented, "JSON has no numbers of " + DTypeName(a.dtype()));
-    }
-  }
+Json ElementJson(const Array& a, int64_t i) {
+  if (a.dtype() == kString) return a.data<std::string>()[i];
+  if (a.dtype() == kBool) return a.data<bool>()[i];
+  if (a.dtype() == kUint64) return a.data<uint64_t>()[i];
+  if (IsInteger(a.dtype())) return a.AsInt64(i);
+  if (IsFloating(a.dtype())) return a.AsDouble(i);
+  ThrowError(Code::kUnimplemented, "JSON has no numbers of " + DTypeName(a.dtype()));
 }
 
+// The elements row by row, without nesting.
 void WriteJson(const serving::NamedArrays& results) {
-  JsonWriter json(std::cout);
-  json.BeginObject();
+  Json json = Json::object();
   for (const auto& [name, a] : results) {
-    json.Key(name).BeginObject().Key("dtype").Value(DTypeName(a.dtype()));
-    json.Key("shape").BeginArray();
-    for (const int64_t d : a.shape().dims()) json.Value(d);
-    json.End().Key("values").BeginArray();
-    WriteElements(a, &json);
-    json.End().End();
+    Json values = Json::array();
+    for (int64_t i = 0; i < a.num_elements(); ++i) values.push_back(ElementJson(a, i));
+    const auto dims = a.shape().dims();
+    json[name] = {{"dtype", DTypeName(a.dtype())},
+                  {"shape", std::vector<int64_t>(dims.begin(), dims.end())},
+                  {"values", std::move(values)}};
   }
-  json.End();
+  PrintJson(json);
 }
 
 // A folder gets a .npy file for each output.
@@ -68,12 +62,13 @@ void WriteFiles(const std::string& path, const serving::NamedArrays& results) {
 }
 
 void Run(const Options& options) {
-  const serving::NamedArrays results = LoadModel(options.model).Predict(ReadFeeds(options.feeds));
+  const serving::Predictor model = LoadModel(options.model);
+  const serving::NamedArrays results = model.Predict(ReadFeeds(options.feeds, model));
   if (!options.out.empty()) WriteFiles(options.out, results);
   if (options.json) return WriteJson(results);
   if (!options.out.empty()) return;
   for (const auto& [name, a] : results) {
-    std::cout << name << ": " << DTypeName(a.dtype()) << " " << a.shape().ToString() << "\n"
+    std::cout << Bold(name) << ": " << DTypeName(a.dtype()) << " " << a.shape().ToString() << "\n"
               << a << "\n";
   }
 }
@@ -82,10 +77,11 @@ void Run(const Options& options) {
 
 void AddRun(CLI::App& weft) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = weft.add_subcommand("run", "Runs a model on arrays from .npy or .npz files");
+  CLI::App* command = weft.add_subcommand(
+      "run", "Runs a model on arrays from files, on numbers or on random values");
   AddModelOptions(*command, &options->model);
   AddFeedOptions(*command, &options->feeds);
-  command->add_option("-o,--out", options->out,
+  command->add_option("-o,--output,--out", options->out,
                       "where the outputs go: a .npz file, a .npy file (one output) or a folder; "
                       "else they are printed");
   command->add_flag("--json", options->json, "print the outputs as JSON");

@@ -3,11 +3,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
-#include <iomanip>
 #include <iostream>
+#include <map>
 #include <memory>
-#include <optional>
-#include <set>
 
 #include "proto/weft/meta_graph.pb.h"
 #include "src/core/status.h"
@@ -15,136 +13,24 @@
 #include "src/graph/proto_convert.h"
 #include "src/io/file.h"
 #include "tools/weft/command.h"
-#include "tools/weft/json.h"
+#include "tools/weft/show_graph.h"
+#include "tools/weft/style.h"
 #include "weft/framework/saved_model.h"
 #include "weft/graph/graph_def.h"
 
 namespace weft::tool {
 namespace {
 
+namespace fs = std::filesystem;
+
 struct Options {
   std::string path;
   bool json = false, nodes = false;
 };
 
-std::string TypeOf(const proto::NodeDef& node) {
-  for (const char* name : {"dtype", "T"}) {
-    auto it = node.attr().find(name);
-    if (it != node.attr().end()) return DTypeName(static_cast<DataType>(it->second.type()));
-  }
-  return "?";
-}
-
-std::string ShapeOf(const proto::NodeDef& node) {
-  auto it = node.attr().find("shape");
-  if (it == node.attr().end()) return "";
-  const auto shape = ShapeFromProto(it->second.shape());
-  return shape.ok() ? shape->ToString() : "";
-}
-
-// What can be said of a graph without knowing its ops.
-struct Summary {
-  std::vector<const proto::NodeDef*> inputs, outputs;
-  std::map<std::string, int> ops;
-  int constants = 0, variables = 0, functions = 0;
-  int64_t constant_bytes = 0;
-};
-
-int64_t ValueBytes(const proto::NodeDef& node) {
-  auto it = node.attr().find("value");
-  return it == node.attr().end() ? 0 : static_cast<int64_t>(it->second.tensor().ByteSizeLong());
-}
-
-Summary Summarize(const proto::GraphDef& def) {
-  std::set<std::string_view> used;
-  for (const auto& node : def.node()) {
-    for (std::string_view input : node.input()) {
-      if (input.starts_with('^')) input.remove_prefix(1);
-      used.insert(input.substr(0, input.find(':')));
-    }
-  }
-  Summary s;
-  s.functions = def.library().function_size();
-  for (const auto& node : def.node()) {
-    ++s.ops[node.op()];
-    const bool is_placeholder = node.op().starts_with("Placeholder");
-    if (is_placeholder) s.inputs.push_back(&node);
-    if (node.op() == "Const") {
-      ++s.constants;
-      s.constant_bytes += ValueBytes(node);
-    } else if (node.op().starts_with("Variable") || node.op() == "VarHandleOp") {
-      ++s.variables;
-    } else if (!is_placeholder && !used.contains(node.name()) && node.op() != "NoOp") {
-      s.outputs.push_back(&node);
-    }
-  }
-  return s;
-}
-
-// The most frequent op first.
-std::vector<std::pair<std::string, int>> ByFrequency(const std::map<std::string, int>& ops) {
-  std::vector<std::pair<std::string, int>> sorted(ops.begin(), ops.end());
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const auto& a, const auto& b) { return a.second > b.second; });
-  return sorted;
-}
-
-void PrintGraph(const proto::GraphDef& def, bool nodes) {
-  const Summary s = Summarize(def);
-  std::cout << "  " << def.node_size() << " nodes, " << s.constants << " constants of "
-            << s.constant_bytes << " bytes, " << s.variables << " variables, " << s.functions
-            << " functions; GraphDef version " << def.versions().producer() << "\n";
-  for (const auto* node : s.inputs) {
-    std::cout << "  input   " << node->name() << "  " << TypeOf(*node) << " " << ShapeOf(*node)
-              << "\n";
-  }
-  for (const auto* node : s.outputs) {
-    std::cout << "  output  " << node->name() << "  (" << node->op() << ")\n";
-  }
-  std::cout << "  ops    ";
-  for (const auto& [op, count] : ByFrequency(s.ops)) std::cout << " " << op << " x" << count;
-  std::cout << "\n";
-  if (!nodes) return;
-  for (const auto& node : def.node()) {
-    std::cout << "    " << node.name() << " = " << node.op() << "(" << StrJoin(node.input(), ", ")
-              << ")";
-    if (!node.device().empty()) std::cout << "  " << node.device();
-    std::cout << "\n";
-  }
-}
-
-void WriteGraph(const proto::GraphDef& def, bool nodes, JsonWriter* json) {
-  const Summary s = Summarize(def);
-  json->Key("num_nodes").Value(def.node_size());
-  json->Key("num_constants").Value(s.constants);
-  json->Key("constant_bytes").Value(s.constant_bytes);
-  json->Key("num_variables").Value(s.variables);
-  json->Key("num_functions").Value(s.functions);
-  json->Key("producer").Value(def.versions().producer());
-  json->Key("inputs").BeginArray();
-  for (const auto* node : s.inputs) {
-    json->BeginObject().Key("name").Value(node->name());
-    json->Key("dtype").Value(TypeOf(*node)).Key("shape").Value(ShapeOf(*node)).End();
-  }
-  json->End().Key("outputs").BeginArray();
-  for (const auto* node : s.outputs) {
-    json->BeginObject().Key("name").Value(node->name()).Key("op").Value(node->op()).End();
-  }
-  json->End().Key("ops").BeginObject();
-  for (const auto& [op, count] : s.ops) json->Key(op).Value(count);
-  json->End();
-  if (!nodes) return;
-  json->Key("nodes").BeginArray();
-  for (const auto& node : def.node()) {
-    json->BeginObject().Key("name").Value(node.name()).Key("op").Value(node.op());
-    json->Key("inputs").BeginArray();
-    for (const std::string& input : node.input()) json->Value(input);
-    json->End().End();
-  }
-  json->End();
-}
-
 // ---- SavedModels --------------------------------------------------------------------------------
+
+using Infos = std::map<std::string, saved_model::TensorInfo>;
 
 // The names of the tensors of an entry.
 std::string TensorsOf(const saved_model::TensorInfo& info) {
@@ -157,26 +43,25 @@ std::string TensorsOf(const saved_model::TensorInfo& info) {
                  [](std::string* s, const auto& part) { s->append(TensorsOf(part)); });
 }
 
-void PrintInfos(const char* what, const std::map<std::string, saved_model::TensorInfo>& infos) {
+void PrintInfos(const char* what, const Infos& infos) {
   for (const auto& [key, info] : infos) {
-    std::cout << "    " << what << "  " << key << "  " << DTypeName(info.dtype) << " "
-              << info.shape.ToString() << "  " << TensorsOf(info) << "\n";
+    std::cout << "    " << what << "  " << Bold(key) << "  " << DTypeName(info.dtype) << " "
+              << info.shape.ToString() << "  " << Dim(TensorsOf(info)) << "\n";
   }
 }
 
-void WriteInfos(const char* key, const std::map<std::string, saved_model::TensorInfo>& infos,
-                JsonWriter* json) {
-  json->Key(key).BeginObject();
+Json InfosJson(const Infos& infos) {
+  Json json = Json::object();
   for (const auto& [name, info] : infos) {
-    json->Key(name).BeginObject();
-    json->Key("dtype").Value(DTypeName(info.dtype)).Key("shape").Value(info.shape.ToString());
-    json->Key("tensor").Value(TensorsOf(info)).End();
+    json[name] = {{"dtype", DTypeName(info.dtype)},
+                  {"shape", info.shape.ToString()},
+                  {"tensor", TensorsOf(info)}};
   }
-  json->End();
+  return json;
 }
 
 void PrintMetaGraph(const saved_model::MetaGraph& meta) {
-  std::cout << "MetaGraph with the tags " << StrJoin(meta.tags, ", ");
+  std::cout << "MetaGraph with the tags " << Bold(StrJoin(meta.tags, ", "));
   if (!meta.tensorflow_version.empty()) {
     std::cout << " (written by TensorFlow " << meta.tensorflow_version << ")";
   }
@@ -187,77 +72,75 @@ void PrintMetaGraph(const saved_model::MetaGraph& meta) {
     std::cout << "  asset   " << tensor << "  " << file << "\n";
   }
   for (const auto& [key, signature] : meta.signatures) {
-    std::cout << "  signature " << key << ": " << signature.method_name << "\n";
+    std::cout << "  signature " << Bold(key) << ": " << signature.method_name << "\n";
     PrintInfos("input ", signature.inputs);
     PrintInfos("output", signature.outputs);
   }
 }
 
-void WriteMetaGraph(const saved_model::MetaGraph& meta, JsonWriter* json) {
-  json->Key("tags").BeginArray();
-  for (const std::string& tag : meta.tags) json->Value(tag);
-  json->End();
-  json->Key("tensorflow_version").Value(meta.tensorflow_version);
-  json->Key("init_op").Value(meta.init_op).Key("train_op").Value(meta.train_op);
-  json->Key("assets").BeginObject();
-  for (const auto& [tensor, file] : meta.assets) json->Key(tensor).Value(file);
-  json->End().Key("signatures").BeginObject();
+Json MetaGraphJson(const saved_model::MetaGraph& meta) {
+  Json signatures = Json::object();
   for (const auto& [key, signature] : meta.signatures) {
-    json->Key(key).BeginObject().Key("method").Value(signature.method_name);
-    WriteInfos("inputs", signature.inputs, json);
-    WriteInfos("outputs", signature.outputs, json);
-    json->End();
+    signatures[key] = {{"method", signature.method_name},
+                       {"inputs", InfosJson(signature.inputs)},
+                       {"outputs", InfosJson(signature.outputs)}};
   }
-  json->End();
+  return {{"tags", meta.tags},       {"tensorflow_version", meta.tensorflow_version},
+          {"init_op", meta.init_op}, {"train_op", meta.train_op},
+          {"assets", meta.assets},   {"signatures", signatures}};
+}
+
+int64_t BytesBelow(const fs::path& folder) {
+  int64_t bytes = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) bytes += static_cast<int64_t>(entry.file_size());
+  }
+  return bytes;
 }
 
 void ShowSavedModel(const std::string& folder, const Options& options) {
   const std::vector<saved_model::MetaGraph> metas = saved_model::ListMetaGraphs(folder);
-  JsonWriter json(std::cout);
-  if (options.json) {
-    json.BeginObject().Key("path").Value(folder).Key("kind").Value("saved_model");
-    json.Key("meta_graphs").BeginArray();
-  } else {
-    std::cout << folder << ": SavedModel\n";
-  }
+  const int64_t bytes = BytesBelow(folder);
+  Json json = {{"path", folder}, {"kind", "saved_model"}, {"bytes", bytes}};
+  json["meta_graphs"] = Json::array();
+  if (!options.json) std::cout << Bold(folder) << ": SavedModel, " << SizeText(bytes) << "\n";
   for (const saved_model::MetaGraph& meta : metas) {
     const GraphDef def = saved_model::ReadGraphDef(folder, meta.tags);
     if (options.json) {
-      json.BeginObject();
-      WriteMetaGraph(meta, &json);
-      WriteGraph(def.proto(), options.nodes, &json);
-      json.End();
+      Json& entry = json["meta_graphs"].emplace_back(MetaGraphJson(meta));
+      AddGraph(def.proto(), options.nodes, &entry);
     } else {
       PrintMetaGraph(meta);
       PrintGraph(def.proto(), options.nodes);
     }
   }
-  if (options.json) json.End().End();
+  if (options.json) PrintJson(json);
 }
 
 // ---- Single files -------------------------------------------------------------------------------
 
-void ShowGraph(const char* kind, const proto::GraphDef& def, const proto::MetaGraphDef* meta,
-               const Options& options) {
-  if (options.json) {
-    JsonWriter json(std::cout);
-    json.BeginObject().Key("path").Value(options.path).Key("kind").Value(kind);
-    if (meta) {
-      json.Key("restore_op").Value(meta->saver_def().restore_op_name());
-      json.Key("collections").BeginArray();
-      for (const auto& [name, collection] : meta->collection_def()) json.Value(name);
-      json.End();
-    }
-    WriteGraph(def, options.nodes, &json);
-    json.End();
-    return;
-  }
-  std::cout << options.path << ": " << kind << "\n";
+void ShowGraph(const std::string& path, const char* kind, const proto::GraphDef& def,
+               const proto::MetaGraphDef* meta, const Options& options) {
+  const auto bytes = static_cast<int64_t>(fs::file_size(path));
+  std::vector<std::string> collections;
   if (meta) {
-    std::cout << "  restored by " << meta->saver_def().restore_op_name() << "\n";
-    for (const auto& [name, collection] : meta->collection_def()) {
-      std::cout << "  collection " << name << "\n";
+    for (const auto& [name, collection] : meta->collection_def()) collections.push_back(name);
+    std::sort(collections.begin(), collections.end());
+  }
+  if (options.json) {
+    Json json = {{"path", path}, {"kind", kind}, {"bytes", bytes}};
+    if (meta) {
+      json["restore_op"] = meta->saver_def().restore_op_name();
+      json["collections"] = collections;
     }
+    AddGraph(def, options.nodes, &json);
+    return PrintJson(json);
+  }
+  std::cout << Bold(path) << ": " << kind << ", " << SizeText(bytes) << "\n";
+  if (meta) {
+    const std::string& restore = meta->saver_def().restore_op_name();
+    if (!restore.empty()) std::cout << "  restored by " << restore << "\n";
+    if (!collections.empty()) std::cout << "  collections  " << StrJoin(collections, ", ") << "\n";
   }
   PrintGraph(def, options.nodes);
 }
@@ -267,13 +150,19 @@ void ShowMetaGraph(const std::string& path, const Options& options) {
   if (!ParseProto(ValueOrThrow(ReadFile(path)), &meta)) {
     ThrowError(Code::kDataLoss, path + ": it holds no MetaGraphDef");
   }
-  ShowGraph("MetaGraph", meta.graph_def(), &meta, options);
+  ShowGraph(path, "MetaGraph", meta.graph_def(), &meta, options);
 }
 
 void Show(const Options& options) {
-  namespace fs = std::filesystem;
   const fs::path path(options.path);
-  if (fs::is_directory(path)) return ShowSavedModel(options.path, options);
+  if (fs::is_directory(path)) {
+    if (!saved_model::MaybeSavedModelDirectory(options.path)) {
+      ThrowError(Code::kNotFound, options.path +
+                                      ": the folder has no saved_model.pb or saved_model.pbtxt "
+                                      "(`weft checkpoint` looks into folders with checkpoints)");
+    }
+    return ShowSavedModel(options.path, options);
+  }
   if (path.stem() == "saved_model") {
     const std::string folder = path.parent_path().string();
     return ShowSavedModel(folder.empty() ? "." : folder, options);
@@ -282,7 +171,7 @@ void Show(const Options& options) {
   if (!fs::exists(path) && fs::exists(options.path + ".meta")) {
     return ShowMetaGraph(options.path + ".meta", options);
   }
-  ShowGraph("graph", GraphDef::FromFile(options.path).proto(), nullptr, options);
+  ShowGraph(options.path, "graph", GraphDef::FromFile(options.path).proto(), nullptr, options);
 }
 
 }  // namespace

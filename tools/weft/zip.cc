@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/weft/zip.h"
 
-#include <zlib.h>
+#include <zip.h>
 
 #include <algorithm>
-#include <cstdint>
-#include <limits>
+#include <memory>
 
 #include "src/core/strings.h"
 #include "weft/core/error.h"
@@ -13,205 +12,113 @@
 namespace weft::tool {
 namespace {
 
-constexpr uint32_t kLocalHeader = 0x04034b50, kEntry = 0x02014b50, kEnd = 0x06054b50;
-constexpr uint16_t kZip64Extra = 1, kStored = 0, kDeflated = 8;
-constexpr uint32_t kIn64Bits = 0xffffffff;
-// A deflated byte stands for at most 1032 bytes.
-constexpr uint64_t kMaxExpansion = 1032;
+[[noreturn]] void Damaged(const std::string& what, const std::string& why) {
+  ThrowError(Code::kDataLoss, StrCat(what, ": ", why));
+}
 
-// Little-endian numbers out of an archive.
-class Reader {
- public:
-  Reader(std::string_view bytes, const std::string& what) : bytes_(bytes), what_(what) {}
-
-  std::string_view Bytes(uint64_t offset, uint64_t size) const {
-    if (offset > bytes_.size() || size > bytes_.size() - offset) Damaged("it is cut off");
-    return bytes_.substr(offset, size);
-  }
-  uint64_t Number(uint64_t offset, int size) const {
-    const std::string_view bytes = Bytes(offset, static_cast<uint64_t>(size));
-    uint64_t value = 0;
-    for (int i = 0; i < size; ++i) {
-      value |= uint64_t{static_cast<unsigned char>(bytes[static_cast<size_t>(i)])} << (8 * i);
-    }
-    return value;
-  }
-  [[noreturn]] void Damaged(std::string_view why) const {
-    ThrowError(Code::kDataLoss, StrCat(what_, ": ", why));
-  }
-  uint64_t size() const { return bytes_.size(); }
-
- private:
-  std::string_view bytes_;
-  const std::string& what_;
+// libzip's own: owns what it was made with.
+struct ZipError {
+  ZipError() { zip_error_init(&error); }
+  ~ZipError() { zip_error_fini(&error); }
+  std::string text() { return zip_error_strerror(&error); }
+  zip_error_t error;
 };
-
-struct Entry {
-  std::string name;
-  uint64_t method, crc, compressed_size, size, local_header;
-  uint64_t next;  // offset of the next entry
+struct Discard {
+  void operator()(zip_t* archive) const { zip_discard(archive); }
+  void operator()(zip_source_t* source) const { zip_source_free(source); }
+  void operator()(zip_file_t* file) const { zip_fclose(file); }
 };
+using Archive = std::unique_ptr<zip_t, Discard>;
+using Source = std::unique_ptr<zip_source_t, Discard>;
+using File = std::unique_ptr<zip_file_t, Discard>;
 
-// Sizes that are too large for 32 bits stand in an extra field, in this order.
-void ReadZip64(const Reader& in, uint64_t extra, uint64_t extra_end, Entry* e) {
-  while (extra + 4 <= extra_end) {
-    const uint64_t id = in.Number(extra, 2), length = in.Number(extra + 2, 2);
-    uint64_t at = extra + 4;
-    if (id == kZip64Extra) {
-      for (uint64_t* value : {&e->size, &e->compressed_size, &e->local_header}) {
-        if (*value != kIn64Bits) continue;
-        *value = in.Number(at, 8);
-        at += 8;
-      }
-    }
-    extra += 4 + length;
+// Reads what is there, not what the archive claims; at the end libzip compares the checksum.
+std::string Contents(zip_t* archive, zip_uint64_t index, const std::string& what) {
+  const File file(zip_fopen_index(archive, index, 0));
+  if (!file) {
+    const int code = zip_error_code_zip(zip_get_error(archive));
+    const std::string why = zip_strerror(archive);
+    if (code == ZIP_ER_COMPNOTSUPP || code == ZIP_ER_ENCRNOTSUPP || code == ZIP_ER_NOPASSWD)
+      ThrowError(Code::kUnimplemented, StrCat(what, ": ", why));
+    Damaged(what, why);
   }
-}
-
-Entry ReadEntry(const Reader& in, uint64_t at) {
-  if (in.Number(at, 4) != kEntry) in.Damaged("its directory is damaged");
-  if (in.Number(at + 8, 2) & 1) {
-    ThrowError(Code::kUnimplemented, "encrypted archives can't be read");
-  }
-  Entry e;
-  e.method = in.Number(at + 10, 2);
-  e.crc = in.Number(at + 16, 4);
-  e.compressed_size = in.Number(at + 20, 4);
-  e.size = in.Number(at + 24, 4);
-  e.local_header = in.Number(at + 42, 4);
-  const uint64_t name_size = in.Number(at + 28, 2), extra_size = in.Number(at + 30, 2);
-  e.name = in.Bytes(at + 46, name_size);
-  const uint64_t extra = at + 46 + name_size;
-  ReadZip64(in, extra, extra + extra_size, &e);
-  e.next = extra + extra_size + in.Number(at + 32, 2);
-  return e;
-}
-
-std::string Inflate(std::string_view compressed, uint64_t size, const Reader& in) {
-  if (size / kMaxExpansion > compressed.size()) in.Damaged("a file in it claims too large a size");
-  std::string out(size, '\0');
-  z_stream stream = {};
-  if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) in.Damaged("zlib can't be started");
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(compressed.data()));
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  // zlib counts in 32 bits.
-  const auto piece = [](uint64_t left) {
-    return static_cast<uInt>(std::min<uint64_t>(left, uint64_t{1} << 30));
-  };
-  uint64_t in_left = compressed.size(), out_left = size;
-  int result = Z_OK;
-  while (result == Z_OK) {
-    const uInt in_piece = piece(in_left), out_piece = piece(out_left);
-    stream.avail_in = in_piece;
-    stream.avail_out = out_piece;
-    result = inflate(&stream, Z_NO_FLUSH);
-    in_left -= in_piece - stream.avail_in;
-    out_left -= out_piece - stream.avail_out;
-    if (in_piece == stream.avail_in && out_piece == stream.avail_out) break;  // stuck
-  }
-  inflateEnd(&stream);
-  if (result != Z_STREAM_END || out_left != 0) in.Damaged("a compressed file in it is damaged");
-  return out;
-}
-
-uint32_t Checksum(std::string_view bytes) {
-  return static_cast<uint32_t>(
-      crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
-}
-
-std::string Contents(const Reader& in, const Entry& e) {
-  if (in.Number(e.local_header, 4) != kLocalHeader) in.Damaged("a header in it is damaged");
-  const uint64_t data =
-      e.local_header + 30 + in.Number(e.local_header + 26, 2) + in.Number(e.local_header + 28, 2);
-  const std::string_view bytes = in.Bytes(data, e.compressed_size);
   std::string contents;
-  if (e.method == kStored) {
-    contents = bytes;
-  } else if (e.method == kDeflated) {
-    contents = Inflate(bytes, e.size, in);
-  } else {
-    ThrowError(Code::kUnimplemented, StrCat("compression ", e.method, " of zip can't be read"));
+  char piece[1 << 16];
+  while (true) {
+    const zip_int64_t got = zip_fread(file.get(), piece, sizeof piece);
+    if (got < 0) Damaged(what, zip_file_strerror(file.get()));
+    if (got == 0) return contents;
+    contents.append(piece, static_cast<size_t>(got));
   }
-  if (Checksum(contents) != e.crc) in.Damaged(StrCat("the checksum of ", e.name, " is wrong"));
-  return contents;
 }
 
-void Append(std::string* out, uint64_t value, int size) {
-  for (int i = 0; i < size; ++i) out->push_back(static_cast<char>(value >> (8 * i)));
-}
-
-// What a local header and an entry of the directory share, from "version needed" to the lengths.
-void AppendCommon(std::string* out, const std::string& name, const std::string& contents) {
-  Append(out, 20, 2);       // version
-  Append(out, 0, 2);        // flags
-  Append(out, kStored, 2);  // method
-  Append(out, 0, 2);        // time
-  Append(out, 0x21, 2);     // date: 1980-01-01
-  Append(out, Checksum(contents), 4);
-  Append(out, contents.size(), 4);
-  Append(out, contents.size(), 4);
-  Append(out, name.size(), 2);
-  Append(out, 0, 2);  // extra
+// The bytes that were written to a source.
+std::string BytesOf(zip_source_t* source) {
+  const auto check = [&](bool ok) {
+    if (!ok) ThrowError(Code::kInternal, zip_error_strerror(zip_source_error(source)));
+  };
+  zip_stat_t stat;
+  check(zip_source_stat(source, &stat) == 0 && zip_source_open(source) == 0);
+  std::string bytes(stat.size, '\0');
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const zip_int64_t got = zip_source_read(source, bytes.data() + done, bytes.size() - done);
+    check(got > 0);
+    done += static_cast<size_t>(got);
+  }
+  zip_source_close(source);
+  return bytes;
 }
 
 }  // namespace
 
-std::map<std::string, std::string> ReadZip(std::string_view archive, const std::string& what) {
-  const Reader in(archive, what);
-  // The end record is the last; a comment of up to 64 KiB may follow it.
-  constexpr uint64_t kEndSize = 22;
-  if (archive.size() < kEndSize) in.Damaged("it is no zip archive");
-  uint64_t end = archive.size() - kEndSize;
-  const uint64_t first = end > 0xffff ? end - 0xffff : 0;
-  while (in.Number(end, 4) != kEnd) {
-    if (end-- == first) in.Damaged("it is no zip archive");
-  }
-  const uint64_t count = in.Number(end + 10, 2);
-  uint64_t at = in.Number(end + 16, 4);
-  if (count == 0xffff || at == kIn64Bits) {
-    ThrowError(Code::kUnimplemented, StrCat(what, ": the directory is too large"));
-  }
+std::map<std::string, std::string> ReadZip(std::string_view bytes, const std::string& what) {
+  if (bytes.empty()) Damaged(what, "it is no zip archive: the file is empty");
+  ZipError error;
+  Source source(zip_source_buffer_create(bytes.data(), bytes.size(), /*freep=*/0, &error.error));
+  if (!source) Damaged(what, error.text());
+  const Archive archive(
+      zip_open_from_source(source.get(), ZIP_RDONLY | ZIP_CHECKCONS, &error.error));
+  if (!archive) Damaged(what, StrCat("it is no zip archive, or damaged: ", error.text()));
+  source.release();  // the archive has it now
   std::map<std::string, std::string> files;
-  for (uint64_t i = 0; i < count; ++i) {
-    const Entry e = ReadEntry(in, at);
-    files[e.name] = Contents(in, e);
-    at = e.next;
+  const zip_int64_t count = zip_get_num_entries(archive.get(), 0);
+  for (zip_int64_t i = 0; i < count; ++i) {
+    const auto index = static_cast<zip_uint64_t>(i);
+    const char* name = zip_get_name(archive.get(), index, ZIP_FL_ENC_RAW);
+    if (name == nullptr) Damaged(what, zip_strerror(archive.get()));
+    files[name] = Contents(archive.get(), index, StrCat(what, ", ", name));
   }
   return files;
 }
 
 std::string ZipBytes(const std::map<std::string, std::string>& files) {
-  std::string out, directory;
+  ZipError error;
+  const Source source(zip_source_buffer_create(nullptr, 0, 0, &error.error));
+  if (!source) ThrowError(Code::kInternal, error.text());
+  Archive archive(zip_open_from_source(source.get(), ZIP_TRUNCATE, &error.error));
+  if (!archive) ThrowError(Code::kInternal, error.text());
+  zip_source_keep(source.get());  // the archive frees it once
+  const auto check = [&](bool ok) {
+    if (!ok) ThrowError(Code::kInternal, zip_strerror(archive.get()));
+  };
   for (const auto& [name, contents] : files) {
-    const uint64_t offset = out.size();
-    if (offset + contents.size() + name.size() > std::numeric_limits<uint32_t>::max() - (1 << 20) ||
-        name.size() > 0xffff || files.size() >= 0xffff) {
-      ThrowError(Code::kInvalidArgument, "the arrays are too large for one .npz file: write .npy");
-    }
-    Append(&out, kLocalHeader, 4);
-    AppendCommon(&out, name, contents);
-    out += name;
-    out += contents;
-    Append(&directory, kEntry, 4);
-    Append(&directory, 20, 2);  // made by
-    AppendCommon(&directory, name, contents);
-    Append(&directory, 0, 2);                     // comment
-    Append(&directory, 0, 2);                     // disk
-    Append(&directory, 0, 2);                     // internal attributes
-    Append(&directory, uint32_t{0600} << 16, 4);  // external attributes
-    Append(&directory, offset, 4);
-    directory += name;
+    Source file(zip_source_buffer(archive.get(), contents.data(), contents.size(), 0));
+    check(file != nullptr);
+    const zip_int64_t index =
+        zip_file_add(archive.get(), name.c_str(), file.get(), ZIP_FL_ENC_UTF_8);
+    check(index >= 0);
+    file.release();  // the archive has it now
+    const auto at = static_cast<zip_uint64_t>(index);
+    constexpr zip_uint16_t kDate = 0x21;  // 1980-01-01, as numpy has it: equal arrays, equal bytes
+    check(zip_set_file_compression(archive.get(), at, ZIP_CM_STORE, 0) == 0);
+    check(zip_file_set_dostime(archive.get(), at, /*dtime=*/0, kDate, 0) == 0);
   }
-  const uint64_t start = out.size();
-  out += directory;
-  Append(&out, kEnd, 4);
-  Append(&out, 0, 4);  // disks
-  Append(&out, files.size(), 2);
-  Append(&out, files.size(), 2);
-  Append(&out, directory.size(), 4);
-  Append(&out, start, 4);
-  Append(&out, 0, 2);  // comment
-  return out;
+  check(zip_close(archive.get()) == 0);
+  (void)archive.release();
+  // An archive without files is written as no bytes at all; readers want its end record.
+  if (files.empty()) return std::string("PK\x05\x06", 4) + std::string(18, '\0');
+  return BytesOf(source.get());
 }
 
 }  // namespace weft::tool

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Zip archives, as far as numpy's .npz files use them: files stored or deflated, one disk, sizes of
-// 64 bits where they are needed.
+// Zip archives in memory, by libzip.
 #pragma once
 
 #include <map>
@@ -10,10 +9,11 @@
 namespace weft::tool {
 
 // Contents by name. DataLossError if the archive is damaged (checksums are compared),
-// UnimplementedError for other compressions and for encryption. `what` names it in messages.
+// UnimplementedError for compressions that libzip has not and for encryption. `what` names it in
+// messages.
 std::map<std::string, std::string> ReadZip(std::string_view archive, const std::string& what);
 
-// Stored, not compressed. InvalidArgumentError above 4 GiB.
+// Stored, not compressed, and the same bytes for the same files.
 std::string ZipBytes(const std::map<std::string, std::string>& files);
 
 }  // namespace weft::tool

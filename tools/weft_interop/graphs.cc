@@ -21,22 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 using golden::Mismatch;
 
-// Names every op type that is missing, so that a failing item says what it waits for.
-void CheckOpsExist(const GraphDef& def) {
-  std::set<std::string> functions, missing;
-  for (const auto& f : def.proto().library().function()) functions.insert(f.signature().name());
-  const auto check = [&](const std::string& op) {
-    if (!OpRegistry::Global().Find(op) && !functions.contains(op)) missing.insert(op);
-  };
-  for (const auto& node : def.proto().node()) check(node.op());
-  for (const auto& f : def.proto().library().function()) {
-    for (const auto& node : f.node_def()) check(node.op());
-  }
-  if (!missing.empty())
-    throw Mismatch(StrCat("ops not registered: ",
-                          StrJoin(std::vector<std::string>(missing.begin(), missing.end()), ", ")));
-}
-
 // Data inputs in their order, control inputs sorted: their order means nothing.
 std::pair<std::vector<std::string>, std::set<std::string>> InputsOf(const proto::NodeDef& node) {
   std::pair<std::vector<std::string>, std::set<std::string>> inputs;
@@ -106,6 +90,21 @@ void RunGraph(const fs::path& dir) {
 }
 
 }  // namespace
+
+void CheckOpsExist(const GraphDef& def) {
+  std::set<std::string> functions, missing;
+  for (const auto& f : def.proto().library().function()) functions.insert(f.signature().name());
+  const auto check = [&](const std::string& op) {
+    if (!OpRegistry::Global().Find(op) && !functions.contains(op)) missing.insert(op);
+  };
+  for (const auto& node : def.proto().node()) check(node.op());
+  for (const auto& f : def.proto().library().function()) {
+    for (const auto& node : f.node_def()) check(node.op());
+  }
+  if (!missing.empty())
+    throw Mismatch(StrCat("ops not registered: ",
+                          StrJoin(std::vector<std::string>(missing.begin(), missing.end()), ", ")));
+}
 
 std::vector<Item> GraphItems(const fs::path& dir) {
   std::vector<Item> items;

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "weft/graph/graph_def.h"
+
 namespace weft::interop {
 
 struct Item {
@@ -15,6 +17,10 @@ struct Item {
   // Throws golden::Mismatch or weft::Error if the item doesn't show what it should.
   std::function<void()> run;
 };
+
+// Throws golden::Mismatch with every op type of the graph that is missing, so that a failing item
+// says what it waits for.
+void CheckOpsExist(const GraphDef& def);
 
 // All items under `dir`, sorted by name. Throws golden::Mismatch if the folder's own lists are
 // broken.

@@ -18,6 +18,7 @@ using golden::Mismatch;
 // Of the container: which MetaGraph, and which signature its fetches are the outputs of.
 void RunSignature(const fs::path& model, const fs::path& expected) {
   const golden::Container container(expected.string());
+  CheckOpsExist(saved_model::ReadGraphDef(model.string(), container.Bytes("tags")));
   const Graph graph;
   GraphScope scope(graph);
   Session session(graph);

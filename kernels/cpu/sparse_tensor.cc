@@ -188,12 +188,49 @@ absl::Status FillEmptyRows(KernelContext& ctx) {
   return absl::OkStatus();
 }
 
+// ---- SparseFillEmptyRowsGrad ----
+
+template <typename T>
+absl::Status FillEmptyRowsGrad(KernelContext& ctx) {
+  const Array &map = ctx.input(0), &grad = ctx.input(1);
+  if (map.rank() != 1) {
+    return ctx.InvalidArgument(
+        StrCat("reverse_index_map must be a vector, saw: ", map.shape().ToString()));
+  }
+  if (grad.rank() != 1) {
+    return ctx.InvalidArgument(
+        StrCat("grad_values must be a vector, saw: ", grad.shape().ToString()));
+  }
+  WEFT_ASSIGN_OR_RETURN(Array * d_values, ctx.AllocateOutput(0, map.shape()));
+  WEFT_ASSIGN_OR_RETURN(Array * d_default, ctx.AllocateOutput(1, Shape()));
+  std::vector<bool> taken(static_cast<size_t>(grad.num_elements()));
+  for (int64_t i = 0; i < map.num_elements(); ++i) {
+    const int64_t place = map.data<int64_t>()[i];
+    if (place < 0 || place >= grad.num_elements()) {
+      return ctx.InvalidArgument(StrCat("Elements in reverse index must be in [0, ",
+                                        grad.num_elements(), ") but got ", place));
+    }
+    d_values->mutable_data<T>()[i] = grad.data<T>()[place];
+    taken[static_cast<size_t>(place)] = true;
+  }
+  T rest = T();
+  for (int64_t i = 0; i < grad.num_elements(); ++i) {
+    if (!taken[static_cast<size_t>(i)]) rest = static_cast<T>(rest + grad.data<T>()[i]);
+  }
+  *d_default->mutable_data<T>() = rest;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void RegisterSparseTensorKernels(KernelRegistry& kernels) {
   kernels.Add("SparseReorder", kCpu, {}, Reorder);
   kernels.Add("SparseReshape", kCpu, {}, Reshape);
   kernels.Add("SparseFillEmptyRows", kCpu, {}, FillEmptyRows);
+  ForTypes<float, double, half, bfloat16, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t,
+           complex64, complex128>([&]<typename T>() {
+    kernels.Add("SparseFillEmptyRowsGrad", kCpu, {{"T", dtype_of<T>}}, FillEmptyRowsGrad<T>);
+  });
 }
 
 }  // namespace weft

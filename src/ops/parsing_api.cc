@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/ops/parsing.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "src/core/status.h"
@@ -22,6 +23,17 @@ struct Params {
   std::vector<PartialShape> dense_shapes;
   std::vector<Array> dense_defaults;  // invalid: none
   std::vector<bool> may_be_missing;
+
+  void AddSparse(const std::string& key, DataType dtype) {
+    for (size_t i = 0; i < sparse_keys.size(); ++i) {
+      if (sparse_keys[i] != key) continue;
+      if (sparse_types[i] == dtype) return;
+      Invalid(StrCat("Conflicting type ", DTypeName(sparse_types[i]), " vs ", DTypeName(dtype),
+                     " for feature ", key, "."));
+    }
+    sparse_keys.push_back(key);
+    sparse_types.push_back(dtype);
+  }
 
   void AddDense(const std::string& key, PartialShape shape, DataType dtype, Array value,
                 bool missing) {
@@ -57,13 +69,29 @@ void AddSequenceFeature(Params& p, const std::string& key, const FixedLenSequenc
              true);
 }
 
+void AddSparseFeature(Params& p, const std::string& key, const SparseFeature& f) {
+  if (f.index_key.empty()) Invalid(StrCat("Missing index_key for SparseFeature '", key, "'."));
+  if (f.value_key.empty()) Invalid(StrCat("Missing value_key for SparseFeature '", key, "'."));
+  if (f.index_key.size() != f.size.size()) {
+    Invalid(StrCat("SparseFeature '", key, "' has ", f.index_key.size(), " index keys, but ",
+                   f.size.size(), " sizes"));
+  }
+  std::vector<std::string> index_keys = f.index_key;
+  std::sort(index_keys.begin(), index_keys.end());
+  for (const std::string& index_key : index_keys) p.AddSparse(index_key, kInt64);
+  p.AddSparse(f.value_key, f.dtype);
+}
+
 Params ParamsOf(const Features& features, Place place) {
   Params p;
   for (const auto& [key, feature] : features) {
     std::visit([&key = key](const auto& f) { CheckDtype(key, f.dtype); }, feature);
-    if (const auto* sparse = std::get_if<VarLenFeature>(&feature)) {
-      p.sparse_keys.push_back(key);
-      p.sparse_types.push_back(sparse->dtype);
+    if (const auto* list = std::get_if<VarLenFeature>(&feature)) {
+      p.AddSparse(key, list->dtype);
+    } else if (const auto* sparse = std::get_if<SparseFeature>(&feature)) {
+      if (place != Place::kExample)
+        Invalid(StrCat("Unsupported SparseFeature for key '", key, "'"));
+      AddSparseFeature(p, key, *sparse);
     } else if (const auto* fixed = std::get_if<FixedLenFeature>(&feature)) {
       if (place == Place::kSequence) {
         Invalid(StrCat("Unsupported FixedLenFeature for key '", key,
@@ -126,6 +154,58 @@ std::vector<Input> Defaults(const Params& p) {
   return defaults;
 }
 
+Tensor Concat(const std::vector<Input>& parts, int axis) {
+  return OpBuilder("ConcatV2", NameOptions(), "concat").InList(parts).In(Array(axis)).Output();
+}
+
+// x[..., :-1]: all but the last element of the last dimension.
+Tensor WithoutLast(const Tensor& x, int rank) {
+  std::vector<int32_t> begin(static_cast<size_t>(rank), 0), end = begin,
+                                                            strides(static_cast<size_t>(rank), 1);
+  end.back() = -1;
+  return OpBuilder("StridedSlice", NameOptions(), "strided_slice")
+      .In(x)
+      .In(Array::FromVector(begin))
+      .In(Array::FromVector(end))
+      .In(Array::FromVector(strides))
+      .Attr("begin_mask", (int64_t{1} << rank) - 1)
+      .Attr("end_mask", (int64_t{1} << (rank - 1)) - 1)
+      .Output();
+}
+
+// The values of one feature at the places that others say, as Python's sparse_merge makes it.
+SparseTensor Merge(const SparseFeature& f, const ParsedFeatures& parsed) {
+  const SparseTensor &first = parsed.at(f.index_key[0]).sparse(),
+                     &values = parsed.at(f.value_key).sparse();
+  const OpScope scope("", "SparseMerge", first.values.graph());
+  std::vector<Input> columns, sizes;
+  for (const std::string& key : f.index_key) {
+    columns.emplace_back(OpBuilder("ExpandDims", NameOptions())
+                             .In(parsed.at(key).sparse().values)
+                             .In(Array(1))
+                             .Output());
+  }
+  for (const int64_t size : f.size) sizes.emplace_back(AsTensor(Array(size), kInt64, "Cast"));
+  columns.insert(columns.begin(), WithoutLast(first.indices, 2));
+  const Tensor indices = Concat(columns, 1);
+  const Tensor size = OpBuilder("Pack", NameOptions(), "concat_1/values_1").InList(sizes).Output();
+  const Tensor shape = Concat({WithoutLast(first.dense_shape, 1), size}, 0);
+  if (f.already_sorted) return {indices, values.values, shape};
+  const std::vector<Tensor> sorted =
+      OpBuilder("SparseReorder", NameOptions()).In(indices).In(values.values).In(shape).Outputs();
+  return {sorted[0], sorted[1], shape};
+}
+
+// What was asked for: sparse features put together, and without the parts that nobody named.
+ParsedFeatures Composed(const Features& features, const ParsedFeatures& parsed) {
+  ParsedFeatures composed;
+  for (const auto& [key, feature] : features) {
+    const auto* sparse = std::get_if<SparseFeature>(&feature);
+    composed[key] = sparse ? ParsedFeature(Merge(*sparse, parsed)) : parsed.at(key);
+  }
+  return composed;
+}
+
 // Takes a node's outputs in order.
 class Outputs {
  public:
@@ -184,7 +264,7 @@ ParsedFeatures ParseExample(const Input& serialized, const Features& features,
   ParsedFeatures parsed;
   outputs.TakeSparse(p.sparse_keys, &parsed);
   outputs.TakeDense(p.dense_keys, &parsed);
-  return parsed;
+  return Composed(features, parsed);
 }
 
 ParsedFeatures ParseSingleExample(const Input& serialized, const Features& features,

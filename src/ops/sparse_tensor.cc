@@ -50,6 +50,33 @@ absl::Status FillEmptyRowsShape(ShapeContext& c) {
   return absl::OkStatus();
 }
 
+absl::Status FillEmptyRowsGradShape(ShapeContext& c) {
+  WEFT_ASSIGN_OR_RETURN(const PartialShape map, c.InputWithRank(0, 1));
+  WEFT_RETURN_IF_ERROR(c.InputWithRank(1, 1).status());
+  c.set_output(0, map);
+  c.set_output(1, PartialShape::Scalar());
+  return absl::OkStatus();
+}
+
+// The same reordering of 0, 1, ... tells where each value went.
+void ReorderGradient(GradientContext& g) {
+  const Tensor indices = g.input(0);
+  const Tensor count =
+      g.Op("StridedSlice", {g.Shape(indices), g.ConstInts({0}), g.ConstInts({1}), g.ConstInts({1})},
+           {{"shrink_axis_mask", int64_t{1}}});
+  const Tensor places = g.Op("Range", {g.ConstInt(0), count, g.ConstInt(1)}, {}, "range");
+  const Tensor moved = g.Ops("SparseReorder", {indices, places, g.input(2)})[1];
+  const Tensor back = g.Op("InvertPermutation", {moved});
+  g.SetDx(1, g.Op("GatherV2", {g.dy(1), back, g.ConstInt(0)}));
+}
+
+void FillEmptyRowsGradient(GradientContext& g) {
+  const std::vector<Tensor> d = g.Ops("SparseFillEmptyRowsGrad", {g.output(3), g.dy(1)});
+  if (!g.ok()) return;
+  g.SetDx(1, d[0]);
+  g.SetDx(3, d[1]);
+}
+
 }  // namespace
 
 void RegisterSparseTensorOps(OpRegistry& ops) {
@@ -61,7 +88,8 @@ void RegisterSparseTensorOps(OpRegistry& ops) {
       .Output("output_indices: int64")
       .Output("output_values: T")
       .Attr("T: type")
-      .Shape(ReorderShape);
+      .Shape(ReorderShape)
+      .Gradient(ReorderGradient);
   ops.Add("SparseReshape")
       .Summary("A sparse tensor in another shape: its indices, and the shape.")
       .Input("input_indices: int64")
@@ -82,7 +110,16 @@ void RegisterSparseTensorOps(OpRegistry& ops) {
       .Output("empty_row_indicator: bool")
       .Output("reverse_index_map: int64")
       .Attr("T: type")
-      .Shape(FillEmptyRowsShape);
+      .Shape(FillEmptyRowsShape)
+      .Gradient(FillEmptyRowsGradient);
+  ops.Add("SparseFillEmptyRowsGrad")
+      .Summary("The gradients of SparseFillEmptyRows: of its values and of the default value.")
+      .Input("reverse_index_map: int64")
+      .Input("grad_values: T")
+      .Output("d_values: T")
+      .Output("d_default_value: T")
+      .Attr("T: type")
+      .Shape(FillEmptyRowsGradShape);
 }
 
 }  // namespace weft

@@ -98,6 +98,7 @@ const std::set<std::string>& SilentOps() {
       "SparseApplyProximalAdagrad",
       "SparseApplyProximalGradientDescent",
       "SparseApplyRMSProp",
+      "SparseFillEmptyRowsGrad",
       "SparseSegmentMeanGrad",
       "SparseSegmentMeanGradV2",
       "SparseSegmentSqrtNGrad",

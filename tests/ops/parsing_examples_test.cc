@@ -91,6 +91,33 @@ TEST_F(Parsing, OneExample) {
   EXPECT_TRUE(ArraysEqual(got[4], I64({2})));
 }
 
+TEST_F(Parsing, SparseFeature) {
+  const auto example = [](const std::vector<int64_t>& rows, const std::vector<int64_t>& columns,
+                          const std::vector<float>& values) {
+    proto::Example e;
+    AddInts(e.mutable_features(), "row", rows);
+    AddInts(e.mutable_features(), "column", columns);
+    AddFloats(e.mutable_features(), "value", values);
+    return e.SerializeAsString();
+  };
+  const io::ParsedFeatures f =
+      io::ParseExample(Str({example({3, 1}, {0, 2}, {0.5, -1}), example({0}, {1}, {7})}),
+                       {{"s", io::SparseFeature{{"row", "column"}, "value", kFloat32, {100, 3}}},
+                        {"value", io::VarLenFeature{kFloat32}}});
+  EXPECT_EQ(f.size(), 2u);
+  const SparseTensor s = f.at("s").sparse();
+  const auto got = Run({s.indices, s.values, s.dense_shape, f.at("value").sparse().values});
+  EXPECT_TRUE(ArraysEqual(got[0], I64({{0, 1, 2}, {0, 3, 0}, {1, 0, 1}})));
+  EXPECT_TRUE(ArraysEqual(got[1], F32({-1, 0.5, 7})));
+  EXPECT_TRUE(ArraysEqual(got[2], I64({2, 100, 3})));
+  EXPECT_TRUE(ArraysEqual(got[3], F32({0.5, -1, 7})));
+  EXPECT_THROW(io::ParseExample("", {{"s", io::SparseFeature{{"a"}, "v", kFloat32, {1, 2}}}}),
+               InvalidArgumentError);
+  EXPECT_THROW(io::ParseExample("", {{"v", io::VarLenFeature{kInt64}},
+                                     {"z", io::SparseFeature{{"a"}, "v", kFloat32, {1}}}}),
+               InvalidArgumentError);
+}
+
 TEST_F(Parsing, DefaultsAndConcatenatedMessages) {
   proto::Example first, second;
   AddFloats(first.mutable_features(), "x", {1, 1});

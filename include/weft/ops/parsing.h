@@ -47,7 +47,18 @@ struct VarLenFeature {
   DataType dtype;
 };
 
-using Feature = std::variant<FixedLenFeature, VarLenFeature, FixedLenSequenceFeature>;
+// A sparse tensor of the shape `size` whose indices are features of their own, one a dimension:
+// value i of `value_key` stands where the i-th values of the index_keys say. Of Examples only.
+struct SparseFeature {
+  std::vector<std::string> index_key;
+  std::string value_key;
+  DataType dtype;
+  std::vector<int64_t> size;
+  bool already_sorted = false;  // the values come in row-major order
+};
+
+using Feature =
+    std::variant<FixedLenFeature, VarLenFeature, FixedLenSequenceFeature, SparseFeature>;
 using Features = std::map<std::string, Feature>;
 
 // A dense or a sparse tensor.

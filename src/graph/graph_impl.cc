@@ -8,6 +8,7 @@
 #include "src/core/device_name.h"
 #include "src/core/status.h"
 #include "src/core/strings.h"
+#include "src/graph/control_flow.h"
 
 namespace weft {
 
@@ -100,6 +101,32 @@ absl::StatusOr<Node*> GraphImpl::AddNode(NodeSpec spec) {
   return added;
 }
 
+namespace {
+
+// Tells the current conditional or loop of a new node. Nodes that it adds are named in the node's
+// scope.
+absl::Status EnterContext(GraphImpl& graph, Node* node) {
+  ControlFlowState* const state = ControlFlowState::Find(graph);
+  if (!state) return absl::OkStatus();
+  ControlFlowContext* const context = state->current();
+  state->SetContextOf(node, context);
+  for (const Tensor& in : node->inputs) {
+    if (!in.valid()) continue;
+    const absl::Status valid = CheckInputContext(*node, *in.node());
+    if (valid.ok()) continue;
+    const absl::Status error = WithNode(valid, node->name, node->type());
+    graph.Truncate(node->id);
+    return error;
+  }
+  if (!context) return absl::OkStatus();
+  std::string outer = std::exchange(graph.scopes().name_scope, node->name);
+  const absl::Status status = context->AddOp(node);
+  graph.scopes().name_scope = std::move(outer);
+  return status;
+}
+
+}  // namespace
+
 absl::StatusOr<Node*> GraphImpl::AddNodeInScope(NodeSpec spec) {
   std::lock_guard lock(mu_);
   if (finalized_)
@@ -147,6 +174,7 @@ absl::StatusOr<Node*> GraphImpl::AddNodeInScope(NodeSpec spec) {
   }
   WEFT_ASSIGN_OR_RETURN(Node * node, AddNode(std::move(spec)));
   if (!exact) UniqueName(requested, /*mark_as_used=*/true);
+  WEFT_RETURN_IF_ERROR(EnterContext(*this, node));
   for (auto it = scope.controllers.rbegin(); it != scope.controllers.rend(); ++it) {
     it->seen.insert(node);
     if (it->clears) break;
@@ -274,6 +302,7 @@ void GraphImpl::Truncate(int first_id) {
   std::erase_if(not_constants, [&](const Tensor& t) { return gone(t.node()); });
   for (size_t i = static_cast<size_t>(first_id); i < nodes_.size(); ++i)
     by_name_.erase(nodes_[i]->name);
+  if (ControlFlowState* state = ControlFlowState::Find(*this)) state->Forget(first_id);
   nodes_.resize(static_cast<size_t>(first_id));
   Mutated();
 }

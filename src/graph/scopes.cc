@@ -3,6 +3,7 @@
 #include "src/core/device_name.h"
 #include "src/core/status.h"
 #include "src/core/strings.h"
+#include "src/graph/control_flow.h"
 #include "src/graph/graph_impl.h"
 
 namespace weft {
@@ -49,8 +50,15 @@ ControlDependencies::ControlDependencies(std::nullptr_t, const Graph& graph)
   ScopeState::Controller controller;
   controller.clears = true;
   graph_->scopes().controllers.push_back(std::move(controller));
+  if (ControlFlowState* state = ControlFlowState::Find(*graph_)) state->Suspend();
 }
-ControlDependencies::~ControlDependencies() { graph_->scopes().controllers.pop_back(); }
+ControlDependencies::~ControlDependencies() {
+  auto& controllers = graph_->scopes().controllers;
+  const bool cleared = controllers.back().clears;
+  controllers.pop_back();
+  ControlFlowState* const state = cleared ? ControlFlowState::Find(*graph_) : nullptr;
+  if (state) state->Resume();
+}
 
 DeviceScope::DeviceScope(std::string_view device, const Graph& graph)
     : graph_(graph.shared_impl()) {

@@ -39,6 +39,7 @@ void RegisterAllCpuKernels(KernelRegistry& kernels) {
   RegisterLookupKernels(kernels);
   RegisterStringHashKernels(kernels);
   RegisterSparseTensorKernels(kernels);
+  RegisterTensorArrayKernels(kernels);
 }
 
 }  // namespace weft

@@ -42,5 +42,7 @@ void RegisterParsingKernels(KernelRegistry& kernels);
 void RegisterLookupKernels(KernelRegistry& kernels);
 void RegisterStringHashKernels(KernelRegistry& kernels);
 void RegisterSparseTensorKernels(KernelRegistry& kernels);
+void RegisterTensorArrayKernels(KernelRegistry& kernels);
+void RegisterStackKernels(KernelRegistry& kernels);
 
 }  // namespace weft

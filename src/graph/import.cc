@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <memory>
 #include <mutex>
+#include <string_view>
+#include <unordered_set>
 
 #include "src/core/status.h"
+#include "src/graph/function_body.h"
 #include "src/graph/importer.h"
 
 namespace weft {
@@ -75,6 +78,23 @@ absl::StatusOr<ImportResult> Importer::Add() {
 absl::StatusOr<ImportResult> ImportWithValues(const proto::GraphDef& def, const ConstValues& values,
                                               const ImportOptions& options, GraphImpl& graph) {
   std::lock_guard lock(graph.mu());
+  // A node may call a function of the library by its name.
+  const auto calls = [&](const proto::FunctionDefLibrary& library) {
+    std::unordered_set<std::string_view> names;
+    for (const proto::FunctionDef& f : library.function()) names.insert(f.signature().name());
+    return std::any_of(def.node().begin(), def.node().end(),
+                       [&](const proto::NodeDef& n) { return names.contains(n.op()); });
+  };
+  if (def.has_library() && calls(def.library())) {
+    proto::GraphDef with_ops = def;
+    CallsToOps(def.library(), &with_ops);
+    return Importer(with_ops, values, options, graph).Run();
+  }
+  if (graph.library && calls(*graph.library)) {
+    proto::GraphDef with_ops = def;
+    CallsToOps(*graph.library, &with_ops);
+    return Importer(with_ops, values, options, graph).Run();
+  }
   return Importer(def, values, options, graph).Run();
 }
 

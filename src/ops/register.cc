@@ -38,6 +38,8 @@ void RegisterAllOps(OpRegistry& ops) {
   RegisterLookupOps(ops);
   RegisterStringHashOps(ops);
   RegisterSparseTensorOps(ops);
+  RegisterTensorArrayOps(ops);
+  RegisterFunctionalOps(ops);
 }
 
 }  // namespace weft

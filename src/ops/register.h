@@ -41,5 +41,7 @@ void RegisterParsingOps(OpRegistry& ops);
 void RegisterLookupOps(OpRegistry& ops);
 void RegisterStringHashOps(OpRegistry& ops);
 void RegisterSparseTensorOps(OpRegistry& ops);
+void RegisterTensorArrayOps(OpRegistry& ops);
+void RegisterFunctionalOps(OpRegistry& ops);
 
 }  // namespace weft

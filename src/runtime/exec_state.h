@@ -13,9 +13,13 @@ namespace weft {
 
 class CancellationManager;
 struct ExecState;
+struct RunMetadata;
 
 // What all nodes of a run share.
 struct RunState {
+  // Of the run that this one is a part of (a loop's body); null: it is a run by itself.
+  RunState* outer = nullptr;
+  RunMetadata* trace = nullptr;  // null: nothing is traced
   SessionImpl* session = nullptr;
   ResourceManager* resources = nullptr;
   std::unique_ptr<ResourceManager> step_resources;  // made when first asked for

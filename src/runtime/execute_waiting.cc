@@ -143,15 +143,12 @@ class WaitingRun {
 
 }  // namespace
 
-absl::Status SessionImpl::ExecuteWaiting(Plan& plan, ExecState& state, const RunOptions& options,
-                                         RunMetadata* metadata) {
+absl::Status SessionImpl::ExecuteWaiting(const Plan& plan, ExecState& state) {
   CancellationManager own(state.run.cancellation);
   CancellationManager* const outer = std::exchange(state.run.cancellation, &own);
   // Nothing is recorded: the order, and with it the lifetimes of values, differs from run to run.
   state.run.recording = false;
-  RunMetadata* const trace =
-      metadata && options.trace_level != TraceLevel::kNone ? metadata : nullptr;
-  const absl::Status status = WaitingRun(plan, state, trace).Run(&own);
+  const absl::Status status = WaitingRun(plan, state, state.run.trace).Run(&own);
   state.run.cancellation = outer;
   return status;
 }

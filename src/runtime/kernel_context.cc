@@ -159,8 +159,10 @@ Device& KernelContext::device() const { return *node_->device; }
 Stream* KernelContext::stream() const { return node_->device->stream(); }
 ResourceManager& KernelContext::resources() const { return *run_->resources; }
 ResourceManager& KernelContext::step_resources() const {
-  if (!run_->step_resources) run_->step_resources = std::make_unique<ResourceManager>("step");
-  return *run_->step_resources;
+  RunState* run = run_;
+  while (run->outer) run = run->outer;
+  if (!run->step_resources) run->step_resources = std::make_unique<ResourceManager>("step");
+  return *run->step_resources;
 }
 CancellationManager* KernelContext::cancellation() const { return run_->cancellation; }
 int64_t KernelContext::step_id() const { return run_->step_id; }

@@ -7,6 +7,7 @@
 
 #include "src/core/strings.h"
 #include "src/runtime/evaluate.h"
+#include "src/runtime/loop.h"
 #include "src/runtime/session_impl.h"
 
 namespace weft {
@@ -29,7 +30,8 @@ bool IsControlFlow(const std::string& op) {
   static const auto* const ops = new std::unordered_set<std::string>{
       "Switch",   "Merge",   "RefSwitch",        "RefMerge",
       "Enter",    "Exit",    "NextIteration",    "LoopCond",
-      "RefEnter", "RefExit", "RefNextIteration", "ControlTrigger"};
+      "RefEnter", "RefExit", "RefNextIteration", "ControlTrigger",
+      kLoopOp};
   return ops->contains(op);
 }
 bool IsPure(const PlanNode& n) {

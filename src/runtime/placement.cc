@@ -9,6 +9,7 @@
 #include "src/core/device_name.h"
 #include "src/core/status.h"
 #include "src/core/strings.h"
+#include "src/runtime/calls.h"
 #include "src/runtime/session_impl.h"
 
 namespace weft {
@@ -86,6 +87,7 @@ class Placer {
   }
 
   bool Supports(const PlanNode& n, const Device& d) const {
+    if (CallsFunctions(n.op)) return d.type() == kCpu;
     return KernelRegistry::Global().Find(n.op, d.type(), n.attrs).ok();
   }
 

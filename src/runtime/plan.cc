@@ -11,6 +11,8 @@
 #include "src/core/status.h"
 #include "src/core/strings.h"
 #include "src/runtime/exec_state.h"
+#include "src/runtime/frames.h"
+#include "src/runtime/loop.h"
 #include "src/runtime/numeric_check.h"
 #include "src/runtime/session_impl.h"
 
@@ -137,6 +139,11 @@ absl::Status CheckPlaceholders(const PlanGraph& graph) {
   return absl::OkStatus();
 }
 
+// The edge that closes a loop.
+bool IsBackEdge(const PlanNode& n, const PlanEdge& e) {
+  return IsMerge(n) && IsNextIteration(*e.node);
+}
+
 // A topological order that follows the order of creation wherever it may: so reads and updates of a
 // variable happen in the order in which the program wrote them, and update ops, which are made
 // last, run last.
@@ -148,6 +155,7 @@ absl::StatusOr<std::vector<PlanNode*>> Order(const PlanGraph& graph) {
   for (const auto& n : graph.nodes) {
     int count = 0;
     for (const PlanEdge& e : n->inputs) {
+      if (IsBackEdge(*n, e)) continue;
       ++count;
       users[e.node].push_back(n.get());
     }
@@ -169,44 +177,12 @@ absl::StatusOr<std::vector<PlanNode*>> Order(const PlanGraph& graph) {
   }
   if (order.size() == graph.nodes.size()) return order;
   for (const auto& [n, count] : pending) {
-    if (count > 0 &&
-        (n->op == "NextIteration" || n->op == "Enter" || n->op == "Exit" || n->op == "LoopCond")) {
-      return WithNode(
-          absl::UnimplementedError(StrCat(
-              "node '", n->name, "' (op type ", n->op,
-              ") belongs to a while loop; loops made of Enter and NextIteration are not executed")),
-          n->name, n->op);
-    }
-  }
-  for (const auto& [n, count] : pending) {
     if (count > 0)
       return WithNode(
           absl::InvalidArgumentError(StrCat("the graph has a cycle through node '", n->name, "'")),
           n->name, n->op);
   }
   return absl::InternalError("order");
-}
-
-// An Exit leaves the frame that an Enter before it made.
-absl::Status CheckFrames(const std::vector<PlanNode*>& order) {
-  std::unordered_map<const PlanNode*, int> depth;  // number of frames around a node's outputs
-  for (const PlanNode* n : order) {
-    int frames = 0;
-    for (const PlanEdge& e : n->inputs) frames = std::max(frames, depth[e.node]);
-    for (const PlanNode* c : n->control_inputs) frames = std::max(frames, depth[c]);
-    if (n->op == "Enter" || n->op == "RefEnter") ++frames;
-    if (n->op == "Exit" || n->op == "RefExit") {
-      if (frames == 0) {
-        return WithNode(absl::InvalidArgumentError(StrCat("Invalid ", n->op, " op '", n->name,
-                                                          "': cannot find a corresponding Enter "
-                                                          "op")),
-                        n->name, n->op);
-      }
-      --frames;
-    }
-    depth[n] = frames;
-  }
-  return absl::OkStatus();
 }
 
 bool CanMakeDead(const PlanNode& n) {
@@ -281,6 +257,10 @@ void MakeSteps(const std::vector<PlanNode*>& order, Plan* plan) {
     }
     plan->steps.push_back(std::move(step));
   }
+  for (size_t i = 0; i < plan->kept_feeds.size(); ++i) {
+    const int slot = plan->feed_slots[i];
+    if (slot >= 0 && plan->kept_feeds[i]) plan->slot_is_constant[static_cast<size_t>(slot)] = 1;
+  }
   for (int slot = 0; slot < plan->num_slots; ++slot) {
     const int at = last_step[static_cast<size_t>(slot)];
     // Constants stay for the next run: no step brings them back.
@@ -288,7 +268,11 @@ void MakeSteps(const std::vector<PlanNode*>& order, Plan* plan) {
         !plan->slot_is_constant[static_cast<size_t>(slot)])
       plan->steps[static_cast<size_t>(at)].release.push_back(slot);
   }
-  std::unordered_set<int> feeds(plan->feed_slots.begin(), plan->feed_slots.end());
+  // What the caller of Run feeds is the caller's.
+  std::unordered_set<int> feeds;
+  for (size_t i = 0; i < plan->feed_slots.size(); ++i) {
+    if (!plan->is_part || plan->kept_feeds[i]) feeds.insert(plan->feed_slots[i]);
+  }
   for (size_t s = 0; s < plan->steps.size(); ++s) {
     Step& step = plan->steps[s];
     for (size_t i = 0; i < step.inputs.size(); ++i) {
@@ -338,9 +322,11 @@ void OrderWaitingSteps(Plan* plan) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Plan>> CompilePlan(SessionImpl* session, const RunSpec& spec) {
-  std::lock_guard lock(session->graph().mu());
-  auto plan = std::make_unique<Plan>();
+namespace {
+
+absl::StatusOr<std::unique_ptr<Plan>> Compile(SessionImpl* session, GraphImpl& graph,
+                                              const RunSpec& spec, std::unique_ptr<Plan> plan) {
+  std::lock_guard lock(graph.mu());
   plan->session = session;
   for (const Tensor& t : spec.feeds) {
     plan->feed_types.push_back(RemoveRef(t.dtype()));
@@ -353,9 +339,34 @@ absl::StatusOr<std::unique_ptr<Plan>> CompilePlan(SessionImpl* session, const Ru
   WEFT_RETURN_IF_ERROR(CheckPlaceholders(plan->graph));
   WEFT_RETURN_IF_ERROR(PlaceNodes(session, &plan->graph));
   RemoveReferenceReads(&plan->graph);
+  WEFT_RETURN_IF_ERROR(FinishPlan(session, plan.get()));
+  return plan;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Plan>> CompilePlan(SessionImpl* session, const RunSpec& spec) {
+  return Compile(session, session->graph(), spec, std::make_unique<Plan>());
+}
+
+absl::StatusOr<std::unique_ptr<Plan>> CompilePart(SessionImpl* session,
+                                                  const std::shared_ptr<GraphImpl>& graph,
+                                                  const RunSpec& spec) {
+  auto plan = std::make_unique<Plan>();
+  plan->is_part = true;
+  plan->kept_feeds.assign(spec.feeds.size(), 0);
+  plan->part_graph = graph;
+  return Compile(session, *graph, spec, std::move(plan));
+}
+
+absl::Status FinishPlan(SessionImpl* session, Plan* plan) {
+  plan->session = session;
+  WEFT_RETURN_IF_ERROR(ExtractLoops(session, &plan->graph));
+  plan->has_frames = std::any_of(plan->graph.nodes.begin(), plan->graph.nodes.end(),
+                                 [](const auto& n) { return IsEnter(*n) || IsNextIteration(*n); });
   const bool checked = std::any_of(plan->graph.nodes.begin(), plan->graph.nodes.end(),
                                    [](const auto& n) { return NumericCheckOf(*n) != 0; });
-  if (session->config().opt_level != OptLevel::kL0 && !checked) {
+  if (session->config().opt_level != OptLevel::kL0 && !checked && !plan->has_frames) {
     OptimizeGraph(session, &plan->graph);
     FuseConvolutions(&plan->graph);
     FuseNodes(&plan->graph);
@@ -368,12 +379,12 @@ absl::StatusOr<std::unique_ptr<Plan>> CompilePlan(SessionImpl* session, const Ru
     n->waiting = dynamic_cast<AsyncKernel*>(n->kernel.get());
   }
   WEFT_ASSIGN_OR_RETURN(std::vector<PlanNode*> order, Order(plan->graph));
-  WEFT_RETURN_IF_ERROR(CheckFrames(order));
   MarkDead(order);
-  AssignSlots(order, plan.get());
-  MakeSteps(order, plan.get());
-  OrderWaitingSteps(plan.get());
-  return plan;
+  AssignSlots(order, plan);
+  MakeSteps(order, plan);
+  if (plan->has_frames) return PrepareFrames(plan);
+  OrderWaitingSteps(plan);
+  return absl::OkStatus();
 }
 
 }  // namespace weft

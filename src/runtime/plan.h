@@ -94,6 +94,7 @@ struct Step {
 };
 
 struct ExecState;
+struct FrameProgram;
 
 // How the steps of a plan depend on each other.
 struct StepOrder {
@@ -122,6 +123,14 @@ struct Plan {
   // Several steps may wait, maybe for each other: they run by `order`, not one after the other.
   bool waits = false;
   StepOrder order;
+  // Loops that are no sub-plans are left in it: it is run node by node (execute_frames.cc).
+  bool has_frames = false;
+  std::unique_ptr<FrameProgram> frames;
+  // Of a loop's condition or body, or of a function: it owns the values that it is fed, and those
+  // of kept feeds stay in their slots from run to run.
+  bool is_part = false;
+  std::vector<uint8_t> kept_feeds;
+  std::shared_ptr<GraphImpl> part_graph;  // that it is compiled from, if not the session's
 
   // States not in use; each thread takes one for a run.
   std::mutex mu;
@@ -138,6 +147,17 @@ struct RunSpec {
 };
 
 absl::StatusOr<std::unique_ptr<Plan>> CompilePlan(SessionImpl* session, const RunSpec& spec);
+
+// A plan over a function's graph, which it keeps alive: run by a kernel as a part of another plan.
+absl::StatusOr<std::unique_ptr<Plan>> CompilePart(SessionImpl* session,
+                                                  const std::shared_ptr<GraphImpl>& graph,
+                                                  const RunSpec& spec);
+
+// Turns the graph of a plan into steps. The nodes have devices, the feeds and fetches are set.
+absl::Status FinishPlan(SessionImpl* session, Plan* plan);
+
+// How a plan with frames is run, from its steps (execute_frames.cc).
+absl::Status PrepareFrames(Plan* plan);
 
 // Passes. CompilePlan calls, in this order:
 absl::Status PlaceNodes(SessionImpl* session, PlanGraph* graph);  // placement.cc

@@ -9,6 +9,7 @@
 #include "src/core/parallel.h"
 #include "src/core/status.h"
 #include "src/core/strings.h"
+#include "src/runtime/calls.h"
 #include "src/runtime/evaluate.h"
 #include "src/runtime/exec_state.h"
 #include "src/runtime/fn_kernel.h"
@@ -179,6 +180,10 @@ absl::StatusOr<std::shared_ptr<Plan>> SessionImpl::GetPlan(const RunSpec& spec) 
 
 absl::Status SessionImpl::MakeKernel(PlanNode* node) {
   if (node->kernel) return absl::OkStatus();
+  if (CallsFunctions(node->op)) {
+    WEFT_ASSIGN_OR_RETURN(node->kernel, MakeCallKernel(this, *node));
+    return absl::OkStatus();
+  }
   const bool shared = node->origin && node->origin->type() == node->op;
   const std::pair<const Node*, Device*> key{node->origin, node->device};
   std::lock_guard lock(kernels_mu_);
@@ -338,6 +343,7 @@ absl::Status SessionImpl::RunPlan(Plan& plan, const Array* const* feeds, Array* 
       state->values[static_cast<size_t>(plan.feed_slots[i])].array = *feeds[i];
   }
   state->run.session = this;
+  state->run.trace = options.trace_level != TraceLevel::kNone ? metadata : nullptr;
   state->run.resources = &resources_;
   state->run.step_id = next_step_.fetch_add(1, std::memory_order_relaxed);
   const int64_t timeout =
@@ -349,13 +355,13 @@ absl::Status SessionImpl::RunPlan(Plan& plan, const Array* const* feeds, Array* 
       CancellationManager run(&cancellation_);
       Deadline deadline(timeout, &run);
       state->run.cancellation = &run;
-      status = Execute(plan, *state, options, metadata);
+      status = Execute(plan, *state);
       if (!status.ok() && deadline.passed())
         status = absl::DeadlineExceededError(
             StrCat("Timed out waiting for the run: ", timeout, " ms have passed"));
     } else {
       state->run.cancellation = &cancellation_;
-      status = Execute(plan, *state, options, metadata);
+      status = Execute(plan, *state);
     }
   }
   if (status.ok()) status = TakeFetches(plan, *state, fetches);
@@ -368,12 +374,25 @@ absl::Status SessionImpl::RunPlan(Plan& plan, const Array* const* feeds, Array* 
   return absl::OkStatus();
 }
 
-absl::Status SessionImpl::Execute(Plan& plan, ExecState& state, const RunOptions& options,
-                                  RunMetadata* metadata) {
-  if (plan.waits) return ExecuteWaiting(plan, state, options, metadata);
+absl::Status SessionImpl::RunPart(RunState& outer, ExecState& state) {
+  RunState& run = state.run;
+  run.outer = &outer;
+  run.trace = outer.trace;
+  run.session = outer.session;
+  run.resources = outer.resources;
+  run.cancellation = outer.cancellation;
+  run.step_id = outer.step_id;
+  WEFT_RETURN_IF_ERROR(outer.session->Execute(state.plan, state));
+  if (state.recorded && !state.planned) PlanMemory(&state);
+  return absl::OkStatus();
+}
+
+absl::Status SessionImpl::Execute(const Plan& plan, ExecState& state) {
+  if (plan.waits) return ExecuteWaiting(plan, state);
+  if (plan.has_frames) return ExecuteFrames(plan, state);
   RunState& run = state.run;
   run.recording = !state.recorded;
-  const bool trace = metadata && options.trace_level != TraceLevel::kNone;
+  RunMetadata* const trace = run.trace;
   size_t next_input = 0;
   for (size_t s = 0; s < plan.steps.size(); ++s) {
     const Step& step = plan.steps[s];
@@ -403,7 +422,7 @@ absl::Status SessionImpl::Execute(Plan& plan, ExecState& state, const RunOptions
           StrCat("out of memory in ", step.node->op, " '", step.node->name, "'"));
     }
     if (!status.ok()) return WithNode(std::move(status), step.node->name, step.node->op);
-    if (trace) metadata->step_stats.push_back(StatsOf(step, state, start));
+    if (trace) trace->step_stats.push_back(StatsOf(step, state, start));
     if (run.recording) RecordStep(&state, s);
     if (step.flags & kStepChecked) WEFT_RETURN_IF_ERROR(CheckNumericOutputs(state, s));
     if (step.flags & kStepReadsRef) DropReferences(step, first_input, state);

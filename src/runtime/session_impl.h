@@ -45,18 +45,27 @@ class SessionImpl {
   // generator's, a queue's) is the same in every plan.
   absl::Status MakeKernel(PlanNode* node);
 
+  // Runs a plan that is a part of another one, as `outer` runs: with its cancellation, resources
+  // and trace. The values are in the feed slots, and afterwards in the fetch slots.
+  static absl::Status RunPart(RunState& outer, ExecState& state);
+  // The run that a kernel is called in.
+  static RunState& RunOf(const KernelContext& ctx) { return *ctx.run_; }
+  static Value* InputValue(const KernelContext& ctx, int i) { return ctx.input_values_[i]; }
+  static Value& OutputValue(const KernelContext& ctx, int o) { return ctx.output_values_[o]; }
+
   void Close();
   bool closed() const { return closed_.load(std::memory_order_acquire); }
 
  private:
   explicit SessionImpl(std::shared_ptr<GraphImpl> graph, const ConfigProto& config)
       : graph_(std::move(graph)), config_(config) {}
-  absl::Status Execute(Plan& plan, ExecState& state, const RunOptions& options,
-                       RunMetadata* metadata);
+  absl::Status Execute(const Plan& plan, ExecState& state);
   // The same for a plan with several steps that wait: each starts as soon as its inputs are there,
   // in whatever order that is (execute_waiting.cc).
-  absl::Status ExecuteWaiting(Plan& plan, ExecState& state, const RunOptions& options,
-                              RunMetadata* metadata);
+  absl::Status ExecuteWaiting(const Plan& plan, ExecState& state);
+  // The same for a plan with loops that are no sub-plans: each step runs once an iteration, when
+  // its inputs of that iteration are there (execute_frames.cc).
+  absl::Status ExecuteFrames(const Plan& plan, ExecState& state);
 
   struct SpecHash {
     size_t operator()(const RunSpec& s) const;

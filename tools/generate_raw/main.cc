@@ -69,8 +69,13 @@ std::string Header(const Family& family) {
   std::ostringstream out;
   out << kGenerated
       << "#pragma once\n\n#include <cstdint>\n#include <limits>\n#include <string>\n"
-         "#include <vector>\n\n#include \"weft/graph/input.h\"\n\nnamespace weft::raw {\n";
-  for (const RawFunction& f : family.functions) out << "\n" << f.Declaration();
+         "#include <vector>\n\n";
+  std::string declarations;
+  for (const RawFunction& f : family.functions) declarations += "\n" + f.Declaration();
+  // Functions are an attribute type of few ops.
+  if (declarations.find("FuncRef") != std::string::npos)
+    out << "#include \"weft/graph/attr_value.h\"\n";
+  out << "#include \"weft/graph/input.h\"\n\nnamespace weft::raw {\n" << declarations;
   out << "\n}  // namespace weft::raw\n";
   return out.str();
 }

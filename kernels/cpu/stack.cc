@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stacks of tensors, which live as long as one run.
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "kernels/cpu/register.h"
+#include "src/core/strings.h"
+#include "weft/core/handle.h"
+#include "weft/runtime/device.h"
+#include "weft/runtime/kernel.h"
+
+namespace weft {
+namespace {
+
+constexpr char kContainer[] = "_stacks";
+constexpr char kType[] = "Stack";
+
+class Stack final : public Resource {
+ public:
+  Stack(std::string name, DataType dtype, int32_t max_size)
+      : name(std::move(name)), dtype(dtype), max_size_(max_size) {}
+
+  absl::Status Push(Array value) {
+    std::lock_guard lock(mu_);
+    if (closed_) return Closed();
+    if (max_size_ >= 0 && values_.size() >= static_cast<size_t>(max_size_)) {
+      return absl::InvalidArgumentError(
+          StrCat("Stack[", name, "] overflowed its max_size (", max_size_, ")"));
+    }
+    values_.push_back(std::move(value));
+    return absl::OkStatus();
+  }
+  absl::StatusOr<Array> Pop() {
+    std::lock_guard lock(mu_);
+    if (closed_) return Closed();
+    if (values_.empty()) {
+      return absl::InvalidArgumentError(StrCat("Stack[", name, "] is empty when calling Pop()."));
+    }
+    Array top = std::move(values_.back());
+    values_.pop_back();
+    return top;
+  }
+  void Close() {
+    std::lock_guard lock(mu_);
+    values_.clear();
+    closed_ = true;
+  }
+
+  const std::string name;
+  const DataType dtype;
+  std::unique_ptr<VariableState> reference;  // of the first version's handle
+
+ private:
+  absl::Status Closed() const {
+    return absl::InvalidArgumentError(StrCat("Stack[", name, "] has already been closed."));
+  }
+  const int32_t max_size_;  // negative: no limit
+  std::mutex mu_;
+  bool closed_ = false;
+  std::vector<Array> values_;
+};
+
+class MakeStack final : public Kernel {
+ public:
+  explicit MakeStack(KernelConstruction& c)
+      : dtype_(c.Attr<DataType>("elem_type")), name_(c.Attr<std::string>("stack_name")) {
+    if (name_.empty()) name_ = c.name();
+  }
+
+  absl::Status Compute(KernelContext& ctx) override {
+    int32_t max_size = -1;
+    if (ctx.num_inputs() > 0) {
+      const Array& size = ctx.input(0);
+      if (size.rank() != 0)
+        return ctx.InvalidArgument("Stack size must be a scalar, but had shape: " +
+                                   size.shape().ToString());
+      max_size = *size.data<int32_t>();
+    }
+    static std::atomic<int64_t> counter{0};
+    const std::string name = StrCat(name_, "_", counter.fetch_add(1, std::memory_order_relaxed));
+    auto stack = std::make_shared<Stack>(name, dtype_, max_size);
+    if (ctx.output_dtype(0) == kResource) {
+      ResourceHandle handle;
+      handle.device = ctx.device().name();
+      handle.container = kContainer;
+      handle.name = name;
+      handle.type = kType;
+      handle.slot = std::make_shared<ResourceSlot>();
+      handle.slot->Set(std::move(stack));
+      ctx.set_output(0, Array(handle));
+      return absl::OkStatus();
+    }
+    stack->reference = std::make_unique<VariableState>(kString, name, Shape({2}));
+    stack->reference->Replace(Array::FromVector(std::vector<std::string>{kContainer, name}));
+    ctx.set_output_ref(0, stack->reference.get());
+    ctx.step_resources().Slot(kContainer, kType, name)->Set(std::move(stack));
+    return absl::OkStatus();
+  }
+
+ private:
+  DataType dtype_;
+  std::string name_;
+};
+
+absl::StatusOr<std::shared_ptr<Stack>> StackOf(KernelContext& ctx) {
+  if (!ctx.input_is_ref(0)) return ctx.resource<Stack>(0);
+  WEFT_ASSIGN_OR_RETURN(VariableState * v, ctx.variable(0));
+  const Array names = v->Read();
+  if (!names.valid() || names.dtype() != kString || names.num_elements() != 2)
+    return ctx.InvalidArgument("Stack handle must have two elements.");
+  const std::string* parts = names.data<std::string>();
+  auto stack =
+      std::dynamic_pointer_cast<Stack>(ctx.step_resources().Slot(parts[0], kType, parts[1])->Get());
+  if (stack) return stack;
+  return ctx.Error(absl::StatusCode::kNotFound,
+                   StrCat("Stack ", parts[1], " does not exist in this run."));
+}
+
+absl::Status Push(KernelContext& ctx) {
+  WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<Stack> stack, StackOf(ctx));
+  const Array& value = ctx.input(1);
+  if (value.dtype() != stack->dtype) {
+    return ctx.InvalidArgument(StrCat("Must have type ", DTypeOpName(stack->dtype), " but got ",
+                                      DTypeOpName(value.dtype())));
+  }
+  if (const absl::Status s = stack->Push(ctx.Persist(value)); !s.ok())
+    return ctx.Error(s.code(), StrCat(s.message()));
+  ctx.set_output(0, value);
+  return absl::OkStatus();
+}
+
+absl::Status Pop(KernelContext& ctx) {
+  WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<Stack> stack, StackOf(ctx));
+  absl::StatusOr<Array> top = stack->Pop();
+  if (!top.ok()) return ctx.Error(top.status().code(), StrCat(top.status().message()));
+  if (top->dtype() != ctx.output_dtype(0)) {
+    return ctx.InvalidArgument(StrCat("the stack holds ", DTypeOpName(top->dtype()),
+                                      ", elem_type is ", DTypeOpName(ctx.output_dtype(0))));
+  }
+  ctx.set_output(0, *std::move(top));
+  return absl::OkStatus();
+}
+
+absl::Status Close(KernelContext& ctx) {
+  WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<Stack> stack, StackOf(ctx));
+  stack->Close();
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void RegisterStackKernels(KernelRegistry& kernels) {
+  for (const char* suffix : {"", "V2"}) {
+    kernels.Add<MakeStack>(StrCat("Stack", suffix), kCpu, {});
+    kernels.Add(StrCat("StackPush", suffix), kCpu, {}, Push);
+    kernels.Add(StrCat("StackPop", suffix), kCpu, {}, Pop);
+    kernels.Add(StrCat("StackClose", suffix), kCpu, {}, Close);
+  }
+}
+
+}  // namespace weft

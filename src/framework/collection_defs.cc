@@ -6,6 +6,7 @@
 #include "proto/weft/saver.pb.h"
 #include "src/core/status.h"
 #include "src/framework/saver_proto.h"
+#include "src/graph/control_flow_def.h"
 #include "src/graph/proto_convert.h"
 #include "weft/framework/saver.h"
 #include "weft/framework/variable.h"
@@ -44,6 +45,25 @@ std::shared_ptr<void> SaverFromBytes(std::string_view bytes, const std::string& 
   return Saver::FromDef(SaverDefFromProto(def), import_scope).state();
 }
 
+template <typename Context>
+std::optional<std::string> ContextBytes(const std::shared_ptr<void>& object,
+                                        const std::string& export_scope) {
+  return ContextToBytes(*std::static_pointer_cast<Context>(object), export_scope);
+}
+// Scopes are given with a slash at the end here.
+std::string_view WithoutSlash(std::string_view scope) {
+  if (scope.ends_with('/')) scope.remove_suffix(1);
+  return scope;
+}
+std::shared_ptr<void> CondFromBytes(std::string_view bytes, const std::string& import_scope,
+                                    const Graph& graph) {
+  return ValueOrThrow(CondContextFromBytes(bytes, WithoutSlash(import_scope), graph.impl()));
+}
+std::shared_ptr<void> WhileFromBytes(std::string_view bytes, const std::string& import_scope,
+                                     const Graph& graph) {
+  return ValueOrThrow(WhileContextFromBytes(bytes, WithoutSlash(import_scope), graph.impl()));
+}
+
 }  // namespace
 
 const CollectionType* FindCollectionType(std::string_view collection) {
@@ -57,6 +77,8 @@ const CollectionType* FindCollectionType(std::string_view collection) {
         {GraphKeys::kMetricVariables, variables},
         {GraphKeys::kMovingAverageVariables, variables},
         {GraphKeys::kGlobalStep, variables},
+        {GraphKeys::kCondContext, {ContextBytes<CondContext>, CondFromBytes}},
+        {GraphKeys::kWhileContext, {ContextBytes<WhileContext>, WhileFromBytes}},
         {GraphKeys::kSavers, {SaverToBytes, SaverFromBytes}},
     };
   }();

@@ -25,7 +25,8 @@ struct CollectionType {
       from_bytes;
 };
 
-// Of the collection of this name: variables and savers; nullptr if it holds no objects.
+// Of the collection of this name: variables, savers and control flow contexts; nullptr if it holds
+// no objects.
 const CollectionType* FindCollectionType(std::string_view collection);
 
 }  // namespace weft::train::internal

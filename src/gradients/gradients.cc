@@ -12,7 +12,9 @@
 
 #include "src/core/status.h"
 #include "src/core/strings.h"
+#include "src/gradients/function_gradient.h"
 #include "src/gradients/gradient_nodes.h"
+#include "src/gradients/loop_gradient.h"
 #include "src/graph/graph_impl.h"
 #include "weft/ops/basic.h"
 
@@ -36,6 +38,7 @@ const GradientFn* FindRule(const Node& node, bool* known) {
     if (!def) return nullptr;
   }
   if (def->gradient()) return &def->gradient();
+  if (const GradientFn* fn = FunctionGradientOf(node)) return fn;
   *known = !def->no_gradient().empty();
   return nullptr;
 }
@@ -77,7 +80,12 @@ class Differentiator {
  public:
   Differentiator(const std::vector<Tensor>& ys, const std::vector<Tensor>& xs,
                  const GradientOptions& options)
-      : ys_(ys), xs_(xs), options_(options), graph_(ys[0].graph()), nodes_(&graph_.impl()) {}
+      : ys_(ys),
+        xs_(xs),
+        options_(options),
+        graph_(ys[0].graph()),
+        nodes_(&graph_.impl()),
+        loops_(graph_.impl()) {}
 
   std::vector<Grad> Run() {
     std::lock_guard lock(graph_.impl().mu());
@@ -88,6 +96,7 @@ class Differentiator {
       CountPending();
       FindStops();
       VisitAll();
+      for (const auto& loop : loops_.all()) loop->Finish();
     }
     std::vector<Grad> result;
     for (const Tensor& x : xs_) result.push_back(Result(x));
@@ -154,10 +163,43 @@ class Differentiator {
       Node* node = queue_.front();
       queue_.pop_front();
       Visit(node);
-      for (const Tensor& in : node->inputs) {
-        if (--pending_[in.node()] == 0) queue_.push_back(in.node());
+      for (const Tensor& in : node->inputs) InputDone(in);
+    }
+  }
+
+  // One of the consumers of a tensor has been visited.
+  void InputDone(const Tensor& in) {
+    Node* const n = in.node();
+    const int pending = --pending_[n];
+    // A loop's Switch is visited from its Exit and from the body.
+    const bool ready = pending == 0 || (!loops_.empty() && pending > 0 && IsLoopSwitch(*n));
+    if (!ready) return;
+    LoopGradientState* const loop = IsLoopExit(*n) ? loops_.Find(*n, /*before=*/false) : nullptr;
+    if (!loop) return queue_.push_back(n);
+    // The Exits of a loop go together.
+    loop->deferred_exits.push_back(in);
+    if (--loop->pending_exits > 0) return;
+    bool any = false;
+    for (const Tensor& exit : loop->deferred_exits) {
+      if (HasGradient(exit.node())) {
+        any = true;
+        queue_.push_back(exit.node());
+      } else {
+        loop->unused_exits.push_back(exit);
       }
     }
+    for (const Tensor& exit : loop->unused_exits) {
+      if (any && IsTrainable(exit)) Receive(exit, loops_.ZerosForExit(exit));
+      queue_.push_back(exit.node());
+    }
+  }
+
+  bool HasGradient(Node* n) const {
+    const auto found = received_.find(n);
+    return found != received_.end() &&
+           std::any_of(found->second.begin(), found->second.end(), [](const auto& list) {
+             return std::any_of(list.begin(), list.end(), [](const Grad& g) { return !g.none(); });
+           });
   }
 
   void Receive(const Tensor& t, Grad g) {
@@ -182,6 +224,7 @@ class Differentiator {
         if (through) queue.push_back(consumer);
       }
     }
+    std::vector<Node*> order;  // of the nodes between
     std::unordered_set<Node*> reachable_ys;
     for (const Tensor& y : ys_) {
       if (reached.contains(y.node())) reachable_ys.insert(y.node());
@@ -191,9 +234,11 @@ class Differentiator {
       Node* n = queue.front();
       queue.pop_front();
       if (!reached.contains(n) || !between_.insert(n).second) continue;
+      order.push_back(n);
       for (const Tensor& in : n->inputs) queue.push_back(in.node());
     }
-    for (Node* n : between_) {
+    AddLoops(&order);
+    for (Node* n : order) {
       for (const Tensor& in : n->inputs) {
         if (between_.contains(in.node())) ++pending_[in.node()];
       }
@@ -204,7 +249,60 @@ class Differentiator {
           queued.insert(y.node()).second)
         queue_.push_back(y.node());
     }
+    StartUnusedExits(queued);
   }
+
+  // A loop of gradients for each loop on the way; all Exits of such a loop are on the way.
+  void AddLoops(std::vector<Node*>* order) {
+    for (size_t i = 0; i < order->size(); ++i) {
+      Node* const n = (*order)[i];
+      if (!IsLoopExit(*n)) continue;
+      std::optional<ColocateWith> colocate;
+      if (options_.colocate_gradients_with_ops) colocate.emplace(Operation(n));
+      for (const Tensor& exit : loops_.Add(n)->forward_exits) {
+        if (between_.insert(exit.node()).second) order->push_back(exit.node());
+      }
+    }
+  }
+
+  // Exits that nothing on the way uses, of loops of which no other Exit is waited for.
+  void StartUnusedExits(const std::unordered_set<Node*>& queued) {
+    std::vector<Tensor> start;
+    for (const auto& loop : loops_.all()) {
+      for (const Tensor& exit : loop->forward_exits) {
+        if (pending_[exit.node()] != 0) continue;
+        --loop->pending_exits;
+        if (!queued.contains(exit.node())) loop->unused_exits.push_back(exit);
+        if (loop->pending_exits == 0)
+          start.insert(start.end(), loop->unused_exits.begin(), loop->unused_exits.end());
+      }
+      for (const Tensor& enter : loop->forward_context()->loop_enters) {
+        int& pending = pending_[enter.node()];
+        if (pending == 0) pending = 1;
+      }
+    }
+    for (const Tensor& exit : start) {
+      if (!IsTrainable(exit)) continue;
+      Receive(exit, loops_.ZerosForExit(exit));
+      queue_.push_back(exit.node());
+    }
+  }
+
+  // The context of the loop of gradients that a node's gradient belongs to, while it lives.
+  class InLoop {
+   public:
+    explicit InLoop(LoopGradientState* loop) : context_(loop ? loop->context() : nullptr) {
+      if (context_) context_->Enter();
+    }
+    ~InLoop() {
+      if (context_) context_->Exit();
+    }
+    InLoop(const InLoop&) = delete;
+    InLoop& operator=(const InLoop&) = delete;
+
+   private:
+    WhileContext* context_;
+  };
 
   void FindStops() {
     for (const Tensor& x : xs_) {
@@ -223,13 +321,16 @@ class Differentiator {
     std::vector<Grad> dys(static_cast<size_t>(node->num_outputs()));
     bool any = false;
     it->second.resize(dys.size());
+    std::optional<InLoop> in_loop(loops_.Find(*node, /*before=*/true));
     for (size_t i = 0; i < dys.size(); ++i) {
       std::vector<Grad>& list = it->second[i];
       if (list.size() > 1) list = {AddUp(graph_, list, options_.aggregation_method, node->name)};
       if (!list.empty()) dys[i] = list[0];
       any |= !dys[i].none();
     }
+    in_loop.reset();
     if (!any || stops_.contains(node)) return;
+    in_loop.emplace(loops_.Find(*node, /*before=*/false));
     bool known = true;
     const GradientFn* rule = FindRule(*node, &known);
     if (!known) {
@@ -241,9 +342,9 @@ class Differentiator {
     if (!rule) return;
     for (size_t i = 0; i < dys.size(); ++i) {
       const Tensor output(node, static_cast<int>(i));
-      if (dys[i].none() && IsTrainable(output)) dys[i] = ZeroGradient(nodes_, output);
+      if (dys[i].none() && IsTrainable(output))
+        dys[i] = loops_.empty() ? ZerosOutsideLoops(output) : loops_.ZerosFor(output);
     }
-    Check();
     ApplyRule(node, *rule, std::move(dys));
   }
 
@@ -302,6 +403,7 @@ class Differentiator {
   const GradientOptions& options_;
   Graph graph_;
   GraphNodes nodes_;
+  LoopGradients loops_;
   std::unordered_map<Node*, std::vector<std::vector<Grad>>> received_;  // by output
   std::unordered_set<Node*> between_, stops_;
   std::unordered_map<Node*, int> pending_;

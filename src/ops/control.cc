@@ -7,6 +7,7 @@
 #include "weft/graph/op_def.h"
 
 #include "src/core/strings.h"
+#include "src/graph/control_flow.h"
 
 namespace weft {
 namespace {
@@ -69,9 +70,16 @@ absl::Status LoopCondShape(ShapeContext& c) {
   return absl::OkStatus();
 }
 
+// The gradient of the loop that is differentiated at the moment; null outside of loops.
+LoopGradient* CurrentLoopGradient(GradientContext& g) {
+  ControlFlowContext* const context = CurrentContext(*g.op().node()->graph);
+  WhileContext* const loop = context ? context->AsWhile() : nullptr;
+  return loop ? loop->gradient() : nullptr;
+}
+
 // The gradient comes from the output that was taken. The other one's is a zero, or dead; the second
 // Switch makes it dead in either case.
-void SwitchGradient(GradientContext& g) {
+void RawSwitchGradient(GradientContext& g) {
   const Tensor pred = g.input(1);
   std::vector<Tensor> taken;
   for (int o = 0; o < 2; ++o) {
@@ -82,8 +90,28 @@ void SwitchGradient(GradientContext& g) {
   g.SetDx(0, g.Op("Merge", taken, {{"N", 2}}));
 }
 
+void SwitchGradient(GradientContext& g) {
+  ControlFlowContext* const context = ContextOf(*g.op().node());
+  if (context && context->AsWhile()) {
+    LoopGradient* const loop = CurrentLoopGradient(g);
+    if (loop) return loop->SwitchGradient(g);
+    return g.Fail(absl::InvalidArgumentError(
+        "the gradient with respect to a loop variable is defined within an iteration only"));
+  }
+  CondContext* const cond = context ? context->AsCond() : nullptr;
+  if (!cond) return RawSwitchGradient(g);
+  // The output of the branch that is not this Switch's has a zero, which its own Switch guards.
+  const int branch = cond->branch() ? 1 : 0;
+  if (!g.dy_raw(1 - branch).none())
+    return g.SetDx(0, g.Op("Merge", {g.dy(0), g.dy(1)}, {{"N", 2}}, "cond_grad"));
+  if (RemoveRef(g.input(0).dtype()) == kResource && !g.dy_raw(branch).none()) {
+    const Tensor dy = g.dy(branch);
+    g.SetDx(0, g.Op("Merge", {dy, dy}, {{"N", 2}}, "cond_resource_grad"));
+  }
+}
+
 // The gradient goes to the input that came through, and to no other.
-void MergeGradient(GradientContext& g) {
+void RawMergeGradient(GradientContext& g) {
   for (int i = 0; i < g.num_inputs(); ++i) {
     if (!g.needs_dx(i)) continue;
     const Tensor chosen = g.Op("Equal", {g.output(1), g.ConstInt(i, "Equal/y")});
@@ -92,6 +120,45 @@ void MergeGradient(GradientContext& g) {
     g.SetDx(i, sides[1]);
   }
 }
+
+void MergeGradient(GradientContext& g) {
+  ControlFlowContext* const context = OutputContextOf(*g.input(0).node());
+  LoopGradient* const loop = CurrentLoopGradient(g);
+  if (context && context->AsWhile()) {
+    if (loop) return loop->MergeGradient(g);
+    return g.Fail(absl::InvalidArgumentError(
+        "the gradient with respect to a loop variable is defined within an iteration only"));
+  }
+  CondContext* const cond = context ? context->AsCond() : nullptr;
+  if (!cond) return RawMergeGradient(g);
+  Tensor pred = cond->pred();
+  if (loop) {
+    absl::StatusOr<Tensor> real = loop->Predicate(pred);
+    if (!real.ok()) return g.Fail(real.status());
+    pred = *real;
+  }
+  const Tensor dy = g.dy(0);
+  if (!g.ok()) return;
+  absl::StatusOr<Node*> taken = AddColocatedSwitch(dy, pred, "cond_grad");
+  if (!taken.ok()) return g.Fail(taken.status());
+  g.SetDx(0, Tensor(*taken, 0));
+  g.SetDx(1, Tensor(*taken, 1));
+}
+
+// Outside of loops that are differentiated as a whole nothing is repeated.
+void EnterGradient(GradientContext& g) {
+  if (LoopGradient* loop = CurrentLoopGradient(g)) return loop->EnterGradient(g);
+  g.SetDx(0, g.dy_raw(0));
+}
+
+void ExitGradient(GradientContext& g) {
+  if (LoopGradient* loop = CurrentLoopGradient(g)) return loop->ExitGradient(g);
+  g.Fail(absl::InvalidArgumentError(
+      "a loop that was made without wf::WhileLoop can't be differentiated"));
+}
+
+// A NextIteration of the gradients comes with the Switch.
+void NextIterationGradient(GradientContext& g) { g.SetDx(0, g.dy_raw(0)); }
 
 OpDefBuilder&& SwitchSchema(OpDefBuilder&& op, bool ref) {
   const std::string type = ref ? "Ref(T)" : "T";
@@ -156,8 +223,8 @@ void RegisterBranchOps(OpRegistry& ops) {
       .Shape(RefSelectShape);
 }
 
-// Differentiation goes through loops as a whole (src/gradients), not node by node: the frame ops
-// have no rule of their own.
+// Differentiation goes through loops as a whole (src/gradients/loop_gradient.h): the rules of these
+// ops add to the loop of gradients.
 void RegisterLoopOps(OpRegistry& ops) {
   for (const bool ref : {false, true}) {
     const std::string prefix = ref ? "Ref" : "";
@@ -172,15 +239,18 @@ void RegisterLoopOps(OpRegistry& ops) {
         .Attr("frame_name: string")
         .Attr("is_constant: bool = false")
         .Attr("parallel_iterations: int = 10")
-        .Shape(ref ? ShapeFn(shape::SameAsInput) : ShapeFn(EnterShape));
+        .Shape(ref ? ShapeFn(shape::SameAsInput) : ShapeFn(EnterShape))
+        .Gradient(EnterGradient);
     ops.Add(prefix + "Exit")
         .Summary("Makes data of a finished loop available in the frame around it.")
         .Apply(pass)
-        .Shape(shape::SameAsInput);
+        .Shape(shape::SameAsInput)
+        .Gradient(ExitGradient);
     ops.Add(prefix + "NextIteration")
         .Summary("Makes data available in the next iteration of its loop.")
         .Apply(pass)
-        .Shape(shape::SameAsInput);
+        .Shape(shape::SameAsInput)
+        .Gradient(NextIterationGradient);
   }
   ops.Add("LoopCond")
       .Summary("Passes on the condition of a loop: a mark for the executor.")

@@ -114,13 +114,6 @@ const std::set<std::string>& SilentOps() {
       "UniqueWithCounts",
       "UniqueWithCountsV2",
       "_SwitchN",
-      // Parts of while loops, whose gradient is that of the loop as a whole.
-      "Enter",
-      "Exit",
-      "NextIteration",
-      "RefEnter",
-      "RefExit",
-      "RefNextIteration",
   };
   return *ops;
 }

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/gradients/gradient_table.h"
+#include "weft/ops/control_flow.h"
+#include "weft/ops/logical.h"
+#include "weft/ops/math_binary.h"
+#include "weft/ops/tensor_array.h"
 
 namespace weft {
 namespace {
@@ -9,6 +13,44 @@ std::vector<Tensor> OneOfTwo(const std::vector<Tensor>& x, bool choice) {
   const Operation sides = N("Switch", {x[0], ConstantOf(Bool(choice))}).op();
   const Tensor merged = N("Merge", {N("Square", {sides.output(0)}), N("Exp", {sides.output(1)})});
   return {merged};
+}
+
+// x^3, by a loop.
+std::vector<Tensor> Cubed(const std::vector<Tensor>& x) {
+  return {WhileLoop([](const std::vector<Tensor>& v) { return Less(v[0], 2); },
+                    [&](const std::vector<Tensor>& v) {
+                      return std::vector<Tensor>{Add(v[0], 1), Multiply(v[1], x[0])};
+                    },
+                    {0, x[0]})[1]};
+}
+
+GradientTable LoopsAndLists() {
+  GradientTable table;
+  for (const char* op : {"Enter", "Exit", "NextIteration"}) {
+    table.push_back(CheckWithin(op, Cubed, {Drawn(-1, 1, {3})}));
+    table.push_back(NotChecked(std::string("Ref") + op, "the same rule, for references"));
+  }
+  const auto by_element = [](const std::vector<Tensor>& x) {
+    const TensorArray list = TensorArray(kFloat64, 1).Write(0, Multiply(x[0], x[0]));
+    return std::vector<Tensor>{Multiply(list.Read(0), 3)};
+  };
+  const auto by_row = [](const std::vector<Tensor>& x) {
+    const Tensor rows = TensorArray(kFloat64, 3).Unstack(x[0]).Gather({2, 0});
+    return std::vector<Tensor>{Multiply(rows, rows)};
+  };
+  const auto by_piece = [](const std::vector<Tensor>& x) {
+    const TensorArray list =
+        TensorArray(kFloat64, 2, {.infer_shape = false}).Split(x[0], ConstantOf(I64({1, 2})));
+    const Tensor all = list.Concat();
+    return std::vector<Tensor>{Multiply(all, all)};
+  };
+  table.push_back(CheckWithin("TensorArrayReadV3", by_element, {Drawn(-1, 1, {2})}));
+  table.push_back(CheckWithin("TensorArrayWriteV3", by_element, {Drawn(-1, 1, {2})}));
+  table.push_back(CheckWithin("TensorArrayGatherV3", by_row, {Drawn(-1, 1, {3, 2})}));
+  table.push_back(CheckWithin("TensorArrayScatterV3", by_row, {Drawn(-1, 1, {3, 2})}));
+  table.push_back(CheckWithin("TensorArrayConcatV3", by_piece, {Drawn(-1, 1, {3, 2})}));
+  table.push_back(CheckWithin("TensorArraySplitV3", by_piece, {Drawn(-1, 1, {3, 2})}));
+  return table;
 }
 
 GradientTable SwitchesAndMerges() {
@@ -60,7 +102,7 @@ GradientTable Rest() {
 
 GradientTable StateGradients() {
   GradientTable table;
-  for (GradientTable part : {SwitchesAndMerges(), Variables(), Draws(), Rest()})
+  for (GradientTable part : {SwitchesAndMerges(), LoopsAndLists(), Variables(), Draws(), Rest()})
     table.insert(table.end(), part.begin(), part.end());
   return table;
 }

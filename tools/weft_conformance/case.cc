@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "proto/weft/graph.pb.h"
+#include "src/core/status.h"
 #include "src/core/strings.h"
+#include "src/graph/control_flow_def.h"
 #include "tools/golden/container.h"
 #include "weft/core/error.h"
 #include "weft/gradients/gradients.h"
@@ -48,6 +50,10 @@ class Runner {
     ImportOptions options;
     options.prefix = "";
     ImportGraphDef(case_.graph_def(), options, graph_);
+    for (const std::string& bytes : case_.Bytes("while_context"))
+      ValueOrThrow(WhileContextFromBytes(bytes, "", graph_.impl()));
+    for (const std::string& bytes : case_.Bytes("cond_context"))
+      ValueOrThrow(CondContextFromBytes(bytes, "", graph_.impl()));
   }
 
   void CheckOpsExist() {

@@ -7,6 +7,7 @@
 #include "src/core/status.h"
 #include "src/core/strings.h"
 #include "src/framework/variable_data.h"
+#include "src/graph/proto_convert.h"
 
 namespace weft {
 namespace {
@@ -122,7 +123,7 @@ Variable internal::VariableFromProto(const proto::VariableDef& def, const std::s
 Variable Variable::FromVariableDef(std::string_view bytes, const std::string& import_scope,
                                    const Graph& graph) {
   proto::VariableDef def;
-  if (!def.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+  if (!ParseProto(bytes, &def))
     ThrowError(Code::kDataLoss, "FromVariableDef: the bytes are no VariableDef");
   return internal::VariableFromProto(def, import_scope, graph);
 }

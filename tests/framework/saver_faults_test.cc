@@ -58,8 +58,11 @@ struct Model {
 const ConfigProto kConfig{.intra_op_parallelism_threads = 1};
 
 std::vector<std::string> TemporariesIn(const std::string& folder) {
+  const absl::StatusOr<std::vector<std::string>> names = io::ListFolder(folder);
+  EXPECT_TRUE(names.ok()) << names.status();
+  if (!names.ok()) return {};
   std::vector<std::string> found;
-  for (const std::string& name : *io::ListFolder(folder)) {
+  for (const std::string& name : *names) {
     if (name.find(".tempstate") != std::string::npos || name.ends_with("_temp"))
       found.push_back(name);
   }

@@ -3,11 +3,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <csignal>
-#include <fstream>
 
 #include "src/io/file.h"
 #include "src/io/file_system.h"
@@ -248,49 +243,6 @@ TEST_F(SaverTest, OptionsOfASave) {
   EXPECT_THAT(Files(), IsSupersetOf({"b.graph", "newest"}));
   EXPECT_EQ(LatestCheckpoint(folder_.path(), "newest"), File("b"));
   EXPECT_EQ(LatestCheckpoint(folder_.path()), "");
-}
-
-// A program that dies at any time while it saves leaves a folder whose state file names a whole
-// checkpoint.
-TEST_F(SaverTest, AKilledSaveLeavesTheOldOne) {
-  const Variable w(Array::Zeros(kFloat32, Shape({200, 1000})), {.name = "w"});
-  const Variable step(0, {.name = "step"});
-  const Operation next = Group({step.AssignAdd(1).op(), w.AssignAdd(Ones({200, 1000})).op()});
-  for (int delay_ms = 5; delay_ms <= 65; delay_ms += 15) {
-    const pid_t child = fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
-      // Saves until it is killed. Runs on one thread: the team of threads of the parent is gone.
-      try {
-        Session session(ConfigProto{.intra_op_parallelism_threads = 1});
-        const Saver saver({.max_to_keep = 2});
-        session.Run(GlobalVariablesInitializer());
-        for (int i = 0; i < 1000; ++i) {
-          session.Run(next);
-          saver.Save(session, File("m"), step);
-        }
-      } catch (...) {
-      }
-      _exit(1);
-    }
-    while (!io::FileExists(File("checkpoint"))) {
-      int status;
-      ASSERT_EQ(waitpid(child, &status, WNOHANG), 0) << "the child ended";
-      usleep(1000);
-    }
-    usleep(static_cast<useconds_t>(delay_ms) * 1000);
-    kill(child, SIGKILL);
-    int status;
-    waitpid(child, &status, 0);
-    const std::string latest = LatestCheckpoint(folder_.path());
-    ASSERT_NE(latest, "");
-    const CheckpointReader reader(latest);
-    const float saved = static_cast<float>(reader.GetTensor("step").AsInt64());
-    const Array value = reader.GetTensor("w");
-    EXPECT_EQ(value.data<float>()[0], saved);
-    EXPECT_EQ(value.data<float>()[199999], saved);
-    EXPECT_TRUE(io::FileExists(latest + ".meta"));
-  }
 }
 
 }  // namespace

@@ -126,9 +126,11 @@ TEST_F(WarmStartTest, ByVariables) {
 
 TEST_F(WarmStartTest, ScopesOfAll) {
   auto values = ValuesOf("from_the_root", [] {
-    const VariableScope scope("copy");
-    Make("old/w", {2, 3});
-    Make("root", {2}, {.dtype = kInt32});
+    {
+      const VariableScope scope("copy");
+      Make("old/w", {2, 3});
+      Make("root", {2}, {.dtype = kInt32});
+    }
     InitFromCheckpoint("./old.ckpt", {{"/", "copy/"}});
   });
   EXPECT_TRUE(values.at("copy/old/w") == Numbers({2, 3}, 0));

@@ -49,38 +49,75 @@ void PoolChannels(const PoolGeometry& g, const T* x, int64_t pixel, T* y) {
   }
 }
 
+// best[i] = the higher one of x[i] and best[i]; where that is x[i], from[i] = tap.
+template <typename T>
+inline void RaiseFromLoop(const T* x, int32_t tap, int64_t n, T* best, int32_t* from) {
+  for (int64_t i = 0; i < n; ++i) {
+    const bool higher = x[i] > best[i];
+    best[i] = higher ? x[i] : best[i];
+    from[i] = higher ? tap : from[i];
+  }
+}
+template <typename T>
+void RaiseFrom(const T* x, int32_t tap, int64_t n, T* best, int32_t* from) {
+  RaiseFromLoop(x, tap, n, best, from);
+}
+WEFT_SIMD void RaiseFrom(const float* x, int32_t tap, int64_t n, float* best, int32_t* from) {
+  RaiseFromLoop(x, tap, n, best, from);
+}
+
+// dx[i] += dy[i] where from[i] is `tap`.
+template <typename T>
+inline void AddWhereLoop(const T* dy, const int32_t* from, int32_t tap, int64_t n, T* dx) {
+  for (int64_t i = 0; i < n; ++i) dx[i] = from[i] == tap ? arithmetic::Add(dx[i], dy[i]) : dx[i];
+}
+template <typename T>
+void AddWhere(const T* dy, const int32_t* from, int32_t tap, int64_t n, T* dx) {
+  AddWhereLoop(dy, from, tap, n, dx);
+}
+WEFT_SIMD void AddWhere(const float* dy, const int32_t* from, int32_t tap, int64_t n, float* dx) {
+  AddWhereLoop(dy, from, tap, n, dx);
+}
+
 // Where the maxima of one window are, channel by channel: the first of equal ones. A NaN that
 // comes first stays.
 template <typename T>
 class MaximaFinder {
  public:
   explicit MaximaFinder(const PoolGeometry& g)
-      : g_(g), best_(static_cast<size_t>(g.channels)), place_(static_cast<size_t>(g.channels)) {}
+      : g_(g), best_(static_cast<size_t>(g.channels)), from_(static_cast<size_t>(g.channels)) {}
 
   void Find(const T* x, int64_t pixel) {
-    bool begun = false;
+    taps_.clear();
     PoolWindow(g_, pixel).ForPixels(g_, [&](int64_t offset) {
-      for (size_t c = 0; c < best_.size(); ++c) {
-        const T v = x[offset + static_cast<int64_t>(c)];
-        const bool higher = !begun || v > best_[c];
-        best_[c] = higher ? v : best_[c];
-        place_[c] = higher ? offset + static_cast<int64_t>(c) : place_[c];
+      if (taps_.empty()) {
+        std::copy_n(x + offset, g_.channels, best_.data());
+        std::fill(from_.begin(), from_.end(), 0);
+      } else {
+        RaiseFrom(x + offset, static_cast<int32_t>(taps_.size()), g_.channels, best_.data(),
+                  from_.data());
       }
-      begun = true;
+      taps_.push_back(offset);
     });
-    found_ = begun;
   }
   // False if the window has no element.
-  bool found() const { return found_; }
+  bool found() const { return !taps_.empty(); }
   // Offsets in x, and what is there.
-  int64_t place(int64_t c) const { return place_[static_cast<size_t>(c)]; }
+  int64_t place(int64_t c) const {
+    return taps_[static_cast<size_t>(from_[static_cast<size_t>(c)])] + c;
+  }
   T value(int64_t c) const { return best_[static_cast<size_t>(c)]; }
+  // Adds dy, one a channel, to the maxima's places in dx.
+  void Scatter(const T* dy, T* dx) const {
+    for (size_t t = 0; t < taps_.size(); ++t)
+      AddWhere(dy, from_.data(), static_cast<int32_t>(t), g_.channels, dx + taps_[t]);
+  }
 
  private:
   const PoolGeometry& g_;
   std::vector<T> best_;
-  std::vector<int64_t> place_;
-  bool found_ = false;
+  std::vector<int32_t> from_;
+  std::vector<int64_t> taps_;
 };
 
 // Runs work(first image, last image): windows overlap, so an image is one thread's.
@@ -168,11 +205,7 @@ class MaxPoolGrad final : public MaxPoolGradKernel<T> {
           continue;
         }
         finder.Find(x, p);
-        if (!finder.found()) continue;
-        for (int64_t c = 0; c < g.channels; ++c) {
-          T& to = out[finder.place(c)];
-          to = arithmetic::Add(to, dy[p * g.channels + c]);
-        }
+        finder.Scatter(dy + p * g.channels, out);
       }
     });
     this->layout().Deliver(ctx, result, dx);

@@ -58,6 +58,17 @@ Tensor Pooled(const char* op, const NameOptions& name, const Input& value, const
   return builder.Output();
 }
 
+// Nodes that TensorFlow's functions add on their way; nothing reads them.
+void AddRate(const Sizes& rate) {
+  std::vector<int32_t> values(rate.begin(), rate.end());
+  const Shape shape({static_cast<int64_t>(values.size())});
+  AsTensor(Array::FromVector(values, shape), kInt32, "dilation_rate");
+}
+void AddShapeAndRate(const Tensor& filter, const Sizes& dilations) {
+  ShapeOf(filter);
+  AddRate(dilations.size() == 2 ? dilations : Sizes(2, dilations.size() == 1 ? dilations[0] : 1));
+}
+
 FractionalPoolResult Fractional(const char* op, const Input& value, const std::vector<float>& ratio,
                                 const FractionalPoolOptions& o) {
   const std::vector<Tensor> out = OpBuilder(op, o.name)
@@ -127,6 +138,7 @@ Tensor DepthwiseConv2D(const Input& input, const Input& filter, const Sizes& str
   const OpScope scope(o.name, "depthwise", {&input, &filter});
   const Tensor x = AsTensor(input, kInvalidType, "tensor_in");
   const Tensor f = AsTensor(filter, kInvalidType, "filter_in");
+  AddShapeAndRate(f, o.dilations);
   OpBuilder op("DepthwiseConv2dNative", scope.self());
   return ConvAttrs(op.In(x).In(f), strides, padding, o, 2).Output();
 }
@@ -138,6 +150,7 @@ Tensor SeparableConv2D(const Input& input, const Input& depthwise_filter,
   const Tensor x = AsTensor(input, kInvalidType, "tensor_in");
   const Tensor deep = AsTensor(depthwise_filter, kInvalidType, "depthwise_filter");
   const Tensor point = AsTensor(pointwise_filter, kInvalidType, "pointwise_filter");
+  AddShapeAndRate(deep, o.dilations);
   OpBuilder op("DepthwiseConv2dNative", NameOptions("depthwise"));
   const Tensor y = ConvAttrs(op.In(x).In(deep), strides, padding, o, 2).Output();
   return Conv2D(y, point, {1}, "VALID", {.data_format = o.data_format, .name = scope.name()});
@@ -166,6 +179,45 @@ Tensor MaxPool3D(const Input& input, const Sizes& ksize, const Sizes& strides,
 Tensor AvgPool3D(const Input& input, const Sizes& ksize, const Sizes& strides,
                  const std::string& padding, const PoolOptions& o) {
   return Pooled("AvgPool3D", o.name, input, ksize, strides, padding, o, 3);
+}
+
+Tensor Pool(const Input& input, const Sizes& window_shape, const std::string& pooling_type,
+            const std::string& padding, const GeneralPoolOptions& o) {
+  const size_t spatial = window_shape.size();
+  if (spatial < 1 || spatial > 3) {
+    ThrowError(Code::kInvalidArgument,
+               StrCat("Pool: window_shape must have 1, 2, or 3 elements, got ", spatial));
+  }
+  if (pooling_type != "MAX" && pooling_type != "AVG") {
+    ThrowError(Code::kInvalidArgument,
+               StrCat("Pool: pooling_type must be 'MAX' or 'AVG', got '", pooling_type, "'"));
+  }
+  const Sizes strides = o.strides.empty() ? Sizes(spatial, 1) : o.strides;
+  for (size_t i = 0; i < spatial; ++i) {
+    if (strides.size() != spatial || strides[i] > window_shape[i]) {
+      ThrowError(
+          Code::kInvalidArgument,
+          StrCat("Pool: there must be a stride for each spatial dimension, not above the "
+                 "window's size; got strides [",
+                 StrJoin(strides, ", "), "] and window_shape [", StrJoin(window_shape, ", "), "]"));
+    }
+  }
+  const bool max = pooling_type == "MAX", first = o.data_format.starts_with("NC");
+  const OpScope scope(o.name, max ? "max_pool" : "avg_pool", {&input});
+  const Tensor x = AsTensor(input, kInvalidType, "input");
+  const std::string kind = max ? "MaxPool" : "AvgPool";
+  AddRate(Sizes(spatial, 1));
+  if (spatial == 3) {
+    return Pooled((kind + "3D").c_str(), scope.self(), x, window_shape, strides, padding,
+                  {.data_format = first ? "NCDHW" : "NDHWC"}, 3);
+  }
+  const PoolOptions flat = {.data_format = first ? "NCHW" : "NHWC"};
+  if (spatial == 2)
+    return Pooled(kind.c_str(), scope.self(), x, window_shape, strides, padding, flat, 2);
+  const int axis = first ? 2 : 1;
+  const Tensor y = Pooled(kind.c_str(), scope.self(), ExpandDims(x, axis), {1, window_shape[0]},
+                          {1, strides[0]}, padding, flat, 2);
+  return Squeeze(y, {axis});
 }
 
 MaxPoolWithArgmaxResult MaxPoolWithArgmax(const Input& input, const Sizes& ksize,

@@ -5,6 +5,7 @@
 
 tests/framework/data/graphs.golden: variables, learning rates, moving averages.
 tests/ops/data/composites.golden: public functions that add several nodes.
+tests/ops/data/images.golden: convolution, pooling, sampled losses.
 """
 from graph_text import case, ph, section, tf, write
 from tensorflow.python.ops import control_flow_ops
@@ -369,3 +370,44 @@ case('random_uniform', lambda: [tf.random_uniform([2], seed=1), tf.random_unifor
                                 tf.random_uniform([2], 0., 1., seed=1), tf.random_uniform([2], maxval=2, seed=1)])
 
 write('tests/ops/data/composites.golden')
+
+# ---- convolution, pooling, sampled losses -------------------------------------------------------
+
+case('conv2d', lambda: [tf.nn.conv2d(ph([1, 4, 4, 2]), ph([2, 2, 2, 3]), [1, 2, 2, 1], 'SAME'),
+                        tf.nn.conv2d(ph([1, 2, 4, 4]), ph([2, 2, 2, 3]), 1, [[0, 0], [0, 0], [1, 0], [0, 1]],
+                                     data_format='NCHW', dilations=[1, 1, 1, 2], name='c')])
+case('conv1d', lambda: [tf.nn.conv1d(ph([1, 4, 2]), ph([2, 2, 3]), 2, 'VALID'),
+                        tf.nn.conv1d(ph([1, 2, 4]), ph([2, 2, 3]), 1, 'SAME', data_format='NCW', name='c')])
+case('conv3d', lambda: tf.nn.conv3d(ph([1, 4, 4, 4, 2]), ph([2, 2, 2, 2, 3]), [1, 1, 1, 2, 1], 'SAME'))
+case('conv2d_transpose', lambda: [tf.nn.conv2d_transpose(ph([1, 2, 2, 3]), ph([2, 2, 2, 3]), [1, 4, 4, 2], 2),
+                                  tf.nn.conv2d_transpose(ph([1, 2, 2, 3]), ph([2, 2, 2, 3]), ph([4], tf.int32), [1, 2, 2, 1],
+                                                         name='up')])
+case('conv3d_transpose', lambda: tf.nn.conv3d_transpose(ph([1, 2, 2, 2, 3]), ph([2, 2, 2, 2, 3]), [1, 4, 4, 4, 2], 2))
+case('depthwise_conv2d', lambda: [tf.nn.depthwise_conv2d(ph([1, 4, 4, 2]), ph([2, 2, 2, 3]), [1, 1, 1, 1], 'SAME'),
+                                  tf.nn.depthwise_conv2d(ph([1, 4, 4, 2]), ph([2, 2, 2, 3]), [1, 2, 2, 1], 'VALID', name='d')])
+case('separable_conv2d', lambda: tf.nn.separable_conv2d(ph([1, 4, 4, 2]), ph([2, 2, 2, 3]), ph([1, 1, 6, 5]),
+                                                        [1, 1, 1, 1], 'SAME'))
+case('pools', lambda: [tf.nn.max_pool(ph([1, 4, 4, 2]), 2, 2, 'SAME'), tf.nn.avg_pool(ph([1, 4, 4, 2]), [2, 3], 1, 'VALID'),
+                       tf.nn.max_pool(ph([1, 2, 4, 4]), [1, 1, 2, 2], 2, 'SAME', data_format='NCHW', name='p'),
+                       tf.nn.max_pool3d(ph([1, 4, 4, 4, 2]), 2, 2, 'SAME'),
+                       tf.nn.avg_pool3d(ph([1, 4, 4, 4, 2]), 2, 2, 'SAME', name='a')])
+case('pool', lambda: [tf.nn.pool(ph([1, 4, 2]), [2], 'MAX', 'SAME', strides=[2]),
+                      tf.nn.pool(ph([1, 4, 4, 2]), [2, 3], 'AVG', 'VALID'),
+                      tf.nn.pool(ph([1, 4, 4, 4, 2]), [2, 2, 2], 'MAX', 'VALID', name='p')])
+case('max_pool_with_argmax', lambda: tf.nn.max_pool_with_argmax(ph([1, 4, 4, 2]), [1, 2, 2, 1], [1, 2, 2, 1], 'SAME'))
+case('fractional_max_pool', lambda: tf.nn.fractional_max_pool(ph([1, 4, 4, 2]), [1., 1.5, 1.5, 1.], seed=1, seed2=2,
+                                                              deterministic=True))
+case('local_response_normalization', lambda: tf.nn.local_response_normalization(ph([1, 4, 4, 2]), depth_radius=3, bias=2.))
+case('fused_batch_norm', lambda: [tf.nn.fused_batch_norm(ph([1, 4, 4, 2]), ph([2]), ph([2])),
+                                  tf.nn.fused_batch_norm(ph([1, 4, 4, 2]), [1., 2.], [3., 4.], ph([2]), ph([2]),
+                                                         is_training=False, name='bn')])
+case('dilation2d', lambda: tf.nn.dilation2d(ph([1, 4, 4, 2]), ph([2, 2, 2]), [1, 1, 1, 1], [1, 2, 2, 1], 'SAME'))
+case('ctc_loss', lambda: tf.nn.ctc_loss(tf.SparseTensor(ph([3, 2], tf.int64), ph([3], tf.int32), ph([2], tf.int64)),
+                                        ph([2, 5, 4]), ph([2], tf.int32), time_major=False))
+case('ctc_decoders', lambda: [tf.nn.ctc_greedy_decoder(ph([5, 2, 4]), ph([2], tf.int32)),
+                              tf.nn.ctc_beam_search_decoder(ph([5, 2, 4]), ph([2], tf.int32), beam_width=7, top_paths=2)])
+case('nce_loss', lambda: tf.nn.nce_loss(ph([9, 3]), ph([9]), ph([2, 1], tf.int64), ph([2, 3]), 4, 9))
+case('sampled_softmax_loss', lambda: tf.nn.sampled_softmax_loss(ph([9, 3]), ph([9]), ph([2, 2], tf.int32), ph([2, 3]), 4, 9,
+                                                                num_true=2, seed=1, name='s'))
+
+write('tests/ops/data/images.golden')

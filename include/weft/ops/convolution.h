@@ -81,6 +81,15 @@ Tensor MaxPool3D(const Input& input, const Sizes& ksize, const Sizes& strides,
 Tensor AvgPool3D(const Input& input, const Sizes& ksize, const Sizes& strides,
                  const std::string& padding, const PoolOptions& options = {});
 
+struct GeneralPoolOptions {
+  Sizes strides = {};            // of the spatial dimensions, at most the window's; empty: 1
+  std::string data_format = {};  // NWC, NHWC, NDHWC, or with channels first; empty: channels last
+  std::string name = {};
+};
+// Of one, two or three spatial dimensions, as many as window_shape has; pooling_type: "MAX", "AVG".
+Tensor Pool(const Input& input, const Sizes& window_shape, const std::string& pooling_type,
+            const std::string& padding, const GeneralPoolOptions& options = {});
+
 struct MaxPoolWithArgmaxResult {
   Tensor output;
   Tensor argmax;  // (y * width + x) * channels + c

@@ -12,12 +12,14 @@
 #include "bench/weft_bench/measure.h"
 
 ABSL_FLAG(std::string, workloads, "all",
-          "comma-separated list of: dispatch, mlp_train, adam_update, momentum_update, "
-          "sparse_update, checkpoint, startup_mlp, mlp_infer_b1, graph_import");
+          "comma-separated list of: dispatch, mlp_train, cnn_train, gemm, conv, resnet50_infer_b1, "
+          "resnet50_infer_b16, inception_v3_infer_b1, mobilenet_v1_infer_b1, adam_update, "
+          "momentum_update, sparse_update, checkpoint, startup_mlp, mlp_infer_b1, graph_import");
 ABSL_FLAG(int, reps, 5, "repetitions of each measurement");
 ABSL_FLAG(double, min_time, 0.5, "seconds a repetition lasts at least");
 ABSL_FLAG(std::string, json, "", "file to append result lines to");
 ABSL_FLAG(std::string, mnist_dir, "../shared/data/mnist", "folder of MNIST's four files");
+ABSL_FLAG(std::string, nets_dir, "../shared/bench/nets", "folder of the networks");
 ABSL_FLAG(int, threads, 2, "intra-op threads");
 ABSL_FLAG(std::string, tmp, "", "folder for temporary files; the system's if empty");
 
@@ -33,13 +35,21 @@ int main(int argc, char** argv) {
   absl::ParseCommandLine(static_cast<int>(arguments.size()), arguments.data());
   settings() = {absl::GetFlag(FLAGS_reps),    absl::GetFlag(FLAGS_min_time),
                 absl::GetFlag(FLAGS_json),    absl::GetFlag(FLAGS_mnist_dir),
-                absl::GetFlag(FLAGS_threads), absl::GetFlag(FLAGS_tmp)};
+                absl::GetFlag(FLAGS_threads), absl::GetFlag(FLAGS_tmp),
+                absl::GetFlag(FLAGS_nets_dir)};
   const std::map<std::string, std::function<void()>> workloads = {
       {"checkpoint", RunCheckpoint},
       {"dispatch", RunDispatch},
       {"graph_import", RunGraphImport},
       {"mlp_train", RunMlpTrain},
       {"mlp_infer_b1", RunMlpInfer},
+      {"cnn_train", RunCnnTrain},
+      {"gemm", RunGemm},
+      {"conv", RunConv},
+      {"resnet50_infer_b1", RunResnet50InferB1},
+      {"resnet50_infer_b16", RunResnet50InferB16},
+      {"inception_v3_infer_b1", RunInceptionV3InferB1},
+      {"mobilenet_v1_infer_b1", RunMobilenetV1InferB1},
       {"adam_update", RunAdamUpdate},
       {"momentum_update", RunMomentumUpdate},
       {"sparse_update", RunSparseUpdate},

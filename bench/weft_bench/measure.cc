@@ -106,6 +106,16 @@ std::vector<double> Measure(const std::function<void()>& call, double min_time) 
   return reps;
 }
 
+std::vector<double> Latencies(const std::function<void()>& call) {
+  for (int i = 0; i < 3; ++i) call();
+  std::vector<double> seconds;
+  const double start = Seconds();
+  const double wanted = settings().min_time * settings().reps;
+  while (seconds.size() < 40 || Seconds() - start < wanted) seconds.push_back(Timed(call, 1));
+  std::sort(seconds.begin(), seconds.end());
+  return seconds;
+}
+
 void Emit(const Result& r) {
   std::ostringstream line;
   line << "{\"workload\": \"" << r.workload << "\", \"impl\": \"weft\", \"metric\": \"" << r.metric

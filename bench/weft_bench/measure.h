@@ -15,12 +15,16 @@ struct Settings {
   std::string mnist_dir;  // folder of MNIST's four files
   int threads = 2;
   std::string tmp_dir;  // for temporary files; the system's if empty
+  std::string nets_dir;  // folder of the networks' descriptions
 };
 Settings& settings();
 
 // Seconds per call, one mean for each repetition: three calls to warm up (one if it takes over 0.3
 // s), then repetitions of as many calls as last `min_time` (settings().min_time if negative).
 std::vector<double> Measure(const std::function<void()>& call, double min_time = -1);
+
+// Seconds of each of at least 40 calls, in ascending order, after the warm-up.
+std::vector<double> Latencies(const std::function<void()>& call);
 
 struct Result {
   std::string workload, metric, unit;
@@ -44,6 +48,13 @@ double PeakRssMb();
 void RunCheckpoint();
 void RunDispatch();
 void RunMlpTrain();
+void RunCnnTrain();
+void RunGemm();
+void RunConv();
+void RunResnet50InferB1();
+void RunResnet50InferB16();
+void RunInceptionV3InferB1();
+void RunMobilenetV1InferB1();
 void RunAdamUpdate();
 void RunMomentumUpdate();
 void RunSparseUpdate();

@@ -14,7 +14,7 @@ struct Settings {
   std::string json;       // file that result lines are appended to; may be empty
   std::string mnist_dir;  // folder of MNIST's four files
   int threads = 2;
-  std::string tmp_dir;  // for temporary files; the system's if empty
+  std::string tmp_dir;   // for temporary files; the system's if empty
   std::string nets_dir;  // folder of the networks' descriptions
 };
 Settings& settings();

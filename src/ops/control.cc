@@ -132,7 +132,8 @@ void MergeGradient(GradientContext& g) {
   CondContext* const cond = context ? context->AsCond() : nullptr;
   if (!cond) return RawMergeGradient(g);
   Tensor pred = cond->pred();
-  if (loop) {
+  // A conditional of the forward loop: its predicate was another one in each iteration.
+  if (loop && cond->while_context() == loop->forward_context()) {
     absl::StatusOr<Tensor> real = loop->Predicate(pred);
     if (!real.ok()) return g.Fail(real.status());
     pred = *real;

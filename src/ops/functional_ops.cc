@@ -11,14 +11,31 @@ namespace {
 // What follows for the results from the shapes of the arguments. Unknown where the function can't
 // be looked into: the run then tells why.
 absl::Status CallShape(ShapeContext& c) {
-  const FuncRef f = c.Attr<FuncRef>("f");
-  std::vector<PartialShape> args;
-  for (int i = 0; i < c.num_inputs(); ++i) args.push_back(c.input(i));
-  const auto body = InstantiateFunction(*c.node().graph, f, args);
+  GraphImpl& graph = *c.node().graph;
+  const auto body = InstantiateFunction(graph, c.Attr<FuncRef>("f"));
   if (!body.ok() || (*body)->results.size() != static_cast<size_t>(c.num_outputs()))
     return absl::OkStatus();
-  for (int i = 0; i < c.num_outputs(); ++i)
-    c.set_output(i, (*body)->results[static_cast<size_t>(i)].shape());
+  // The body once more, with what is known of these arguments.
+  const Graph scratch(&graph.registry());
+  std::vector<Tensor> args;
+  for (int i = 0; i < c.num_inputs(); ++i) {
+    NodeSpec spec;
+    spec.op = "Placeholder";
+    spec.name = StrCat("arg.", i);  // no name in a function has a dot
+    spec.attrs = {{"dtype", c.input_dtype(i)}, {"shape", c.input(i)}};
+    WEFT_ASSIGN_OR_RETURN(Node * node, scratch.impl().AddNode(std::move(spec)));
+    if (const std::vector<HandleData>* data = c.input_handle_data(i))
+      node->output_handles[0] = *data;
+    args.emplace_back(node, 0);
+  }
+  const auto results = InlineFunction(**body, scratch.impl(), args);
+  if (!results.ok()) return absl::OkStatus();
+  for (int i = 0; i < c.num_outputs(); ++i) {
+    const Tensor& result = (*results)[static_cast<size_t>(i)];
+    c.set_output(i, result.shape());
+    const auto& handles = result.node()->output_handles[static_cast<size_t>(result.index())];
+    if (!handles.empty()) c.set_output_handle_data(i, handles);
+  }
   return absl::OkStatus();
 }
 

@@ -144,7 +144,7 @@ class LoopExtractor {
                        [&](const PlanNode* n) { return only_merges(n, 0); });
   }
 
-  // The body: what depends on a Switch. The rest computes the condition.
+  // The body: what depends on a Switch.
   bool FindBody() {
     std::vector<const PlanNode*> stack;
     for (const PlanNode* s : switches_) {
@@ -171,12 +171,37 @@ class LoopExtractor {
       if (!body_.insert(n).second) continue;
       for (const auto& [user, input] : users_[n]) stack.push_back(user);
     }
+    return reached_nexts.size() == nexts_.size() && FindCondition();
+  }
+
+  bool IsFrameNode(const PlanNode* n) const {
+    return nexts_.contains(n) || variable_of_.contains(n) || n == cond_ ||
+           (IsEnter(*n) && InFrame(n));
+  }
+
+  // What the condition is computed from, and what has effects without depending on a Switch. All
+  // else follows from invariants alone and goes to the body.
+  bool FindCondition() {
+    std::vector<const PlanNode*> stack{cond_};
     for (const PlanNode* n : members_) {
-      const bool part = body_.contains(n) || nexts_.contains(n) || variable_of_.contains(n) ||
-                        n == cond_ || (IsEnter(*n) && InFrame(n));
-      if (!part) condition_.insert(n);
+      if (!IsFrameNode(n) && !body_.contains(n) && n->is_stateful()) stack.push_back(n);
     }
-    return reached_nexts.size() == nexts_.size();
+    while (!stack.empty()) {
+      const PlanNode* n = stack.back();
+      stack.pop_back();
+      if (body_.contains(n)) return false;
+      if (n != cond_ && (IsFrameNode(n) || !condition_.insert(n).second)) continue;
+      for (const PlanEdge& e : n->inputs) {
+        if (InLoop(e.node)) stack.push_back(e.node);
+      }
+      for (const PlanNode* c : n->control_inputs) {
+        if (InLoop(c)) stack.push_back(c);
+      }
+    }
+    for (const PlanNode* n : members_) {
+      if (!IsFrameNode(n) && !condition_.contains(n)) body_.insert(n);
+    }
+    return true;
   }
 
   // Every edge must be one that the two plans can have.

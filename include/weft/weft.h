@@ -24,6 +24,7 @@
 #include "weft/ops/bitwise.h"
 #include "weft/ops/candidate_sampling.h"
 #include "weft/ops/control.h"
+#include "weft/ops/control_flow.h"
 #include "weft/ops/convolution.h"
 #include "weft/ops/linalg.h"
 #include "weft/ops/logging.h"

@@ -156,7 +156,7 @@ def check_queues_and_branches(folder, file):
 
 
 def check_saved_model(folder, file):
-    found = checker("check_saved_model", os.path.join(folder, file), "--expected", os.path.join(folder, "expected.pb"))
+    found = checker("check_saved_model", os.path.join(folder, file), "--expected", os.path.join(folder, "expected.pb"), "--tags", "serve")
     assert found["tf2_load"] == "ok", found["tf2_load"]
     all_match(found.get("tf2_expected", found["expected"]))
 

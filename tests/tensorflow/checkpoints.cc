@@ -184,8 +184,12 @@ void WriteTraining(const fs::path& folder, bool use_resource) {
   const Variable step = train::GetOrCreateGlobalStep();
   const Tensor rate = train::ExponentialDecay(0.05f, step, 2, 0.9f);
   const Operation descent = train::AdamOptimizer(rate).Minimize(loss, {.global_step = step});
-  weft::train::ExponentialMovingAverage ema(0.9f, {.num_updates = step});
-  const Operation train_op = Group({descent, ema.Apply()}, "train");
+  // The averages are those of the new weights, in every run.
+  weft::train::ExponentialMovingAverage ema(0.9f);
+  const Operation train_op = [&] {
+    const ControlDependencies after({descent});
+    return ema.Apply();
+  }();
   Graph::Default().AddToCollection(GraphKeys::kTrainOp, {train_op});
   const Array targets({{1.f, 0.f}, {0.f, 1.f}, {1.f, 1.f}, {-1.f, 2.f}});
   const Feeds feeds = {

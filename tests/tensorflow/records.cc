@@ -42,7 +42,7 @@ void WriteEvents(const fs::path& folder) {
   const Graph graph;
   const GraphScope scope(graph);
   const Tensor x = Placeholder(kFloat32, {-1}, "x");
-  summary::Scalar("mean", ReduceMean(x));
+  summary::Scalar("average", ReduceMean(x));
   summary::Histogram("spread", x);
   summary::Text("note", Constant("hello"));
   const Tensor merged = summary::MergeAll();
@@ -56,7 +56,7 @@ void WriteEvents(const fs::path& folder) {
     writer.AddSummary(session.Run(merged, {{x, Array({value - 1, value, value + 1})}}), step);
   }
   writer.Close();
-  WriteExpected(folder, "events", "logs", {.expected = {{"mean", Array::FromVector(means)}}});
+  WriteExpected(folder, "events", "logs", {.expected = {{"average", Array::FromVector(means)}}});
 }
 
 }  // namespace

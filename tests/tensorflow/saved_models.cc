@@ -60,6 +60,7 @@ void WriteFull(const fs::path& folder, bool as_text) {
   const Tensor y = MatMul(x, w, {.name = "y"});
   const Tensor scores = Sigmoid(y, "scores");
   const Tensor labels = Identity(word, "labels");
+  const Tensor known = Cast(Equal(serialized, "bright"), kFloat32);
   Session session;
   session.Run(GlobalVariablesInitializer());
   session.Run(LocalVariablesInitializer());
@@ -68,7 +69,7 @@ void WriteFull(const fs::path& folder, bool as_text) {
   serve.signatures = {{sm::kDefaultServingSignatureKey,
                        sm::PredictSignatureDef({{"x", x}}, {{"y", y}, {"scores", scores}})},
                       {"label", sm::PredictSignatureDef({{"x", x}}, {{"label", labels}})},
-                      {"regress", sm::RegressionSignatureDef(serialized, y)}};
+                      {"regress", sm::RegressionSignatureDef(serialized, known)}};
   serve.assets = {asset};
   serve.main_op = read.op();
   sm::Builder builder((folder / "model").string());

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is left of a folder of checkpoints when a save is killed, or the disk is full: the last
 // complete checkpoint, whole.
-//
-// The saving is done by this program, started again for one test (Child...) that is not run
-// otherwise. It gets the folder in WEFT_SAVER_FOLDER.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,7 +12,6 @@
 
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <random>
@@ -23,8 +19,8 @@
 #include "src/core/strings.h"
 #include "src/io/file.h"
 #include "src/io/file_system.h"
+#include "tests/saver_child/saves.h"
 #include "tests/support/temporary_folder.h"
-#include "weft/framework/meta_graph.h"
 #include "weft/weft.h"
 
 namespace weft::train {
@@ -32,127 +28,40 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr const char* kFolderVariable = "WEFT_SAVER_FOLDER";
 constexpr int kSkipped = 77;
 
-// Variables that all have the number of the step as each of their elements, and ops to go on.
-struct Model {
-  explicit Model(int64_t rows = 64) {
-    std::vector<Operation> changes;
-    for (int i = 0; i < 4; ++i) {
-      variables.emplace_back(
-          Array::Zeros(kFloat32, Shape({rows, 250})),
-          VariableOptions{.name = "v" + std::to_string(i), .use_resource = i % 2 == 1});
-      changes.push_back(variables.back().AssignAdd(Ones({rows, 250})).op());
-    }
-    step = Variable(int64_t{0}, {.name = "step", .trainable = false});
-    changes.push_back(step.AssignAdd(int64_t{1}).op());
-    next = Group(changes);
-    initialize = GlobalVariablesInitializer();
-  }
-  std::vector<Variable> variables;
-  Variable step;
-  Operation next, initialize;
-};
-
-const ConfigProto kConfig{.intra_op_parallelism_threads = 1};
-
-std::vector<std::string> TemporariesIn(const std::string& folder) {
-  const absl::StatusOr<std::vector<std::string>> names = io::ListFolder(folder);
-  EXPECT_TRUE(names.ok()) << names.status();
-  if (!names.ok()) return {};
-  std::vector<std::string> found;
-  for (const std::string& name : *names) {
-    if (name.find(".tempstate") != std::string::npos || name.ends_with("_temp"))
-      found.push_back(name);
-  }
-  return found;
-}
-
-// The step of the newest checkpoint, whose values are checked to be all of that step; -1 if the
-// folder has none.
+// The step of the newest checkpoint, which is checked.
 int64_t CheckNewest(const std::string& folder) {
-  const std::string latest = LatestCheckpoint(folder);
-  if (latest.empty()) {
-    EXPECT_FALSE(io::FileExists(io::JoinPath(folder, "checkpoint"))) << "names what isn't there";
-    return -1;
-  }
-  const CheckpointReader reader(latest);
-  const int64_t step = reader.GetTensor("step").scalar<int64_t>();
-  EXPECT_TRUE(latest.ends_with(StrCat("-", step))) << latest;
-  for (int i = 0; i < 4; ++i) {
-    const Array value = reader.GetTensor(StrCat("v", i));
-    const auto values = value.values<float>();
-    EXPECT_TRUE(std::all_of(values.begin(), values.end(),
-                            [&](float v) { return v == static_cast<float>(step); }))
-        << "v" << i << " of " << latest;
-  }
-  const MetaGraphDef meta = MetaGraphDef::FromFile(latest + ".meta");
-  EXPECT_TRUE(meta.saver_def());
-  return step;
+  const Newest newest = FindNewest(folder);
+  EXPECT_EQ(newest.problem, "");
+  return newest.step;
 }
 
-// ---- Programs that are started ------------------------------------------------------------------
-
-// Starts this program for one disabled test; `before` runs in the new process first, and its result
-// ends it if it is not 0.
-pid_t Start(const std::string& test, const std::string& folder,
+// Starts saver_child, which lies beside this program; `before` runs in the new process first, and
+// its result ends it if it is not 0.
+pid_t Start(const std::string& mode, const std::string& folder,
             const std::function<int()>& before) {
   // Made before the fork: after it nothing may be allocated.
-  const std::string filter = "--gtest_filter=" + test;
-  const std::string variable = StrCat(kFolderVariable, "=", folder);
-  std::vector<char*> arguments, environment;
-  for (const char* text :
-       {"/proc/self/exe", "--gtest_also_run_disabled_tests", "--gtest_brief=1", filter.c_str()})
-    arguments.push_back(const_cast<char*>(text));
-  arguments.push_back(nullptr);
-  for (char** e = environ; *e; ++e) environment.push_back(*e);
-  environment.push_back(const_cast<char*>(variable.c_str()));
-  environment.push_back(nullptr);
+  const std::string program =
+      (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "saver_child").string();
+  char* const arguments[] = {const_cast<char*>(program.c_str()), const_cast<char*>(mode.c_str()),
+                             const_cast<char*>(folder.c_str()), nullptr};
   const pid_t child = fork();
   if (child != 0) return child;
   if (const int result = before()) _exit(result);
-  execve("/proc/self/exe", arguments.data(), environment.data());
+  execv(program.c_str(), arguments);
   _exit(127);
-}
-
-std::string Folder() {
-  const char* folder = std::getenv(kFolderVariable);
-  return folder ? folder : "";
-}
-
-// On standard output, among what the test framework prints: a save begins.
-constexpr char kSaveBegins = '\1';
-
-// Saves over and over and tells of each; goes on from what is there.
-TEST(SaverFaults, DISABLED_ChildSavesForEver) {
-  ASSERT_NE(Folder(), "");
-  Graph graph;
-  const GraphScope scope(graph);
-  const Model model;
-  const Saver saver({.sharded = getenv("WEFT_SAVER_SHARDED") != nullptr, .max_to_keep = 3});
-  Session session(graph, kConfig);
-  session.Run(model.initialize);
-  if (const auto state = GetCheckpointState(Folder())) {
-    saver.RecoverLastCheckpoints(state->all_model_checkpoint_paths);
-    saver.Restore(session, LatestCheckpoint(Folder()));
-  }
-  while (true) {
-    session.Run(model.next);
-    if (write(STDOUT_FILENO, &kSaveBegins, 1) != 1) return;
-    saver.Save(session, io::JoinPath(Folder(), "m"), model.step);
-  }
 }
 
 // A child whose standard output is read here and whose other output is dropped.
 class SavingChild {
  public:
-  explicit SavingChild(const std::string& folder) {
+  SavingChild(const std::string& folder, bool sharded) {
     int ends[2];
     EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
     out_ = ends[0];
     const int in = ends[1];
-    pid_ = Start("SaverFaults.DISABLED_ChildSavesForEver", folder, [in] {
+    pid_ = Start(sharded ? kSaveShardsForEver : kSaveForEver, folder, [in] {
       dup2(in, STDOUT_FILENO);
       dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
       return 0;
@@ -185,7 +94,7 @@ class SavingChild {
   int out_ = -1;
 };
 
-void KillAtRandomMoments(int kills) {
+void KillAtRandomMoments(int kills, bool sharded) {
   const test::TemporaryFolder folder;
   std::mt19937 random(20151109);
   int64_t newest = -1, advanced = 0;
@@ -193,7 +102,7 @@ void KillAtRandomMoments(int kills) {
   int done = 0;
   while (done < kills) {
     SCOPED_TRACE(StrCat("kill ", done));
-    SavingChild child(folder.path());
+    SavingChild child(folder.path(), sharded);
     ASSERT_TRUE(child.AwaitSave());
     const auto first = Clock::now();
     // Some saves are left alone, so that the time of one is known and the state goes on.
@@ -222,64 +131,11 @@ void KillAtRandomMoments(int kills) {
   EXPECT_GT(advanced, kills / 4);
 }
 
-TEST(SaverFaults, KilledSavesLeaveTheLastOne) { KillAtRandomMoments(150); }
+TEST(SaverFaults, KilledSavesLeaveTheLastOne) { KillAtRandomMoments(150, false); }
 
-TEST(SaverFaults, KilledSavesOfShardsLeaveTheLastOne) {
-  setenv("WEFT_SAVER_SHARDED", "1", 1);
-  KillAtRandomMoments(50);
-  unsetenv("WEFT_SAVER_SHARDED");
-}
+TEST(SaverFaults, KilledSavesOfShardsLeaveTheLastOne) { KillAtRandomMoments(50, true); }
 
 // ---- Disks that are full ------------------------------------------------------------------------
-
-// Saves until one fails, with what the disk has left made less and less: the error comes at each
-// place of a save. Ends with kSkipped where the folder can't be mounted.
-TEST(SaverFaults, DISABLED_ChildFillsItsDisk) {
-  ASSERT_NE(Folder(), "");
-  Graph graph;
-  const GraphScope scope(graph);
-  const Model model;
-  const Saver saver({.max_to_keep = 1});
-  Session session(graph, kConfig);
-  session.Run(model.initialize);
-  session.Run(model.next);
-  const std::string prefix = io::JoinPath(Folder(), "m");
-  saver.Save(session, prefix, model.step);
-  int64_t saved = CheckNewest(Folder());
-  ASSERT_EQ(saved, 1);
-  // A page less each time.
-  const std::string filler = io::JoinPath(Folder(), "filler");
-  int full = 0, good = 0;
-  for (int pages = 0; pages < 100; ++pages) {
-    SCOPED_TRACE(StrCat(pages, " pages are free"));
-    (void)io::DeleteFile(filler);
-    {
-      auto file = io::WritableFile::Create(filler);
-      ASSERT_TRUE(file.ok());
-      while ((*file)->Append(std::string(4096, 'x')).ok() && (*file)->Flush().ok()) {
-      }
-    }
-    const auto size = io::GetFileInfo(filler);
-    ASSERT_TRUE(size.ok());
-    std::filesystem::resize_file(filler, size->size - std::min<uint64_t>(size->size, 4096 * pages));
-    session.Run(model.next);
-    try {
-      saver.Save(session, prefix, model.step);
-      ++good;
-      EXPECT_GT(CheckNewest(Folder()), saved);
-    } catch (const ResourceExhaustedError& e) {
-      ++full;
-      EXPECT_THAT(e.what(), testing::HasSubstr("No space left on device"));
-      EXPECT_EQ(CheckNewest(Folder()), saved);
-      // Files that were complete before the error remain; here they would fill the disk for good.
-      RemoveCheckpoint(StrCat(prefix, "-", session.Run(model.step).scalar<int64_t>()));
-    }
-    saved = CheckNewest(Folder());
-    EXPECT_THAT(TemporariesIn(Folder()), testing::IsEmpty());
-  }
-  EXPECT_GT(full, 10);
-  EXPECT_GT(good, 10);
-}
 
 int WriteTo(const char* path, const char* text, size_t n) {
   const int fd = open(path, O_WRONLY);
@@ -292,13 +148,12 @@ TEST(SaverFaults, AFullDiskLeavesTheLastOne) {
   const test::TemporaryFolder folder;
   const std::string map = StrCat("0 ", getuid(), " 1");
   const std::string path = folder.path();
-  const pid_t child = Start("SaverFaults.DISABLED_ChildFillsItsDisk", path, [&] {
+  const pid_t child = Start(kFillDisk, path, [&] {
     // A file system of 1 MB that only the child sees.
     if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return kSkipped;
     (void)WriteTo("/proc/self/setgroups", "deny", 4);
     if (WriteTo("/proc/self/uid_map", map.data(), map.size()) != 0) return kSkipped;
     if (mount("none", path.c_str(), "tmpfs", 0, "size=1m") != 0) return kSkipped;
-    dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
     return 0;
   });
   ASSERT_GT(child, 0);
@@ -317,7 +172,7 @@ TEST(SaverFaults, AWriteThatFailsLeavesTheLastOne) {
   const GraphScope scope(graph);
   const Model model(1);
   const Saver saver({.max_to_keep = 2});
-  Session session(graph, kConfig);
+  Session session(graph, kOneThread);
   session.Run(model.initialize);
   session.Run(model.next);
   saver.Save(session, folder.File("m"), model.step);

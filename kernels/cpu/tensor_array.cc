@@ -170,6 +170,7 @@ absl::StatusOr<std::shared_ptr<ResourceSlot>> TensorArrayState::Gradient(const s
                                                                          const Shape& prefix) {
   std::lock_guard lock(mu_);
   WEFT_RETURN_IF_ERROR(CheckOpen());
+  if (options_.aggregates) return Invalid("Wrong input container. ", name_, " holds gradients");
   std::shared_ptr<ResourceSlot>& slot = gradients_[source];
   if (slot) return slot;
   if (added_up_) {

@@ -7,6 +7,7 @@
 #include "src/core/strings.h"
 #include "src/gradients/gradient_nodes.h"
 #include "src/graph/function_body.h"
+#include "weft/core/status_macros.h"
 #include "weft/gradients/gradients.h"
 #include "weft/ops/basic.h"
 #include "weft/ops/control_flow.h"
@@ -136,6 +137,39 @@ const GradientFn* FunctionGradientOf(const Node& node) {
   if (std::find(std::begin(kOps), std::end(kOps), node.type()) == std::end(kOps)) return nullptr;
   static const GradientFn* const rule = new GradientFn(FunctionGradient);
   return rule;
+}
+
+absl::StatusOr<FunctionGradients> GradientsOf(GraphImpl& graph, const FunctionBody& body) {
+  try {
+    const Graph made(&graph.registry());
+    GraphImpl& impl = made.impl();
+    const GraphScope use(made);
+    impl.library = graph.library;
+    FunctionGradients gradients{.graph = made.shared_impl(), .args = {}, .results = {}};
+    const auto add = [&](const std::vector<Tensor>& like) -> absl::Status {
+      for (const Tensor& t : like) {
+        NodeSpec spec;
+        spec.op = "Placeholder";
+        spec.name = StrCat("arg_", gradients.args.size());
+        spec.attrs = {{"dtype", RemoveRef(t.dtype())}};
+        WEFT_ASSIGN_OR_RETURN(Node * node, impl.AddNodeInScope(std::move(spec)));
+        gradients.args.emplace_back(node, 0);
+      }
+      return absl::OkStatus();
+    };
+    WEFT_RETURN_IF_ERROR(add(body.args));
+    const std::vector<Tensor> xs = gradients.args;
+    WEFT_RETURN_IF_ERROR(add(body.results));
+    WEFT_ASSIGN_OR_RETURN(const std::vector<Tensor> ys, InlineFunction(body, impl, xs));
+    GradientOptions options;
+    options.grad_ys.assign(gradients.args.begin() + static_cast<std::ptrdiff_t>(xs.size()),
+                           gradients.args.end());
+    options.unconnected_gradients = UnconnectedGradients::kZero;
+    for (const Grad& g : Gradients(ys, xs, options)) gradients.results.push_back(DenseGradient(g));
+    return gradients;
+  } catch (const Error& e) {
+    return ToStatus(e);
+  }
 }
 
 }  // namespace weft

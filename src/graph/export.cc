@@ -7,6 +7,7 @@
 
 #include "src/core/status.h"
 #include "src/core/strings.h"
+#include "src/graph/function_body.h"
 #include "src/graph/graph_io.h"
 #include "src/graph/proto_convert.h"
 
@@ -37,6 +38,7 @@ void NodeToProto(const Node& node, bool add_shapes, proto::NodeDef* def) {
   def->set_device(node.device);
   AddInputs(node, def);
   for (const auto& [name, value] : node.attrs) AttrToProto(value, &(*def->mutable_attr())[name]);
+  OpToCall(def);
   if (add_shapes && node.num_outputs() > 0) {
     AttrToProto(node.output_shapes, &(*def->mutable_attr())["_output_shapes"]);
   }

@@ -17,6 +17,8 @@ namespace weft {
 namespace {
 
 constexpr char kAttachment[] = "function_bodies";
+// Of a call whose node had the function's name for its op.
+constexpr char kCalledByName[] = "_called_by_name";
 // Functions that call themselves would be instantiated without end.
 constexpr int kMaxDepth = 100;
 
@@ -433,7 +435,19 @@ void CallsToOps(const proto::FunctionDefLibrary& library, proto::GraphDef* def) 
     (*node.mutable_attr())["Tin"] = in;
     (*node.mutable_attr())["Tout"] = out;
     (*node.mutable_attr())["f"] = f;
+    (*node.mutable_attr())[kCalledByName].set_b(true);
   }
+}
+
+void OpToCall(proto::NodeDef* node) {
+  auto& attrs = *node->mutable_attr();
+  if (!attrs.contains(kCalledByName) || !attrs.contains("f")) return;
+  const proto::NameAttrList f = attrs["f"].func();
+  for (const char* own :
+       {"Tin", "Tout", "f", "config", "config_proto", "executor_type", kCalledByName})
+    attrs.erase(own);
+  node->set_op(f.name());
+  for (const auto& [name, value] : f.attr()) attrs[name] = value;
 }
 
 }  // namespace weft

@@ -12,7 +12,8 @@ namespace weft {
 
 namespace proto {
 class GraphDef;
-}
+class NodeDef;
+}  // namespace proto
 
 // A function with values for its attributes. Its arguments are Placeholders.
 struct FunctionBody {
@@ -38,7 +39,20 @@ absl::StatusOr<std::vector<Tensor>> InlineFunction(const FunctionBody& body, Gra
                                                    const std::vector<Tensor>& args,
                                                    std::vector<Node*>* targets = nullptr);
 
+// The gradients of a function's arguments as a graph: the arguments, then a gradient of each
+// result.
+struct FunctionGradients {
+  std::shared_ptr<GraphImpl> graph;
+  std::vector<Tensor> args;
+  std::vector<Tensor> results;
+};
+// The layer of gradients has the definition: plans, which are made above this layer and beside that
+// one, need it for SymbolicGradient.
+absl::StatusOr<FunctionGradients> GradientsOf(GraphImpl& graph, const FunctionBody& body);
+
 // Nodes whose op is a function of the library become PartitionedCalls (StatefulPartitionedCalls).
 void CallsToOps(const proto::FunctionDefLibrary& library, proto::GraphDef* def);
+// Takes that back, for one node that it may have changed.
+void OpToCall(proto::NodeDef* node);
 
 }  // namespace weft

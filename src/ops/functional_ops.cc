@@ -8,9 +8,33 @@
 namespace weft {
 namespace {
 
+// Functions may call each other many times over, or themselves: how far shapes are followed into
+// calls that a function makes, and how many of them below one node.
+constexpr int kMaxDepth = 8;
+constexpr int kMaxCalls = 100;
+
+class Following {
+ public:
+  Following() {
+    if (depth_++ == 0) calls_ = 0;
+    ++calls_;
+  }
+  ~Following() { --depth_; }
+  Following(const Following&) = delete;
+  Following& operator=(const Following&) = delete;
+  static bool TooFar() { return depth_ > kMaxDepth || calls_ > kMaxCalls; }
+
+ private:
+  static thread_local int depth_, calls_;
+};
+thread_local int Following::depth_ = 0;
+thread_local int Following::calls_ = 0;
+
 // What follows for the results from the shapes of the arguments. Unknown where the function can't
 // be looked into: the run then tells why.
 absl::Status CallShape(ShapeContext& c) {
+  const Following following;
+  if (Following::TooFar()) return absl::OkStatus();
   GraphImpl& graph = *c.node().graph;
   const auto body = InstantiateFunction(graph, c.Attr<FuncRef>("f"));
   if (!body.ok() || (*body)->results.size() != static_cast<size_t>(c.num_outputs()))

@@ -8,7 +8,6 @@
 #include "src/graph/function_body.h"
 #include "src/runtime/loop.h"
 #include "src/runtime/session_impl.h"
-#include "weft/gradients/gradients.h"
 
 namespace weft {
 namespace {
@@ -207,40 +206,48 @@ class Compiler {
                  body->results.size(), " results; the gradient has ", node_.input_types.size(),
                  " inputs and ", node_.output_types.size(), " outputs"));
     }
-    try {
-      Graph made(&graph().registry());
-      GraphImpl& impl = made.impl();
-      const GraphScope use(made);
-      impl.library = graph().library;
-      const auto argument = [&](DataType dtype, const std::string& name) -> absl::StatusOr<Tensor> {
-        NodeSpec spec;
-        spec.op = "Placeholder";
-        spec.name = name;
-        spec.attrs = {{"dtype", dtype}};
-        WEFT_ASSIGN_OR_RETURN(Node * node, impl.AddNodeInScope(std::move(spec)));
-        return Tensor(node, 0);
-      };
-      RunSpec spec;
-      std::vector<Tensor> args;
-      GradientOptions options;
-      for (size_t i = 0; i < node_.input_types.size(); ++i) {
-        WEFT_ASSIGN_OR_RETURN(const Tensor t,
-                              argument(RemoveRef(node_.input_types[i]), StrCat("arg_", i)));
-        spec.feeds.push_back(t);
-        (i < body->args.size() ? args : options.grad_ys).push_back(t);
-      }
-      WEFT_ASSIGN_OR_RETURN(const std::vector<Tensor> ys, InlineFunction(*body, impl, args));
-      options.unconnected_gradients = UnconnectedGradients::kZero;
-      for (const Grad& g : Gradients(ys, args, options)) spec.fetches.push_back(DenseGradient(g));
-      return CompilePart(session_, made.shared_impl(), spec);
-    } catch (const Error& e) {
-      return ToStatus(e);
-    }
+    WEFT_ASSIGN_OR_RETURN(const FunctionGradients made, GradientsOf(graph(), *body));
+    RunSpec spec;
+    spec.feeds = made.args;
+    spec.fetches = made.results;
+    return CompilePart(session_, made.graph, spec);
   }
 
   SessionImpl* session_;
   const PlanNode& node_;
 };
+
+// Each call has a plan of its own, made with the caller's: a function that calls itself would have
+// no end, and functions that call others twice each have very many.
+class Nesting {
+ public:
+  Nesting() {
+    if (depth_++ == 0) calls_ = 0;
+    ++calls_;
+  }
+  ~Nesting() { --depth_; }
+  Nesting(const Nesting&) = delete;
+  Nesting& operator=(const Nesting&) = delete;
+
+  absl::Status Check() const {
+    if (depth_ > kMaxDepth) {
+      return absl::UnimplementedError(StrCat("functions call each other more than ", kMaxDepth,
+                                             " deep; a function that calls itself can't be run"));
+    }
+    if (calls_ > kMaxCalls) {
+      return absl::ResourceExhaustedError(
+          StrCat("the functions below one node make more than ", kMaxCalls, " calls"));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  static constexpr int kMaxDepth = 64;
+  static constexpr int kMaxCalls = 10000;
+  static thread_local int depth_, calls_;
+};
+thread_local int Nesting::depth_ = 0;
+thread_local int Nesting::calls_ = 0;
 
 }  // namespace
 
@@ -254,7 +261,9 @@ bool CallsFunctions(std::string_view op) {
 }
 
 absl::StatusOr<std::shared_ptr<Kernel>> MakeCallKernel(SessionImpl* session, const PlanNode& node) {
-  absl::StatusOr<std::shared_ptr<Kernel>> kernel = Compiler(session, node).Make();
+  const Nesting nesting;
+  absl::StatusOr<std::shared_ptr<Kernel>> kernel = nesting.Check();
+  if (kernel.ok()) kernel = Compiler(session, node).Make();
   if (kernel.ok()) return kernel;
   const absl::Status& s = kernel.status();
   return WithNode(absl::Status(s.code(), StrCat(node.op, " '", node.name, "': ", s.message())),

@@ -79,11 +79,9 @@ GraphDef ConvertGolden(const GraphDef& def, const std::vector<std::string>& outp
 
 // What `run` writes to std::clog.
 std::string LogOf(const std::function<void()>& run) {
-  std::ostringstream log;
-  std::streambuf* const old = std::clog.rdbuf(log.rdbuf());
+  testing::internal::CaptureStderr();
   run();
-  std::clog.rdbuf(old);
-  return log.str();
+  return testing::internal::GetCapturedStderr();
 }
 
 TEST(GraphUtil, ConvertsAsTensorFlow) {

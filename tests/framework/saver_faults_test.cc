@@ -146,13 +146,14 @@ int WriteTo(const char* path, const char* text, size_t n) {
 
 TEST(SaverFaults, AFullDiskLeavesTheLastOne) {
   const test::TemporaryFolder folder;
-  const std::string map = StrCat("0 ", getuid(), " 1");
+  const std::string map = StrCat("0 ", getuid(), " 1"), groups = StrCat("0 ", getgid(), " 1");
   const std::string path = folder.path();
   const pid_t child = Start(kFillDisk, path, [&] {
     // A file system of 1 MB that only the child sees.
     if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return kSkipped;
     (void)WriteTo("/proc/self/setgroups", "deny", 4);
     if (WriteTo("/proc/self/uid_map", map.data(), map.size()) != 0) return kSkipped;
+    if (WriteTo("/proc/self/gid_map", groups.data(), groups.size()) != 0) return kSkipped;
     if (mount("none", path.c_str(), "tmpfs", 0, "size=1m") != 0) return kSkipped;
     return 0;
   });

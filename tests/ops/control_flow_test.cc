@@ -309,6 +309,31 @@ TEST_F(ControlFlowTest, TensorArrayMistakes) {
             std::string::npos);
 }
 
+// As in TensorFlow: better no gradient than a wrong one.
+TEST_F(ControlFlowTest, GradientsOfGradientsAreRefused) {
+  const Tensor x = Placeholder(kFloat32, {2});
+  const TensorArray array = TensorArray(kFloat32, 2).Unstack(x);
+  const Tensor read = array.Read(0);
+  const Tensor slope = DenseGradient(Gradients({Multiply(read, Multiply(read, read))}, {x})[0]);
+  const Tensor second = DenseGradient(Gradients({slope}, {x})[0]);
+  EXPECT_NE(ErrorOf(Code::kInvalidArgument,
+                    [&] {
+                      session_.Run(second, {{x, F32({1, 2})}});
+                    })
+                .find("Wrong input container"),
+            std::string::npos);
+
+  const Tensor cube = WhileLoop([](const std::vector<Tensor>& v) { return Less(v[0], 2); },
+                                [&](const std::vector<Tensor>& v) {
+                                  return std::vector<Tensor>{Add(v[0], 1), Multiply(v[1], x)};
+                                },
+                                {0, x})[1];
+  const Tensor of_loop = DenseGradient(Gradients({cube}, {x})[0]);
+  EXPECT_NE(ErrorOf(Code::kUnimplemented, [&] { Gradients({of_loop}, {x}); })
+                .find("Second-order gradient for while loops not supported"),
+            std::string::npos);
+}
+
 TEST_F(ControlFlowTest, MapFoldScan) {
   const Tensor x = Placeholder(kFloat32, {4});
   const Tensor squares = MapFn([](Tensor e) { return Multiply(e, e); }, x);

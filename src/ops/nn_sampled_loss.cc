@@ -24,18 +24,23 @@ using internal::Unary;
 // Rows `ids` of params.
 Tensor Lookup(const Input& params, const Tensor& ids) {
   const OpScope scope("", "embedding_lookup", {&params});
+  const Tensor table = AsTensor(params);
+  std::optional<ColocateWith> beside(table.op());
   const Tensor axis = AsTensor(Array(int32_t{0}), kInt32, "axis");
-  const Tensor rows =
-      params.dtype() == kResource
-          ? OpBuilder("ResourceGather", scope.self()).In(params).In(ids).Output()
-          : OpBuilder("GatherV2", scope.self()).In(params).In(ids).In(axis).Output();
+  const Tensor rows = table.dtype() == kResource
+                          ? OpBuilder("ResourceGather", scope.self()).In(table).In(ids).Output()
+                          : OpBuilder("GatherV2", scope.self()).In(table).In(ids).In(axis).Output();
+  beside.reset();
   return Identity(rows);
 }
+
+// Numbers of which some are tensors, named as tf.stack names them.
+Tensor Stacked(const IntList& values) { return AsTensor(values.AsInput("stack")); }
 
 // The sum of each row, as a product with ones.
 Tensor SumRows(const Tensor& x) {
   const Tensor columns = internal::SliceOf(ShapeOf(x), Array({1}), Array({2}), "shrink_axis_mask");
-  const Tensor ones = Ones(IntList({columns, 1}), RemoveRef(x.dtype()));
+  const Tensor ones = Ones(Stacked({columns, 1}), RemoveRef(x.dtype()));
   return Reshape(MatMul(x, ones), {-1});
 }
 
@@ -47,9 +52,9 @@ struct Logits {
 class SampledLogits {
  public:
   SampledLogits(const Input& weights, const Input& biases, const Input& labels, const Input& inputs,
-                const SampledLossOptions& o, bool remove_hits)
+                const SampledLossOptions& o, const char* name, bool remove_hits)
       : weights_(weights), biases_(biases), o_(o), remove_hits_(remove_hits) {
-    scope_.emplace(o.name, "compute_sampled_logits",
+    scope_.emplace(o.name, name,
                    std::initializer_list<const Input*>{&weights, &biases, &inputs, &labels});
     inputs_ = AsTensor(inputs);
     labels_ = CastUnlessSame(AsTensor(labels), kInt64);
@@ -88,8 +93,8 @@ class SampledLogits {
     const auto count = [&] {
       return internal::SliceOf(ShapeOf(flat), Array({0}), Array({1}), "shrink_axis_mask");
     };
-    const Tensor true_w = Slice(all_w, {0, 0}, IntList({count(), -1}));
-    const Tensor sampled_w = Slice(all_w, IntList({count(), 0}), {-1, -1});
+    const Tensor true_w = Slice(all_w, {0, 0}, Stacked({count(), -1}));
+    const Tensor sampled_w = Slice(all_w, Stacked({count(), 0}), {-1, -1});
     Tensor sampled = MatMul(inputs_, sampled_w, {.transpose_b = true});
     const Tensor all_b = CastUnlessSame(Lookup(biases_, ids), dtype);
     const Tensor true_b = Slice(all_b, {0}, IntList(ShapeOf(flat)));
@@ -137,18 +142,18 @@ class SampledLogits {
 Tensor NceLoss(const Input& weights, const Input& biases, const Input& labels, const Input& inputs,
                const SampledLossOptions& o) {
   const GraphScope use(GraphOf({&weights, &biases, &labels, &inputs}));
-  const Logits l =
-      SampledLogits(weights, biases, labels, inputs, o, o.remove_accidental_hits.value_or(false))
-          .Build();
+  const Logits l = SampledLogits(weights, biases, labels, inputs, o, "nce_loss",
+                                 o.remove_accidental_hits.value_or(false))
+                       .Build();
   return SumRows(SigmoidCrossEntropyWithLogits(l.labels, l.logits, NameOptions("sampled_losses")));
 }
 
 Tensor SampledSoftmaxLoss(const Input& weights, const Input& biases, const Input& labels,
                           const Input& inputs, const SampledLossOptions& o) {
   const GraphScope use(GraphOf({&weights, &biases, &labels, &inputs}));
-  const Logits l =
-      SampledLogits(weights, biases, labels, inputs, o, o.remove_accidental_hits.value_or(true))
-          .Build();
+  const Logits l = SampledLogits(weights, biases, labels, inputs, o, "sampled_softmax_loss",
+                                 o.remove_accidental_hits.value_or(true))
+                       .Build();
   const Tensor fixed = StopGradient(l.labels, NameOptions("labels_stop_gradient"));
   return SoftmaxCrossEntropyWithLogitsV2(fixed, l.logits);
 }

@@ -55,12 +55,13 @@ Input IntList::AsInput(std::string_view name) const {
     return std::vector<int32_t>(values->begin(), values->end());
   }
   const DataType dtype = AnyTensor().dtype();
+  const NameScope scope(name, AnyTensor().graph());
   std::vector<Input> parts;
   for (size_t i = 0; i < elements_.size(); ++i) {
     const Element& e = elements_[i];
-    parts.push_back(e.tensor.valid() ? e.tensor : AsTensor(e.value, dtype, StrCat(name, "/", i)));
+    parts.push_back(e.tensor.valid() ? e.tensor : AsTensor(e.value, dtype, std::to_string(i)));
   }
-  return OpBuilder("Pack", std::string(name)).InList(parts).Output();
+  return OpBuilder("Pack", scope.name()).InList(parts).Output();
 }
 
 }  // namespace weft

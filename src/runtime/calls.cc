@@ -262,10 +262,12 @@ bool CallsFunctions(std::string_view op) {
 
 absl::StatusOr<std::shared_ptr<Kernel>> MakeCallKernel(SessionImpl* session, const PlanNode& node) {
   const Nesting nesting;
-  absl::StatusOr<std::shared_ptr<Kernel>> kernel = nesting.Check();
-  if (kernel.ok()) kernel = Compiler(session, node).Make();
-  if (kernel.ok()) return kernel;
-  const absl::Status& s = kernel.status();
+  absl::Status s = nesting.Check();
+  if (s.ok()) {
+    absl::StatusOr<std::shared_ptr<Kernel>> kernel = Compiler(session, node).Make();
+    if (kernel.ok()) return kernel;
+    s = std::move(kernel).status();
+  }
   return WithNode(absl::Status(s.code(), StrCat(node.op, " '", node.name, "': ", s.message())),
                   node.name, node.op);
 }

@@ -6,6 +6,10 @@
 #define EIGEN_MPL2_ONLY
 // A factorisation's bits must not depend on the number of threads; stacks are shared out instead.
 #define EIGEN_DONT_PARALLELIZE
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+// Eigen loads a complex<float> as if it were an aligned double.
+#define EIGEN_DONT_VECTORIZE
+#endif
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
 #include <Eigen/LU>

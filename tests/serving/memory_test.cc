@@ -78,7 +78,9 @@ TEST(LargeModel, InAProcessOfItsOwn) {
   const double peak = MemoryOf("VmHWM:");
   std::printf("peak %.1f MB for %.1f MB of weights\n", peak / 1e6, kWeightBytes / 1e6);
   ASSERT_GT(peak, kWeightBytes);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they keep what is freed
   EXPECT_LE(peak, 1.2 * kWeightBytes + kProgramBytes);
+#endif
 }
 
 TEST(LargeModel, TakesLittleMoreThanItsSize) {

@@ -25,7 +25,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 // What every result is rounded to.
 struct Exact {
   template <class D, class V>
-  static HWY_INLINE V Of(D, V v) {
+  static HWY_INLINE HWY_ATTR V Of(D, V v) {
     return v;
   }
 };
@@ -33,7 +33,7 @@ struct Exact {
 // To the nearest binary16, the even one of two; kept as float.
 struct ToHalf {
   template <class D, class V>
-  static HWY_INLINE V Of(D d, V v) {
+  static HWY_INLINE HWY_ATTR V Of(D d, V v) {
 #if HWY_TARGET <= HWY_AVX2  // better targets have lower numbers; these convert in hardware
     return hn::PromoteTo(d, hn::DemoteTo(hn::Rebind<hwy::float16_t, D>(), v));
 #else
@@ -55,7 +55,7 @@ struct ToHalf {
 // To the nearest bfloat16, the even one of two; kept as float.
 struct ToBfloat16 {
   template <class D, class V>
-  static HWY_INLINE V Of(D d, V v) {
+  static HWY_INLINE HWY_ATTR V Of(D d, V v) {
     const hn::RebindToUnsigned<D> du;
     const auto bits = hn::BitCast(du, v);
     const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1u));
@@ -65,6 +65,9 @@ struct ToBfloat16 {
   }
 };
 
+// HWY_ATTR on every function: those of class templates are made where the pragma of the namespace no
+// longer holds, and one that isn't inlined would pass vectors in another way than its callers.
+//
 // A vector of numbers of type Lane, each a value of the type that Round rounds to.
 template <class D, class Round>
 struct Number {
@@ -72,35 +75,35 @@ struct Number {
   using V = hn::Vec<D>;
   V v;
 
-  static HWY_INLINE Number Of(Lane x) { return {hn::Set(D(), x)}; }
-  static HWY_INLINE Number Load(const Lane* from) { return {hn::LoadU(D(), from)}; }
-  HWY_INLINE void Store(Lane* to) const { hn::StoreU(v, D(), to); }
-  static HWY_INLINE int64_t Size() { return static_cast<int64_t>(hn::Lanes(D())); }
-  HWY_INLINE Lane FirstLane() const { return hn::GetLane(v); }
-  static HWY_INLINE Number Rounded(V x) { return {Round::Of(D(), x)}; }
+  static HWY_INLINE HWY_ATTR Number Of(Lane x) { return {hn::Set(D(), x)}; }
+  static HWY_INLINE HWY_ATTR Number Load(const Lane* from) { return {hn::LoadU(D(), from)}; }
+  HWY_INLINE HWY_ATTR void Store(Lane* to) const { hn::StoreU(v, D(), to); }
+  static HWY_INLINE HWY_ATTR int64_t Size() { return static_cast<int64_t>(hn::Lanes(D())); }
+  HWY_INLINE HWY_ATTR Lane FirstLane() const { return hn::GetLane(v); }
+  static HWY_INLINE HWY_ATTR Number Rounded(V x) { return {Round::Of(D(), x)}; }
 
-  friend HWY_INLINE Number operator+(Number a, Number b) { return Rounded(hn::Add(a.v, b.v)); }
-  friend HWY_INLINE Number operator-(Number a, Number b) { return Rounded(hn::Sub(a.v, b.v)); }
-  friend HWY_INLINE Number operator*(Number a, Number b) { return Rounded(hn::Mul(a.v, b.v)); }
-  friend HWY_INLINE Number operator/(Number a, Number b) { return Rounded(hn::Div(a.v, b.v)); }
-  friend HWY_INLINE Number Sqrt(Number a) { return Rounded(hn::Sqrt(a.v)); }
-  friend HWY_INLINE Number Rsqrt(Number a) {
+  friend HWY_INLINE HWY_ATTR Number operator+(Number a, Number b) { return Rounded(hn::Add(a.v, b.v)); }
+  friend HWY_INLINE HWY_ATTR Number operator-(Number a, Number b) { return Rounded(hn::Sub(a.v, b.v)); }
+  friend HWY_INLINE HWY_ATTR Number operator*(Number a, Number b) { return Rounded(hn::Mul(a.v, b.v)); }
+  friend HWY_INLINE HWY_ATTR Number operator/(Number a, Number b) { return Rounded(hn::Div(a.v, b.v)); }
+  friend HWY_INLINE HWY_ATTR Number Sqrt(Number a) { return Rounded(hn::Sqrt(a.v)); }
+  friend HWY_INLINE HWY_ATTR Number Rsqrt(Number a) {
     return Rounded(hn::Div(hn::Set(D(), Lane{1}), hn::Sqrt(a.v)));
   }
-  friend HWY_INLINE Number Abs(Number a) { return {hn::Abs(a.v)}; }
-  friend HWY_INLINE Number Max(Number a, Number b) { return {hn::Max(a.v, b.v)}; }
+  friend HWY_INLINE HWY_ATTR Number Abs(Number a) { return {hn::Abs(a.v)}; }
+  friend HWY_INLINE HWY_ATTR Number Max(Number a, Number b) { return {hn::Max(a.v, b.v)}; }
   // -1, 0 or 1; NaN of NaN.
-  friend HWY_INLINE Number Sign(Number a) {
+  friend HWY_INLINE HWY_ATTR Number Sign(Number a) {
     const D d;
     const V one = hn::CopySign(hn::Set(d, Lane{1}), a.v);
     const V other = hn::IfThenElse(hn::IsNaN(a.v), a.v, hn::Zero(d));
     return {hn::IfThenElse(hn::Gt(hn::Abs(a.v), hn::Zero(d)), one, other)};
   }
-  friend HWY_INLINE Number IfGreater(Number a, Number b, Number yes, Number no) {
+  friend HWY_INLINE HWY_ATTR Number IfGreater(Number a, Number b, Number yes, Number no) {
     return {hn::IfThenElse(hn::Gt(a.v, b.v), yes.v, no.v)};
   }
   // The C library's, lane by lane: no rule needs them often.
-  friend HWY_INLINE Number Pow(Number a, Number b) {
+  friend HWY_INLINE HWY_ATTR Number Pow(Number a, Number b) {
     HWY_ALIGN Lane base[hn::MaxLanes(D())];
     HWY_ALIGN Lane exponent[hn::MaxLanes(D())];
     hn::Store(a.v, D(), base);
@@ -108,7 +111,7 @@ struct Number {
     for (int64_t i = 0; i < Size(); ++i) base[i] = std::pow(base[i], exponent[i]);
     return Rounded(hn::Load(D(), base));
   }
-  friend HWY_INLINE Number Exp(Number a) {
+  friend HWY_INLINE HWY_ATTR Number Exp(Number a) {
     HWY_ALIGN Lane x[hn::MaxLanes(D())];
     hn::Store(a.v, D(), x);
     for (int64_t i = 0; i < Size(); ++i) x[i] = std::exp(x[i]);
@@ -118,7 +121,7 @@ struct Number {
 
 // Applies the rule to whole vectors of elements [i, run.n); returns where it stopped.
 template <class N, template <class> class Rule>
-HWY_INLINE int64_t Advance(const UpdateRun& run, int64_t i) {
+HWY_INLINE HWY_ATTR int64_t Advance(const UpdateRun& run, int64_t i) {
   using Lane = typename N::Lane;
   constexpr int kVariables = Rule<N>::kVariables;
   if (i + N::Size() > run.n) return i;

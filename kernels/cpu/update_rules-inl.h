@@ -25,14 +25,14 @@ template <class N>
 struct GradientDescentRule {
   static constexpr int kVariables = 1;
   N alpha;
-  HWY_INLINE GradientDescentRule(const N* h, bool) : alpha(h[0]) {}
-  HWY_INLINE void operator()(N* x, N g) const { x[0] = x[0] - g * alpha; }
+  HWY_INLINE HWY_ATTR GradientDescentRule(const N* h, bool) : alpha(h[0]) {}
+  HWY_INLINE HWY_ATTR void operator()(N* x, N g) const { x[0] = x[0] - g * alpha; }
 };
 
 // The value nearest to v under the penalty rate (l1 |v| + l2 v^2 / 2), before the division by
 // 1 + rate l2: the soft threshold of FOBOS (Duchi and Singer, 2009).
 template <class N>
-HWY_INLINE N SoftThreshold(N v, N threshold) {
+HWY_INLINE HWY_ATTR N SoftThreshold(N v, N threshold) {
   return Sign(v) * Max(Abs(v) - threshold, N::Of(0));
 }
 
@@ -42,12 +42,12 @@ struct ProximalGradientDescentRule {
   static constexpr int kVariables = 1;
   N alpha, threshold, scale;
   bool shrinks;
-  HWY_INLINE ProximalGradientDescentRule(const N* h, bool)
+  HWY_INLINE HWY_ATTR ProximalGradientDescentRule(const N* h, bool)
       : alpha(h[0]),
         threshold(h[0] * h[1]),
         scale(N::Of(1) + h[2] * h[0]),
         shrinks(h[1].FirstLane() > 0) {}
-  HWY_INLINE void operator()(N* x, N g) const {
+  HWY_INLINE HWY_ATTR void operator()(N* x, N g) const {
     const N v = x[0] - g * alpha;
     x[0] = (shrinks ? SoftThreshold(v, threshold) : v) / scale;
   }
@@ -59,9 +59,9 @@ template <class N>
 struct AdadeltaRule {
   static constexpr int kVariables = 3;
   N rate, rho, rest, epsilon;
-  HWY_INLINE AdadeltaRule(const N* h, bool)
+  HWY_INLINE HWY_ATTR AdadeltaRule(const N* h, bool)
       : rate(h[0]), rho(h[1]), rest(N::Of(1) - h[1]), epsilon(h[2]) {}
-  HWY_INLINE void operator()(N* x, N g) const {
+  HWY_INLINE HWY_ATTR void operator()(N* x, N g) const {
     x[1] = x[1] * rho + g * g * rest;
     const N step = Sqrt(x[2] + epsilon) * Rsqrt(x[1] + epsilon) * g;
     x[0] = x[0] - step * rate;
@@ -75,8 +75,8 @@ struct AdagradRule {
   static constexpr int kVariables = 2;
   N rate;
   bool update_slots;
-  HWY_INLINE AdagradRule(const N* h, bool option) : rate(h[0]), update_slots(option) {}
-  HWY_INLINE void operator()(N* x, N g) const {
+  HWY_INLINE HWY_ATTR AdagradRule(const N* h, bool option) : rate(h[0]), update_slots(option) {}
+  HWY_INLINE HWY_ATTR void operator()(N* x, N g) const {
     if (update_slots) x[1] = x[1] + g * g;
     x[0] = x[0] - g * rate * Rsqrt(x[1]);
   }
@@ -88,9 +88,9 @@ struct AdagradV2Rule {
   static constexpr int kVariables = 2;
   N rate, epsilon;
   bool update_slots;
-  HWY_INLINE AdagradV2Rule(const N* h, bool option)
+  HWY_INLINE HWY_ATTR AdagradV2Rule(const N* h, bool option)
       : rate(h[0]), epsilon(h[1]), update_slots(option) {}
-  HWY_INLINE void operator()(N* x, N g) const {
+  HWY_INLINE HWY_ATTR void operator()(N* x, N g) const {
     if (update_slots) x[1] = x[1] + g * g;
     x[0] = x[0] - g * rate / (Sqrt(x[1]) + epsilon);
   }
@@ -102,9 +102,9 @@ struct ProximalAdagradRule {
   static constexpr int kVariables = 2;
   N rate, l1, l2;
   bool shrinks;
-  HWY_INLINE ProximalAdagradRule(const N* h, bool)
+  HWY_INLINE HWY_ATTR ProximalAdagradRule(const N* h, bool)
       : rate(h[0]), l1(h[1]), l2(h[2]), shrinks(h[1].FirstLane() > 0) {}
-  HWY_INLINE void operator()(N* x, N g) const {
+  HWY_INLINE HWY_ATTR void operator()(N* x, N g) const {
     x[1] = x[1] + g * g;
     const N adapted = rate * Rsqrt(x[1]);
     const N v = x[0] - g * adapted;
@@ -119,12 +119,12 @@ struct AdagradDARule {
   static constexpr int kVariables = 3;
   N negative_rate, threshold, penalty;
   bool shrinks;
-  HWY_INLINE AdagradDARule(const N* h, bool)
+  HWY_INLINE HWY_ATTR AdagradDARule(const N* h, bool)
       : negative_rate(h[0] * N::Of(-1)),
         threshold(h[3] * h[1]),
         penalty(h[2] * (h[3] * h[0])),
         shrinks(h[1].FirstLane() > 0) {}
-  HWY_INLINE void operator()(N* x, N g) const {
+  HWY_INLINE HWY_ATTR void operator()(N* x, N g) const {
     x[1] = x[1] + g;
     x[2] = x[2] + g * g;
     const N denominator = penalty + Sqrt(x[2]);
@@ -141,7 +141,7 @@ struct FtrlRuleOf {
   static constexpr int kVariables = 3;
   N rate, bound, penalty, shrinkage, exponent;
   bool root, by_rate;
-  HWY_INLINE FtrlRuleOf(const N* h, bool option)
+  HWY_INLINE HWY_ATTR FtrlRuleOf(const N* h, bool option)
       : rate(h[0]),
         bound(option ? h[1] * h[0] : h[1]),
         penalty(option ? N::Of(2) * h[2] * h[0] : N::Of(2) * h[2]),
@@ -149,8 +149,8 @@ struct FtrlRuleOf {
         exponent(N::Of(0) - h[kShrinks ? 4 : 3]),
         root(exponent.FirstLane() == 0.5f),
         by_rate(option) {}
-  HWY_INLINE N Power(N n) const { return root ? Sqrt(n) : Pow(n, exponent); }
-  HWY_INLINE void operator()(N* x, N g) const {
+  HWY_INLINE HWY_ATTR N Power(N n) const { return root ? Sqrt(n) : Pow(n, exponent); }
+  HWY_INLINE HWY_ATTR void operator()(N* x, N g) const {
     const N n = x[1] + g * g;
     const N power = Power(n);
     const N change = power - Power(x[1]);
@@ -173,9 +173,9 @@ struct MomentumRule {
   static constexpr int kVariables = 2;
   N rate, momentum;
   bool nesterov;
-  HWY_INLINE MomentumRule(const N* h, bool option)
+  HWY_INLINE HWY_ATTR MomentumRule(const N* h, bool option)
       : rate(h[0]), momentum(h[1]), nesterov(option) {}
-  HWY_INLINE void operator()(N* x, N g) const {
+  HWY_INLINE HWY_ATTR void operator()(N* x, N g) const {
     x[1] = x[1] * momentum + g;
     x[0] = x[0] - (nesterov ? g * rate + x[1] * momentum * rate : x[1] * rate);
   }
@@ -187,9 +187,9 @@ struct KerasMomentumRule {
   static constexpr int kVariables = 2;
   N rate, momentum;
   bool nesterov;
-  HWY_INLINE KerasMomentumRule(const N* h, bool option)
+  HWY_INLINE HWY_ATTR KerasMomentumRule(const N* h, bool option)
       : rate(h[0]), momentum(h[1]), nesterov(option) {}
-  HWY_INLINE void operator()(N* x, N g) const {
+  HWY_INLINE HWY_ATTR void operator()(N* x, N g) const {
     const N step = g * rate;
     x[1] = x[1] * momentum - step;
     x[0] = x[0] + (nesterov ? x[1] * momentum - step : x[1]);
@@ -202,12 +202,12 @@ struct KerasMomentumRule {
 template <class N>
 struct AdamMoments {
   N alpha, rest1, rest2, epsilon;
-  HWY_INLINE explicit AdamMoments(const N* h)
+  HWY_INLINE HWY_ATTR explicit AdamMoments(const N* h)
       : alpha(h[2] * Sqrt(N::Of(1) - h[1]) / (N::Of(1) - h[0])),
         rest1(N::Of(1) - h[3]),
         rest2(N::Of(1) - h[4]),
         epsilon(h[5]) {}
-  HWY_INLINE void Accumulate(N* x, N g) const {
+  HWY_INLINE HWY_ATTR void Accumulate(N* x, N g) const {
     x[1] = x[1] + (g - x[1]) * rest1;
     x[2] = x[2] + (g * g - x[2]) * rest2;
   }
@@ -218,8 +218,8 @@ struct AdamRule {
   AdamMoments<N> moments;
   N beta1;
   bool nesterov;
-  HWY_INLINE AdamRule(const N* h, bool option) : moments(h), beta1(h[3]), nesterov(option) {}
-  HWY_INLINE void operator()(N* x, N g) const {
+  HWY_INLINE HWY_ATTR AdamRule(const N* h, bool option) : moments(h), beta1(h[3]), nesterov(option) {}
+  HWY_INLINE HWY_ATTR void operator()(N* x, N g) const {
     moments.Accumulate(x, g);
     const N m = nesterov ? g * moments.rest1 + beta1 * x[1] : x[1];
     x[0] = x[0] - m * moments.alpha / (Sqrt(x[2]) + moments.epsilon);
@@ -231,8 +231,8 @@ template <class N>
 struct AdamWithAmsgradRule {
   static constexpr int kVariables = 4;
   AdamMoments<N> moments;
-  HWY_INLINE AdamWithAmsgradRule(const N* h, bool) : moments(h) {}
-  HWY_INLINE void operator()(N* x, N g) const {
+  HWY_INLINE HWY_ATTR AdamWithAmsgradRule(const N* h, bool) : moments(h) {}
+  HWY_INLINE HWY_ATTR void operator()(N* x, N g) const {
     moments.Accumulate(x, g);
     x[3] = Max(x[3], x[2]);
     x[0] = x[0] - x[1] * moments.alpha / (Sqrt(x[3]) + moments.epsilon);
@@ -245,9 +245,9 @@ template <class N>
 struct AdaMaxRule {
   static constexpr int kVariables = 3;
   N alpha, rest1, beta2, epsilon;
-  HWY_INLINE AdaMaxRule(const N* h, bool)
+  HWY_INLINE HWY_ATTR AdaMaxRule(const N* h, bool)
       : alpha(h[1] / (N::Of(1) - h[0])), rest1(N::Of(1) - h[2]), beta2(h[3]), epsilon(h[4]) {}
-  HWY_INLINE void operator()(N* x, N g) const {
+  HWY_INLINE HWY_ATTR void operator()(N* x, N g) const {
     x[1] = x[1] + (g - x[1]) * rest1;
     x[2] = Max(beta2 * x[2], Abs(g));
     x[0] = x[0] - alpha * (x[1] / (x[2] + epsilon));
@@ -260,9 +260,9 @@ template <class N>
 struct RMSPropRule {
   static constexpr int kVariables = 3;
   N rate, rest, momentum, epsilon;
-  HWY_INLINE RMSPropRule(const N* h, bool)
+  HWY_INLINE HWY_ATTR RMSPropRule(const N* h, bool)
       : rate(h[0]), rest(N::Of(1) - h[1]), momentum(h[2]), epsilon(h[3]) {}
-  HWY_INLINE void operator()(N* x, N g) const {
+  HWY_INLINE HWY_ATTR void operator()(N* x, N g) const {
     x[1] = x[1] + (g * g - x[1]) * rest;
     x[2] = x[2] * momentum + g * rate / Sqrt(x[1] + epsilon);
     x[0] = x[0] - x[2];
@@ -274,9 +274,9 @@ template <class N>
 struct CenteredRMSPropRule {
   static constexpr int kVariables = 4;
   N rate, rest, momentum, epsilon;
-  HWY_INLINE CenteredRMSPropRule(const N* h, bool)
+  HWY_INLINE HWY_ATTR CenteredRMSPropRule(const N* h, bool)
       : rate(h[0]), rest(N::Of(1) - h[1]), momentum(h[2]), epsilon(h[3]) {}
-  HWY_INLINE void operator()(N* x, N g) const {
+  HWY_INLINE HWY_ATTR void operator()(N* x, N g) const {
     x[2] = x[2] + (g * g - x[2]) * rest;
     x[1] = x[1] + (g - x[1]) * rest;
     const N variance = x[2] - x[1] * x[1];
@@ -291,9 +291,9 @@ template <class N>
 struct AddSignRule {
   static constexpr int kVariables = 2;
   N rate, alpha, sign_decay, beta, rest;
-  HWY_INLINE AddSignRule(const N* h, bool)
+  HWY_INLINE HWY_ATTR AddSignRule(const N* h, bool)
       : rate(h[0]), alpha(h[1]), sign_decay(h[2]), beta(h[3]), rest(N::Of(1) - h[3]) {}
-  HWY_INLINE void operator()(N* x, N g) const {
+  HWY_INLINE HWY_ATTR void operator()(N* x, N g) const {
     x[1] = x[1] * beta + g * rest;
     x[0] = x[0] - rate * (alpha + sign_decay * (Sign(g) * Sign(x[1]))) * g;
   }
@@ -305,13 +305,13 @@ struct PowerSignRule {
   static constexpr int kVariables = 2;
   // exp takes the exponents p, 0 and -p alone.
   N rate, beta, rest, exp_p, exp_minus_p;
-  HWY_INLINE PowerSignRule(const N* h, bool)
+  HWY_INLINE HWY_ATTR PowerSignRule(const N* h, bool)
       : rate(h[0]),
         beta(h[3]),
         rest(N::Of(1) - h[3]),
         exp_p(Exp(h[1] * h[2])),
         exp_minus_p(Exp(N::Of(0) - h[1] * h[2])) {}
-  HWY_INLINE void operator()(N* x, N g) const {
+  HWY_INLINE HWY_ATTR void operator()(N* x, N g) const {
     x[1] = x[1] * beta + g * rest;
     const N a = Sign(g) * Sign(x[1]);
     const N zero = N::Of(0);

@@ -65,8 +65,8 @@ struct ToBfloat16 {
   }
 };
 
-// HWY_ATTR on every function: those of class templates are made where the pragma of the namespace no
-// longer holds, and one that isn't inlined would pass vectors in another way than its callers.
+// HWY_ATTR on every function: those of class templates are made where the pragma of the namespace
+// no longer holds, and one that isn't inlined would pass vectors in another way than its callers.
 //
 // A vector of numbers of type Lane, each a value of the type that Round rounds to.
 template <class D, class Round>
@@ -82,10 +82,18 @@ struct Number {
   HWY_INLINE HWY_ATTR Lane FirstLane() const { return hn::GetLane(v); }
   static HWY_INLINE HWY_ATTR Number Rounded(V x) { return {Round::Of(D(), x)}; }
 
-  friend HWY_INLINE HWY_ATTR Number operator+(Number a, Number b) { return Rounded(hn::Add(a.v, b.v)); }
-  friend HWY_INLINE HWY_ATTR Number operator-(Number a, Number b) { return Rounded(hn::Sub(a.v, b.v)); }
-  friend HWY_INLINE HWY_ATTR Number operator*(Number a, Number b) { return Rounded(hn::Mul(a.v, b.v)); }
-  friend HWY_INLINE HWY_ATTR Number operator/(Number a, Number b) { return Rounded(hn::Div(a.v, b.v)); }
+  friend HWY_INLINE HWY_ATTR Number operator+(Number a, Number b) {
+    return Rounded(hn::Add(a.v, b.v));
+  }
+  friend HWY_INLINE HWY_ATTR Number operator-(Number a, Number b) {
+    return Rounded(hn::Sub(a.v, b.v));
+  }
+  friend HWY_INLINE HWY_ATTR Number operator*(Number a, Number b) {
+    return Rounded(hn::Mul(a.v, b.v));
+  }
+  friend HWY_INLINE HWY_ATTR Number operator/(Number a, Number b) {
+    return Rounded(hn::Div(a.v, b.v));
+  }
   friend HWY_INLINE HWY_ATTR Number Sqrt(Number a) { return Rounded(hn::Sqrt(a.v)); }
   friend HWY_INLINE HWY_ATTR Number Rsqrt(Number a) {
     return Rounded(hn::Div(hn::Set(D(), Lane{1}), hn::Sqrt(a.v)));
@@ -190,24 +198,15 @@ struct NarrowLoop {
 template <class Loop>
 constexpr UpdateLoops LoopsOf() {
   return {
-      Loop::template Run<GradientDescentRule>,
-      Loop::template Run<ProximalGradientDescentRule>,
-      Loop::template Run<AdadeltaRule>,
-      Loop::template Run<AdagradRule>,
-      Loop::template Run<AdagradV2Rule>,
-      Loop::template Run<ProximalAdagradRule>,
-      Loop::template Run<AdagradDARule>,
-      Loop::template Run<FtrlRule>,
-      Loop::template Run<FtrlV2Rule>,
-      Loop::template Run<MomentumRule>,
-      Loop::template Run<KerasMomentumRule>,
-      Loop::template Run<AdamRule>,
-      Loop::template Run<AdamWithAmsgradRule>,
-      Loop::template Run<AdaMaxRule>,
-      Loop::template Run<RMSPropRule>,
-      Loop::template Run<CenteredRMSPropRule>,
-      Loop::template Run<AddSignRule>,
-      Loop::template Run<PowerSignRule>,
+      Loop::template Run<GradientDescentRule>, Loop::template Run<ProximalGradientDescentRule>,
+      Loop::template Run<AdadeltaRule>,        Loop::template Run<AdagradRule>,
+      Loop::template Run<AdagradV2Rule>,       Loop::template Run<ProximalAdagradRule>,
+      Loop::template Run<AdagradDARule>,       Loop::template Run<FtrlRule>,
+      Loop::template Run<FtrlV2Rule>,          Loop::template Run<MomentumRule>,
+      Loop::template Run<KerasMomentumRule>,   Loop::template Run<AdamRule>,
+      Loop::template Run<AdamWithAmsgradRule>, Loop::template Run<AdaMaxRule>,
+      Loop::template Run<RMSPropRule>,         Loop::template Run<CenteredRMSPropRule>,
+      Loop::template Run<AddSignRule>,         Loop::template Run<PowerSignRule>,
   };
 }
 

@@ -4,8 +4,8 @@
 //
 // x[0] is the variable, x[1..] are its slots, g is the gradient; h are the hyperparameters and
 // `option` is the switch of UpdateRun. They follow what TensorFlow's CPU kernels compute, operation
-// by operation, for dense variables; where the sparse kernels arrange the same formula otherwise, the
-// dense one is taken for both.
+// by operation, for dense variables; where the sparse kernels arrange the same formula otherwise,
+// the dense one is taken for both.
 #if defined(WEFT_KERNELS_CPU_UPDATE_RULES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef WEFT_KERNELS_CPU_UPDATE_RULES_INL_H_
 #undef WEFT_KERNELS_CPU_UPDATE_RULES_INL_H_
@@ -53,8 +53,8 @@ struct ProximalGradientDescentRule {
   }
 };
 
-// Zeiler, 2012: steps are scaled by the ratio of two moving averages, of squared steps and of squared
-// gradients.
+// Zeiler, 2012: steps are scaled by the ratio of two moving averages, of squared steps and of
+// squared gradients.
 template <class N>
 struct AdadeltaRule {
   static constexpr int kVariables = 3;
@@ -218,7 +218,8 @@ struct AdamRule {
   AdamMoments<N> moments;
   N beta1;
   bool nesterov;
-  HWY_INLINE HWY_ATTR AdamRule(const N* h, bool option) : moments(h), beta1(h[3]), nesterov(option) {}
+  HWY_INLINE HWY_ATTR AdamRule(const N* h, bool option)
+      : moments(h), beta1(h[3]), nesterov(option) {}
   HWY_INLINE HWY_ATTR void operator()(N* x, N g) const {
     moments.Accumulate(x, g);
     const N m = nesterov ? g * moments.rest1 + beta1 * x[1] : x[1];

@@ -252,18 +252,25 @@ absl::StatusOr<Tensor> CondContext::Guarded(const Tensor& value) {
   return Tensor(node, branch_ ? 1 : 0);
 }
 
-absl::StatusOr<Tensor> CondContext::AddValue(const Tensor& value) {
-  if (values.contains(value)) {
-    const auto known = external_values.find(value);
-    return known == external_values.end() ? value : known->second;
-  }
-  Tensor result = value;
+const Tensor* CondContext::Known(const Tensor& value) const {
+  const auto known = external_values.find(value);
+  if (known != external_values.end() && values.contains(value)) return &known->second;
+  const auto own = values.find(value);
+  return own == values.end() ? nullptr : &*own;
+}
+
+absl::StatusOr<Tensor> CondContext::FromOutside(const Tensor& value) {
   values.insert(value);
-  if (outer_) {
-    WEFT_ASSIGN_OR_RETURN(result, outer_->AddValue(value));
-    values.insert(result);
-    external_values[result] = result;
-  }
+  if (!outer_) return value;
+  WEFT_ASSIGN_OR_RETURN(const Tensor result, outer_->AddValue(value));
+  values.insert(result);
+  external_values[result] = result;
+  return result;
+}
+
+absl::StatusOr<Tensor> CondContext::AddValue(const Tensor& value) {
+  if (const Tensor* known = Known(value)) return *known;
+  WEFT_ASSIGN_OR_RETURN(Tensor result, FromOutside(value));
   {
     const NoDependencies none(graph_);
     WEFT_ASSIGN_OR_RETURN(result, Guarded(result));
@@ -275,18 +282,9 @@ absl::StatusOr<Tensor> CondContext::AddValue(const Tensor& value) {
 }
 
 absl::StatusOr<Tensor> CondContext::AddResult(const Tensor& value) {
-  if (values.contains(value)) {
-    const auto known = external_values.find(value);
-    return known == external_values.end() ? value : known->second;
-  }
+  if (const Tensor* known = Known(value)) return *known;
   // A tensor from outside that no node of the branch uses.
-  Tensor result = value;
-  values.insert(value);
-  if (outer_) {
-    WEFT_ASSIGN_OR_RETURN(result, outer_->AddValue(value));
-    values.insert(result);
-    external_values[result] = result;
-  }
+  WEFT_ASSIGN_OR_RETURN(Tensor result, FromOutside(value));
   WEFT_ASSIGN_OR_RETURN(result, Guarded(result));
   external_values[value] = result;
   return result;

@@ -90,6 +90,10 @@ class CondContext final : public ControlFlowContext {
   absl::StatusOr<Tensor> AddResult(const Tensor& value);
 
  private:
+  // What stands for a value that was seen before; null if it wasn't.
+  const Tensor* Known(const Tensor& value) const;
+  // A value that wasn't, as the outer context has it.
+  absl::StatusOr<Tensor> FromOutside(const Tensor& value);
   absl::StatusOr<Tensor> Guarded(const Tensor& value);
   Tensor pred_, pivot_;
   bool branch_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ops that call functions of the graph's library.
 // kernels: src/runtime/calls.cc makes them with the plan   test: tests/ops/functional_ops_test.cc
+#include "src/core/nesting.h"
 #include "src/core/strings.h"
 #include "src/graph/function_body.h"
 #include "weft/graph/op_def.h"
@@ -13,28 +14,13 @@ namespace {
 constexpr int kMaxDepth = 8;
 constexpr int kMaxCalls = 100;
 
-class Following {
- public:
-  Following() {
-    if (depth_++ == 0) calls_ = 0;
-    ++calls_;
-  }
-  ~Following() { --depth_; }
-  Following(const Following&) = delete;
-  Following& operator=(const Following&) = delete;
-  static bool TooFar() { return depth_ > kMaxDepth || calls_ > kMaxCalls; }
-
- private:
-  static thread_local int depth_, calls_;
-};
-thread_local int Following::depth_ = 0;
-thread_local int Following::calls_ = 0;
+struct ShapesOfCalls {};
 
 // What follows for the results from the shapes of the arguments. Unknown where the function can't
 // be looked into: the run then tells why.
 absl::Status CallShape(ShapeContext& c) {
-  const Following following;
-  if (Following::TooFar()) return absl::OkStatus();
+  const Nesting<ShapesOfCalls> nesting;
+  if (nesting.depth() > kMaxDepth || nesting.calls() > kMaxCalls) return absl::OkStatus();
   GraphImpl& graph = *c.node().graph;
   const auto body = InstantiateFunction(graph, c.Attr<FuncRef>("f"));
   if (!body.ok() || (*body)->results.size() != static_cast<size_t>(c.num_outputs()))

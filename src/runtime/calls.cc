@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "src/core/nesting.h"
 #include "src/core/status.h"
 #include "src/core/strings.h"
 #include "src/graph/function_body.h"
@@ -219,35 +220,21 @@ class Compiler {
 
 // Each call has a plan of its own, made with the caller's: a function that calls itself would have
 // no end, and functions that call others twice each have very many.
-class Nesting {
- public:
-  Nesting() {
-    if (depth_++ == 0) calls_ = 0;
-    ++calls_;
-  }
-  ~Nesting() { --depth_; }
-  Nesting(const Nesting&) = delete;
-  Nesting& operator=(const Nesting&) = delete;
+struct PlansOfCalls {};
+constexpr int kMaxDepth = 64;
+constexpr int kMaxCalls = 10000;
 
-  absl::Status Check() const {
-    if (depth_ > kMaxDepth) {
-      return absl::UnimplementedError(StrCat("functions call each other more than ", kMaxDepth,
-                                             " deep; a function that calls itself can't be run"));
-    }
-    if (calls_ > kMaxCalls) {
-      return absl::ResourceExhaustedError(
-          StrCat("the functions below one node make more than ", kMaxCalls, " calls"));
-    }
-    return absl::OkStatus();
+absl::Status CheckNesting(const Nesting<PlansOfCalls>& nesting) {
+  if (nesting.depth() > kMaxDepth) {
+    return absl::UnimplementedError(StrCat("functions call each other more than ", kMaxDepth,
+                                           " deep; a function that calls itself can't be run"));
   }
-
- private:
-  static constexpr int kMaxDepth = 64;
-  static constexpr int kMaxCalls = 10000;
-  static thread_local int depth_, calls_;
-};
-thread_local int Nesting::depth_ = 0;
-thread_local int Nesting::calls_ = 0;
+  if (nesting.calls() > kMaxCalls) {
+    return absl::ResourceExhaustedError(
+        StrCat("the functions below one node make more than ", kMaxCalls, " calls"));
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -261,8 +248,8 @@ bool CallsFunctions(std::string_view op) {
 }
 
 absl::StatusOr<std::shared_ptr<Kernel>> MakeCallKernel(SessionImpl* session, const PlanNode& node) {
-  const Nesting nesting;
-  absl::Status s = nesting.Check();
+  const Nesting<PlansOfCalls> nesting;
+  absl::Status s = CheckNesting(nesting);
   if (s.ok()) {
     absl::StatusOr<std::shared_ptr<Kernel>> kernel = Compiler(session, node).Make();
     if (kernel.ok()) return kernel;

@@ -103,7 +103,8 @@ Variable AddWeight(const Weight& w, DataType dtype, const LayerOptions& options)
                                   .initializer = w.initializer,
                                   .trainable = w.trainable && options.trainable.value_or(true)});
   const Variable first = PartsOf(v)[0];
-  if (w.regularizer && std::find(before.begin(), before.end(), first) == before.end())
+  if (w.regularizer && *w.regularizer &&
+      std::find(before.begin(), before.end(), first) == before.end())
     Penalize(v, w.name, *w.regularizer);
   JoinCollections(v, CollectionsOf(options.variables_collections, w.in_layer));
   return v;

@@ -227,7 +227,8 @@ TEST_F(Layers, DropoutInTrainingAlone) {
   const Tensor dropped = Dropout(x, {.keep_prob = 0.75});
   const Tensor whole = Dropout(x, {.keep_prob = 0.75, .is_training = false});
   double sum = 0;
-  for (float v : Run(dropped).values<float>()) {
+  const Array got = Run(dropped);
+  for (float v : got.values<float>()) {
     EXPECT_TRUE(v == 0 || v == 1 / 0.75f) << v;
     sum += v;
   }

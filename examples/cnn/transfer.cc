@@ -22,7 +22,7 @@ ABSL_FLAG(int64_t, side, 64, "of the pictures, in pixels");
 ABSL_FLAG(int64_t, train, 1000, "pictures to train on");
 ABSL_FLAG(int64_t, test, 200, "pictures to test with");
 ABSL_FLAG(int64_t, steps, 500, "training steps, each on all pictures");
-ABSL_FLAG(double, learning_rate, 0.05, "of gradient descent");
+ABSL_FLAG(double, learning_rate, 0.001, "of Adam");
 
 namespace {
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "examples/models/inception_v3.h"
 
+#include <algorithm>
 #include <functional>
 #include <stdexcept>
 #include <utility>
@@ -231,11 +232,15 @@ Net InceptionV3Base(const Tensor& images, const InceptionV3BaseOptions& options)
   if (!(options.depth_multiplier > 0))
     throw std::invalid_argument("depth_multiplier is not greater than zero.");
   const Inception inception(options);
+  const Inception::Stages stems = inception.Stems(), modules = inception.Modules();
+  const auto is_final = [&](const auto& stage) { return stage.first == options.final_endpoint; };
+  if (std::none_of(stems.begin(), stems.end(), is_final) &&
+      std::none_of(modules.begin(), modules.end(), is_final))
+    throw std::invalid_argument("Unknown final endpoint " + options.final_endpoint);
   Net net;
   net.logits = images;
-  if (inception.Add(inception.Stems(), "VALID", &net)) return net;
-  if (inception.Add(inception.Modules(), "SAME", &net)) return net;
-  throw std::invalid_argument("Unknown final endpoint " + options.final_endpoint);
+  if (!inception.Add(stems, "VALID", &net)) inception.Add(modules, "SAME", &net);
+  return net;
 }
 
 Net InceptionV3(const Tensor& images, const NetOptions& o, const InceptionV3BaseOptions& given) {

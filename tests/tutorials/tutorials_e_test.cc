@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolution: the programs of examples/cnn, on drawn digits and flowers.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 
@@ -9,7 +10,6 @@
 #include "examples/cnn/flowers.h"
 #include "examples/cnn/model.h"
 #include "examples/support/draw_digits.h"
-#include "tests/support/temporary_folder.h"
 #include "weft/nn/layers.h"
 
 namespace weft::examples {
@@ -106,7 +106,7 @@ TEST_F(TutorialE, E5_FrozenFeatures) {
   EXPECT_THROW(FrozenFeatures({.model = "resnet_v1_18"}), std::invalid_argument);
 }
 
-// A new last layer tells pictures apart by random features, which pictures alone don't vary.
+// A new last layer learns the pictures by the features of a net that nobody trained.
 TEST_F(TutorialE, E5_NewLastLayer) {
   FeatureNet net(FrozenFeatures({.model = "resnet_v1_50", .side = 32}));
   const Flowers known = DrawFlowers(200, 32, 1);
@@ -120,7 +120,7 @@ TEST_F(TutorialE, E5_NewLastLayer) {
   const Tensor logits =
       layers::FullyConnected(x, kFlowerKinds, {.activation = nullptr, .scope = "flowers"});
   const Tensor loss = ReduceMean(nn::SparseSoftmaxCrossEntropyWithLogits(labels, logits));
-  const Operation step = train::GradientDescentOptimizer(0.01f).Minimize(loss);
+  const Operation step = train::AdamOptimizer(0.001f).Minimize(loss);
   const Feeds feeds = {{x, features}, {labels, Array::FromVector(known.classes)}};
   Session session(graph);
   session.Run(GlobalVariablesInitializer());

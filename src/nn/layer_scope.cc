@@ -59,7 +59,7 @@ VariableScopeOptions ScopeOptions(const LayerOptions& options,
 
 const Collections& CollectionsOf(const VariableCollections& collections, const std::string& name) {
   if (collections.named.empty()) return collections.all;
-  static const Collections none;
+  static const Collections none = {};
   const auto found = collections.named.find(name);
   return found == collections.named.end() ? none : found->second;
 }

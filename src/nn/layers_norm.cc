@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "src/core/status.h"
@@ -437,6 +438,15 @@ Tensor BatchNorm(const Input& inputs, const LayerOptions& told) {
   }
   y = internal::Activated(y, norm.o, /*relu_by_default=*/false);
   return CollectNamedOutputs(norm.o.outputs_collections, scope.name(), y);
+}
+
+std::vector<Operation> UpdateOps(const std::string& collection, const Graph& graph) {
+  std::vector<Operation> ops;
+  for (const CollectionItem& item : graph.GetCollection(collection)) {
+    if (const auto* op = std::get_if<Operation>(&item.value)) ops.push_back(*op);
+    if (const auto* tensor = std::get_if<Tensor>(&item.value)) ops.push_back(tensor->op());
+  }
+  return ops;
 }
 
 Tensor LayerNorm(const Input& inputs, const LayerOptions& told) {

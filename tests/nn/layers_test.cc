@@ -154,12 +154,7 @@ class BatchNormValues : public Layers {
     const Tensor y = BatchNorm(x, told);
     const std::vector<Tensor> averages = {graph_.TensorByName("bn/moving_mean/read:0"),
                                           graph_.TensorByName("bn/moving_variance/read:0")};
-    std::vector<Operation> updates;
-    for (const CollectionItem& item : graph_.GetCollection(GraphKeys::kUpdateOps)) {
-      if (const auto* op = std::get_if<Operation>(&item.value)) updates.push_back(*op);
-      if (const auto* t = std::get_if<Tensor>(&item.value)) updates.push_back(t->op());
-    }
-    const Operation all = Group(updates);
+    const Operation all = Group(UpdateOps());
     Session session(graph_);
     session.Run(GlobalVariablesInitializer());
     EXPECT_TRUE(ArraysNear(session.Run(y), F32({{-1}, {1}}), DefaultTolerance(kFloat32)));
@@ -190,10 +185,7 @@ TEST_F(Layers, BatchNormByPlaceholder) {
   const Tensor x = Constant(F32(Shape({2, 1, 1, 1}), {1, 3}));
   const Tensor y = BatchNorm(x, {.epsilon = 0, .is_training = training, .scope = "bn"});
   const Tensor mean = graph_.TensorByName("bn/moving_mean/read:0");
-  std::vector<Operation> updates;
-  for (const CollectionItem& item : graph_.GetCollection(GraphKeys::kUpdateOps))
-    updates.push_back(std::get<Operation>(item.value));
-  const Operation all = Group(updates);
+  const Operation all = Group(UpdateOps());
   Session session(graph_);
   session.Run(GlobalVariablesInitializer());
   const Array yes(true), no(false);

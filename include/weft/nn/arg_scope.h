@@ -112,10 +112,11 @@ struct LayerOptions;
 class LayerFunction {
  public:
   template <typename F>
-  requires std::is_invocable_r_v<Tensor, const F&, const Tensor&> LayerFunction(F f)  // NOLINT
+  requires(!std::same_as<F, LayerFunction> &&
+           std::is_invocable_r_v<Tensor, const F&, const Tensor&>) LayerFunction(F f)  // NOLINT
       : function_(std::move(f)) {}
   template <typename F, typename Options = NameOptions>
-  requires(!std::is_invocable_v<const F&, const Tensor&> &&
+  requires(!std::same_as<F, LayerFunction> && !std::is_invocable_v<const F&, const Tensor&> &&
            std::is_invocable_r_v<Tensor, const F&, const Tensor&, const Options&>)
       LayerFunction(F f)  // NOLINT
       : function_([f = std::move(f)](const Tensor& x) { return f(x, Options()); }) {}

@@ -96,10 +96,17 @@ Tensor BiasAdd(const Input& inputs, const LayerOptions& options = {});
 // param_initializers, param_regularizers, updates_collections (kUpdateOps), is_training (true; a
 // tensor decides in each run), batch_weights [batch], fused (true), data_format,
 // zero_debias_moving_mean (false).
-// The ops that update the moving averages join updates_collections, and have to run with the
-// training step (train::CreateTrainOp does that; or ControlDependencies around Minimize);
-// updates_collections = nullptr: they run before the output is there. Default name: "BatchNorm".
+// The ops that update the moving averages join updates_collections, as ops or as their outputs, and
+// have to run with the training step; updates_collections = nullptr: they run before the output is
+// there.
+//   std::vector<wf::Operation> updates = L::UpdateOps();
+//   const wf::ControlDependencies first(updates);
+//   auto step = optimizer.Minimize(loss);
+// Default name: "BatchNorm".
 Tensor BatchNorm(const Input& inputs, const LayerOptions& options = {});
+// The ops of a collection of updates, of tensors the ops that make them.
+std::vector<Operation> UpdateOps(const std::string& collection = GraphKeys::kUpdateOps,
+                                 const Graph& graph = Graph::Default());
 // Normalisation of each example (Ba et al., arXiv:1607.06450) over dimensions from begin_norm_axis
 // (1), with beta and gamma of the shape of the dimensions from begin_params_axis (-1). Takes center
 // (true), scale (true), activation (none). Default name: "LayerNorm".

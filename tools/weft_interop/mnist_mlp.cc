@@ -1,34 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
-#include <tuple>
-
-#include "examples/support/mnist_data.h"
-#include "src/core/strings.h"
-#include "tools/golden/container.h"
-#include "tools/weft_interop/programs.h"
+#include "tools/weft_interop/mnist_check.h"
 #include "weft/weft.h"
 
 namespace weft::interop {
 namespace {
 
 using golden::Mismatch;
-
-constexpr int64_t kPixels = 784, kBatch = 100;
-
-Digits DigitsOf(const examples::DataSet& set) {
-  const examples::Values labels = set.labels();
-  return {set.images().floats(), {labels.bytes().begin(), labels.bytes().end()}};
-}
-
-Array Images(const Digits& digits) {
-  return Array::FromVector(digits.images,
-                           Shape({static_cast<int64_t>(digits.labels.size()), kPixels}));
-}
-
-void CheckNear(const std::string& what, double got, double want, double bound) {
-  if (!(std::abs(got - want) <= bound))
-    throw Mismatch(StrCat(what, " is ", got, ", expected ", want, " +- ", bound));
-}
 
 // The running training of one reference run.
 class Training {

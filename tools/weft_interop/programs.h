@@ -47,6 +47,19 @@ Digits TrainingBatch(const Digits& digits, int64_t step);
 // Trains as each run of the reference says, on the MNIST files in `data`.
 void CheckMnistMlp(const Json& reference, const std::filesystem::path& data);
 
+// ---- b_mnist_cnn --------------------------------------------------------------------------------
+
+// A classifier of digits by two convolutions and two full connections, in the default graph.
+struct Cnn {
+  Tensor images, labels;  // float [n, 784], int64 [n]
+  Tensor loss;
+  Tensor accuracy_of_averages;
+  Operation train;
+};
+Cnn BuildCnn(int64_t graph_seed);
+// Trains as the reference says, on the MNIST files in `data`.
+void CheckMnistCnn(const Json& reference, const std::filesystem::path& data);
+
 // ---- e_random_values ----------------------------------------------------------------------------
 
 // How many numbers were compared, and how far they were off.

@@ -4,14 +4,15 @@
     python3 tests/support/make_layers_golden.py     # from the root of the project
 
 tests/nn/data/layers.golden: the nodes that each layer adds (see graph_golden.h).
-tests/nn/data/model_variables.txt: names and shapes of the variables of slim's models, where a folder that holds
-the package `nets` of slim's models is given as the first argument.
+tests/tutorials/data/nets.golden: the nodes of two of slim's nets.
+tests/tutorials/data/net_variables.txt: names and shapes of the variables of slim's nets.
 """
 import os
 import sys
 
 from graph_text import section, tf, write
 import tf_slim as slim
+from tf_slim.nets import alexnet, inception_v3, resnet_v1, resnet_v2, vgg
 
 L2 = slim.l2_regularizer(0.5)
 
@@ -230,30 +231,37 @@ def initializers():
         tf.get_variable('w%d' % i, [3, 3, 4, 5], initializer=f)
 
 
-def model_variables(nets, out):
-    """Every model of the list, in a graph of its own: `model variable [shape]`, sorted."""
-    sys.path.insert(0, nets)
-    from nets import alexnet, inception_v3, lenet, mobilenet_v1, resnet_v1, resnet_v2, vgg
-    models = [
-        ('lenet', lenet.lenet, lenet.lenet_arg_scope, [2, 28, 28, 1], 10),
-        ('alexnet_v2', alexnet.alexnet_v2, alexnet.alexnet_v2_arg_scope, [2, 224, 224, 3], 1000),
-        ('vgg_16', vgg.vgg_16, vgg.vgg_arg_scope, [2, 224, 224, 3], 1000),
-        ('inception_v3', inception_v3.inception_v3, inception_v3.inception_v3_arg_scope, [2, 299, 299, 3], 1001),
-        ('mobilenet_v1', mobilenet_v1.mobilenet_v1, mobilenet_v1.mobilenet_v1_arg_scope, [2, 224, 224, 3], 1001),
-    ]
-    for version, module in (('v1', resnet_v1), ('v2', resnet_v2)):
-        for depth in (50, 101, 152):
-            name = 'resnet_%s_%d' % (version, depth)
-            models.append((name, getattr(module, name), module.resnet_arg_scope, [2, 224, 224, 3], 1000))
-    for name, model, scope, shape, classes in models:
-        with tf.Graph().as_default():
-            with slim.arg_scope(scope()): model(tf.placeholder(tf.float32, shape), classes, is_training=False)
-            for v in sorted(tf.global_variables(), key=lambda v: v.op.name):
-                out.write('%s %s %s\n' % (name, v.op.name, ','.join(str(d) for d in v.shape.as_list())))
-
-
 write('tests/nn/data/layers.golden')
-if len(sys.argv) > 1:
-    with open('tests/nn/data/model_variables.txt', 'w') as out:
-        out.write('# SPDX-License-Identifier: Apache-2.0\n# Made by tests/support/%s\n' % os.path.basename(sys.argv[0]))
-        model_variables(sys.argv[1], out)
+
+# ---- nets: tests/tutorials/models_test.cc -------------------------------------------------------
+
+
+@section
+def alexnet_v2():
+    with slim.arg_scope(alexnet.alexnet_v2_arg_scope()):
+        alexnet.alexnet_v2(ph([2, 224, 224, 3], name='images'), 10, is_training=False)
+
+
+@section
+def inception_v3_up_to_mixed_5b():
+    with slim.arg_scope(inception_v3.inception_v3_arg_scope()):
+        inception_v3.inception_v3_base(ph([2, 75, 75, 3], name='images'), final_endpoint='Mixed_5b', min_depth=8,
+                                       depth_multiplier=0.25)
+
+
+write('tests/tutorials/data/nets.golden')
+
+NETS = [
+    ('alexnet_v2', alexnet.alexnet_v2, alexnet.alexnet_v2_arg_scope, 224),
+    ('vgg_16', vgg.vgg_16, vgg.vgg_arg_scope, 224),
+    ('inception_v3', inception_v3.inception_v3, inception_v3.inception_v3_arg_scope, 299),
+    ('resnet_v1_50', resnet_v1.resnet_v1_50, resnet_v1.resnet_arg_scope, 64),
+    ('resnet_v2_50', resnet_v2.resnet_v2_50, resnet_v2.resnet_arg_scope, 64),
+]
+with open('tests/tutorials/data/net_variables.txt', 'w') as out:
+    out.write('# SPDX-License-Identifier: Apache-2.0\n# Made by tests/support/%s\n' % os.path.basename(sys.argv[0]))
+    for name, net, scope, side in NETS:
+        with tf.Graph().as_default():
+            with slim.arg_scope(scope()): net(ph([2, side, side, 3]), 1000, is_training=False)
+            lines = ['%s [%s]' % (v.op.name, ','.join(str(d) for d in v.shape.as_list())) for v in tf.global_variables()]
+            for line in sorted(lines): out.write('%s %s\n' % (name, line))

@@ -4,6 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <fstream>
+#include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,6 +18,7 @@
 #include "examples/models/mobilenet_v1.h"
 #include "examples/models/resnet.h"
 #include "examples/models/vgg.h"
+#include "tests/support/graph_golden.h"
 
 namespace weft::examples {
 namespace {
@@ -224,6 +229,86 @@ TEST_F(Models, ReuseSharesAllVariables) {
   ResnetV1(50, Images(64), {.num_classes = 10, .is_training = false, .reuse = Reuse::kTrue});
   EXPECT_EQ(GlobalVariables().size(), variables);
   EXPECT_EQ(losses::GetRegularizationLosses().size(), penalties);
+}
+
+// ---- Against slim's nets: tests/support/make_layers_golden.py -----------------------------------
+
+TEST(ModelNodes, AreSlims) {
+  GoldenGraphs golden("tests/tutorials/data/nets.golden");
+  golden.Expect("alexnet_v2", [] {
+    const ArgScope scope(AlexnetArgScope());
+    Alexnet(Placeholder(kFloat32, {2, 224, 224, 3}, "images"),
+            {.num_classes = 10, .is_training = false});
+  });
+  golden.Expect("inception_v3_up_to_mixed_5b", [] {
+    const ArgScope scope(InceptionV3ArgScope());
+    const Tensor images = Placeholder(kFloat32, {2, 75, 75, 3}, "images");
+    const VariableScope net("InceptionV3");
+    InceptionV3Base(images,
+                    {.final_endpoint = "Mixed_5b", .min_depth = 8, .depth_multiplier = 0.25});
+  });
+}
+
+struct SlimNet {
+  const char* name;
+  int64_t side;
+  std::function<void(const Tensor& images)> build;
+};
+
+// Lines "variable [shape]", sorted, of each net.
+std::map<std::string, std::vector<std::string>> VariablesOfSlim() {
+  std::map<std::string, std::vector<std::string>> nets;
+  std::ifstream in("tests/tutorials/data/net_variables.txt");
+  EXPECT_TRUE(in.good()) << "net_variables.txt can't be read";
+  for (std::string line; std::getline(in, line);) {
+    const size_t space = line.find(' ');
+    if (!line.starts_with("#") && space != std::string::npos)
+      nets[line.substr(0, space)].push_back(line.substr(space + 1));
+  }
+  return nets;
+}
+
+TEST(ModelVariables, AreSlims) {
+  const NetOptions o{.is_training = false};
+  const std::vector<SlimNet> nets = {
+      {"alexnet_v2", 224,
+       [&](const Tensor& images) {
+         const ArgScope scope(AlexnetArgScope());
+         Alexnet(images, o);
+       }},
+      {"vgg_16", 224,
+       [&](const Tensor& images) {
+         const ArgScope scope(VggArgScope());
+         Vgg(16, images, o);
+       }},
+      {"inception_v3", 299,
+       [&](const Tensor& images) {
+         const ArgScope scope(InceptionV3ArgScope());
+         InceptionV3(images, o);
+       }},
+      {"resnet_v1_50", 64,
+       [&](const Tensor& images) {
+         const ArgScope scope(ResnetArgScope());
+         ResnetV1(50, images, o);
+       }},
+      {"resnet_v2_50", 64,
+       [&](const Tensor& images) {
+         const ArgScope scope(ResnetArgScope());
+         ResnetV2(50, images, o);
+       }},
+  };
+  const auto expected = VariablesOfSlim();
+  ASSERT_EQ(expected.size(), nets.size());
+  for (const SlimNet& net : nets) {
+    Graph graph;
+    const GraphScope scope(graph);
+    net.build(Placeholder(kFloat32, {2, net.side, net.side, 3}, "x"));
+    std::vector<std::string> lines;
+    for (const Variable& v : GlobalVariables())
+      lines.push_back(v.op_name() + " " + v.shape().ToString());
+    std::sort(lines.begin(), lines.end());
+    EXPECT_EQ(lines, expected.at(net.name)) << net.name;
+  }
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "src/nn/layer_scope.h"
 
 #include <algorithm>
+#include <limits>
 #include <mutex>
 #include <utility>
 
@@ -143,7 +144,9 @@ std::vector<int64_t> Spatial(const Window& window, int64_t otherwise, size_t n, 
                              const std::string& layer) {
   std::vector<int64_t> sizes = window.empty() ? std::vector<int64_t>{otherwise} : window.sizes();
   if (sizes.size() == 1) sizes.assign(n, sizes[0]);
-  const bool positive = std::all_of(sizes.begin(), sizes.end(), [](int64_t s) { return s >= 1; });
+  const bool positive = std::all_of(sizes.begin(), sizes.end(), [](int64_t s) {
+    return s >= 1 && s <= std::numeric_limits<int32_t>::max();
+  });
   if (sizes.size() == n && positive) return sizes;
   ThrowError(
       Code::kInvalidArgument,

@@ -58,7 +58,7 @@ Tensor Activated(const Tensor& outputs, const LayerOptions& options, bool relu_b
 // The normaliser if there is one, and the activation (nn::Relu if not told).
 Tensor NormalizedAndActivated(const Tensor& outputs, const LayerOptions& options);
 
-// A number for each of n spatial dimensions, each at least 1.
+// A number for each of n spatial dimensions, each at least 1 and an int32.
 std::vector<int64_t> Spatial(const Window& window, int64_t otherwise, size_t n, const char* what,
                              const std::string& layer);
 // The static number of channels; InvalidArgumentError if it or the rank is not known, or the rank

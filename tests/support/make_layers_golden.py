@@ -231,6 +231,7 @@ def initializers():
         tf.get_variable('w%d' % i, [3, 3, 4, 5], initializer=f)
 
 
+os.makedirs('tests/nn/data', exist_ok=True)
 write('tests/nn/data/layers.golden')
 
 # ---- nets: tests/tutorials/models_test.cc -------------------------------------------------------

@@ -18,6 +18,7 @@
 #include "weft/framework/checkpoint.h"
 
 ABSL_FLAG(std::string, model_dir, "", "folder of the checkpoints");
+ABSL_FLAG(std::string, net, "cnn", "cnn, or lenet5");
 ABSL_FLAG(std::string, data_dir, "", "folder of MNIST's four files; drawn digits if empty");
 ABSL_FLAG(double, interval, 10, "seconds between evaluations");
 ABSL_FLAG(bool, once, false, "evaluates once and ends");
@@ -43,7 +44,7 @@ bool EvaluateNewest(wf::Session& session, const CnnEvaluation& e, const wf::trai
 
 int Main() {
   const DataSets data = ReadDataSets(DigitsFolder(absl::GetFlag(FLAGS_data_dir)));
-  const CnnEvaluation e = BuildCnnEvaluation({});
+  const CnnEvaluation e = BuildCnnEvaluation({.net = absl::GetFlag(FLAGS_net)});
   const wf::train::Saver saver(e.restore);
   wf::Session session;
   for (;;) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A digit classifier by convolution: conv 5x5x32, pool, conv 5x5x64, pool, 512 units with dropout,
-// 10 classes; trained by gradient descent with a decaying rate, L2 regularisation of the full
-// connections, and moving averages of the weights.
+// 10 classes; or LeNet-5. Trained by gradient descent with a decaying rate, L2 regularisation of
+// the full connections, and moving averages of the weights.
 #pragma once
 
 #include <map>
@@ -12,6 +12,7 @@
 namespace weft::examples {
 
 struct CnnOptions {
+  std::string net = "cnn";  // or "lenet5"; any other is a std::invalid_argument
   float learning_rate = 0.01f;
   float decay = 0.99f;  // of the rate, an epoch
   float regularization = 1e-4f;

@@ -3,6 +3,7 @@
 //
 //   cnn_train                              # on digits that it draws itself
 //   cnn_train --data_dir=/data/mnist       # on the four files of MNIST: 0.99 after 30000 steps
+//   cnn_train --net=lenet5                 # with LeNet-5
 //   cnn_train --model_dir=/tmp/cnn         # goes on from the newest checkpoint there (cnn_eval)
 #include <chrono>
 #include <cstdio>
@@ -15,6 +16,7 @@
 #include "examples/cnn/model.h"
 #include "weft/framework/checkpoint.h"
 
+ABSL_FLAG(std::string, net, "cnn", "cnn, or lenet5");
 ABSL_FLAG(std::string, data_dir, "", "folder of MNIST's four files; drawn digits if empty");
 ABSL_FLAG(std::string, model_dir, "", "where a checkpoint goes each 1000 steps; none if empty");
 ABSL_FLAG(int64_t, steps, 30000, "training steps");
@@ -76,7 +78,8 @@ int Main() {
   const wf::GraphScope scope(graph);
   graph.set_seed(seed);
   const CnnModel m =
-      BuildCnn({.learning_rate = static_cast<float>(absl::GetFlag(FLAGS_learning_rate)),
+      BuildCnn({.net = absl::GetFlag(FLAGS_net),
+                .learning_rate = static_cast<float>(absl::GetFlag(FLAGS_learning_rate)),
                 .batch_size = absl::GetFlag(FLAGS_batch_size),
                 .train_examples = data.train.num_examples()});
   const wf::train::Saver saver;

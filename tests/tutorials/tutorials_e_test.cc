@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <stdexcept>
 
 #include "examples/cnn/data.h"
 #include "examples/cnn/features.h"
@@ -62,6 +63,24 @@ TEST_F(TutorialE, E3_TrainAndEvaluate) {
   Session session(graph);
   train::Saver(e.restore).Restore(session, checkpoint);
   EXPECT_EQ(MeanAccuracy(session, e.accuracy, e.images, e.labels, data.test), trained);
+}
+
+TEST_F(TutorialE, E2_Lenet5Trains) {
+  DataSets data = ReadDataSets(dir_ / "digits", {.validation_size = 300, .seed = 1});
+  Graph graph;
+  const GraphScope scope(graph);
+  graph.set_seed(1);
+  const CnnModel m = BuildCnn({.net = "lenet5", .learning_rate = 0.1f});
+  EXPECT_EQ(TrainableVariables().size(), 10u);
+  EXPECT_EQ(losses::GetRegularizationLosses().size(), 3u);
+  Session session(graph);
+  session.Run(GlobalVariablesInitializer());
+  for (int s = 0; s < 100; ++s) {
+    const Batch batch = data.train.NextBatch(50);
+    session.Run(m.train, {{m.images, ImagesOf(batch.images)}, {m.labels, LabelsOf(batch.labels)}});
+  }
+  EXPECT_GT(MeanAccuracy(session, m.accuracy, m.images, m.labels, data.test), 0.5);
+  EXPECT_THROW(BuildCnn({.net = "lenet6"}), std::invalid_argument);
 }
 
 TEST_F(TutorialE, E5_FlowersAreAFunctionOfTheSeed) {

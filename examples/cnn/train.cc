@@ -58,7 +58,7 @@ void Train(wf::Session& session, const CnnModel& m, DataSets& data, const wf::tr
     const double begin = Now();
     const float loss = step({ImagesOf(batch.images), LabelsOf(batch.labels)})[0].scalar<float>();
     training += Now() - begin;
-    if (s % report == 0 || s == steps) {
+    if ((report > 0 && s % report == 0) || s == steps) {
       std::printf("step %6lld  loss %.4f  validation accuracy %.4f  %.0f images/s\n",
                   static_cast<long long>(s), loss,
                   MeanAccuracy(session, m.accuracy, m.images, m.labels, data.validation),

@@ -32,4 +32,5 @@ weft_find_library(OpenBLAS::OpenBLAS cblas.h openblas
 weft_find_library(DNNL::dnnl oneapi/dnnl/dnnl.hpp dnnl)
 weft_find_library(hwy::hwy hwy/highway.h hwy)
 weft_find_library(re2::re2 re2/re2.h re2)
+weft_find_library(ICU::uc unicode/ucnv.h icuuc)
 weft_find_library(WebP::webp webp/decode.h webp)

@@ -13,8 +13,8 @@ packages=(
   libprotobuf-dev protobuf-compiler libabsl-dev
   # kernels
   libeigen3-dev libdnnl-dev libopenblas-openmp-dev libhwy-dev
-  # files: compression, tables, images, regular expressions
-  zlib1g-dev libsnappy-dev libleveldb-dev libre2-dev libzip-dev
+  # files: compression, tables, images, regular expressions, Unicode
+  zlib1g-dev libsnappy-dev libleveldb-dev libre2-dev libicu-dev libzip-dev
   libjpeg62-turbo-dev libpng-dev libgif-dev libwebp-dev
   # tests, benchmarks, command line
   libgtest-dev libgmock-dev libbenchmark-dev libcli11-dev nlohmann-json3-dev

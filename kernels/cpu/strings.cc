@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // StringJoin, RegexFullMatch, StaticRegexFullMatch.
-#include <re2/re2.h>
+#include "kernels/cpu/strings.h"
 
 #include <string>
 
 #include "src/core/strings.h"
-#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {
@@ -42,12 +41,6 @@ class StringJoin final : public Kernel {
   std::string separator_;
 };
 
-RE2::Options Quiet() {
-  RE2::Options options;
-  options.set_log_errors(false);
-  return options;
-}
-
 absl::Status FullMatches(KernelContext& ctx, const RE2& pattern) {
   if (!pattern.ok()) {
     return absl::InvalidArgumentError(
@@ -65,13 +58,13 @@ absl::Status RegexFullMatch(KernelContext& ctx) {
     return absl::InvalidArgumentError(
         StrCat("Pattern must be scalar, but received ", ctx.input(1).shape().ToString()));
   }
-  return FullMatches(ctx, RE2(*ctx.input(1).data<std::string>(), Quiet()));
+  return FullMatches(ctx, RE2(*ctx.input(1).data<std::string>(), QuietPattern()));
 }
 
 class StaticRegexFullMatch final : public Kernel {
  public:
   explicit StaticRegexFullMatch(KernelConstruction& c)
-      : pattern_(c.Attr<std::string>("pattern"), Quiet()) {}
+      : pattern_(c.Attr<std::string>("pattern"), QuietPattern()) {}
   absl::Status Compute(KernelContext& ctx) override { return FullMatches(ctx, pattern_); }
 
  private:
@@ -84,6 +77,9 @@ void RegisterStringsKernels(KernelRegistry& kernels) {
   kernels.Add<StringJoin>("StringJoin", kCpu, {});
   kernels.Add("RegexFullMatch", kCpu, {}, RegexFullMatch);
   kernels.Add<StaticRegexFullMatch>("StaticRegexFullMatch", kCpu, {});
+  RegisterStringEditKernels(kernels);
+  RegisterStringSplitKernels(kernels);
+  RegisterUnicodeKernels(kernels);
 }
 
 }  // namespace weft

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ops on texts.   kernels: kernels/cpu/strings.cc   test: tests/ops/strings_test.cc
-#include "weft/graph/op_def.h"
+// Texts joined and matched.   kernels: kernels/cpu/strings.cc   test: tests/ops/strings_test.cc
+#include "src/ops/strings.h"
 
 namespace weft {
 namespace {
-
-constexpr const char* kTexts = "texts have no gradient";
 
 // Of the inputs that are not scalars.
 absl::Status StringJoinShape(ShapeContext& c) {
@@ -52,6 +50,9 @@ void RegisterStringsOps(OpRegistry& ops) {
       .Output("output: bool")
       .Shape(shape::SameAsInput)
       .NoGradient(kTexts);
+  RegisterStringEditOps(ops);
+  RegisterStringSplitOps(ops);
+  RegisterUnicodeOps(ops);
 }
 
 }  // namespace weft

@@ -27,6 +27,47 @@ TEST(StringToHashBucketFast, Values) {
       .RunEverywhere();
 }
 
+// The vectors of SipHash's authors: key 00 01 ... 0f, texts of the bytes 00 01 ...
+TEST(StringToHashBucketStrong, Values) {
+  std::string bytes;
+  for (char c = 0; c < 15; ++c) bytes.push_back(c);
+  const uint64_t mask = (uint64_t{1} << 62) - 1;
+  const auto bucket = [&](uint64_t hash) { return static_cast<int64_t>(hash & mask); };
+  OpCase("StringToHashBucketStrong")
+      .In(Array::FromVector(std::vector<std::string>{"", bytes}))
+      .Attr("num_buckets", int64_t{1} << 62)
+      .Attr("key", std::vector<int64_t>{0x0706050403020100, 0x0f0e0d0c0b0a0908})
+      .Out(Array::FromVector(
+          std::vector<int64_t>{bucket(0x726fdb47dd0e0e31u), bucket(0xa129ca6149be45e5u)}))
+      .RunEverywhere();
+  OpCase("StringToHashBucketStrong")
+      .In(Str({"a"}))
+      .Attr("num_buckets", int64_t{5})
+      .Attr("key", std::vector<int64_t>{1})
+      .ExpectRunError(Code::kInvalidArgument, "Key must have 2 elements");
+}
+
+TEST(Fingerprint, RowsOfBytes) {
+  // Of no bytes, of whatever dtype.
+  OpCase("Fingerprint")
+      .In(Str({""}))
+      .In(Array(std::string("farmhash64")))
+      // 0x9ae16a3b2f90404f.
+      .Out(U8(Shape({1, 8}), {0x4f, 0x40, 0x90, 0x2f, 0x3b, 0x6a, 0xe1, 0x9a}))
+      .RunEverywhere();
+  OpCase("Fingerprint")
+      .In(F32(Shape({1, 0}), {}))
+      .In(Array(std::string("farmhash64")))
+      .Out(U8(Shape({1, 8}), {0x4f, 0x40, 0x90, 0x2f, 0x3b, 0x6a, 0xe1, 0x9a}))
+      .RunEverywhere();
+  OpCase("Fingerprint")
+      .In(Str({"a"}))
+      .In(Array(std::string("md5")))
+      .ExpectRunError(Code::kInvalidArgument, "Unsupported fingerprint method: md5");
+  ExpectShape("Fingerprint", {"float[3,?]", Array(std::string("farmhash64"))}, "[3,8]");
+  ExpectShape("Fingerprint", {"float[3,?]", "string[]"}, "[3,?]");
+}
+
 TEST(AsString, Values) {
   OpCase("AsString").In(I32({-3, 12})).Out(Str({"-3", "12"})).RunEverywhere();
   OpCase("AsString").In(F32({1.5, -2})).Out(Str({"1.500000", "-2.000000"})).RunEverywhere();

@@ -5,42 +5,16 @@
 #include <numeric>
 #include <vector>
 
-#include "kernels/cpu/element_class.h"
+#include "kernels/cpu/sparse.h"
 #include "src/core/strings.h"
-#include "weft/runtime/kernel.h"
 
 namespace weft {
 namespace {
 
-// Indices [n, rank], values [n] (input `values`, or none if negative), shape [rank].
-absl::Status CheckSparse(KernelContext& ctx, int values, int shape) {
-  const Array &i = ctx.input(0), &s = ctx.input(shape);
-  if (i.rank() != 2) {
-    return ctx.InvalidArgument(
-        StrCat("indices must be a matrix, but are of shape ", i.shape().ToString()));
-  }
-  if (s.rank() != 1 || s.dim(0) != i.dim(1)) {
-    return ctx.InvalidArgument(StrCat("the dense shape must be a vector of ", i.dim(1),
-                                      " sizes, as many as indices have columns, but is of shape ",
-                                      s.shape().ToString()));
-  }
-  if (values < 0) return absl::OkStatus();
-  const Array& v = ctx.input(values);
-  if (v.rank() == 1 && v.dim(0) == i.dim(0)) return absl::OkStatus();
-  return ctx.InvalidArgument(StrCat("values must be a vector of ", i.dim(0),
-                                    " elements, as many as indices have rows, but are of shape ",
-                                    v.shape().ToString()));
-}
-
-void CopyElement(const Array& from, int64_t i, Array* to, int64_t j) {
-  WithElementClass(from.dtype(),
-                   [&]<typename U>() { MutableElementsOf<U>(*to)[j] = ElementsOf<U>(from)[i]; });
-}
-
 // ---- SparseReorder ----
 
 absl::Status Reorder(KernelContext& ctx) {
-  WEFT_RETURN_IF_ERROR(CheckSparse(ctx, 1, 2));
+  WEFT_RETURN_IF_ERROR(CheckSparseInputs(ctx, 0, 1, 2));
   const Array &indices = ctx.input(0), &values = ctx.input(1);
   const int64_t n = indices.dim(0), rank = indices.dim(1);
   const int64_t* from = indices.data<int64_t>();
@@ -106,7 +80,7 @@ absl::StatusOr<std::vector<int64_t>> NewShape(KernelContext& ctx, int64_t elemen
 }
 
 absl::Status Reshape(KernelContext& ctx) {
-  WEFT_RETURN_IF_ERROR(CheckSparse(ctx, -1, 1));
+  WEFT_RETURN_IF_ERROR(CheckSparseInputs(ctx, 0, -1, 1));
   const Array& indices = ctx.input(0);
   const auto given = ctx.input(1).values<int64_t>();
   const std::vector<int64_t> old_shape(given.begin(), given.end());
@@ -139,7 +113,7 @@ absl::Status Reshape(KernelContext& ctx) {
 // ---- SparseFillEmptyRows ----
 
 absl::Status FillEmptyRows(KernelContext& ctx) {
-  WEFT_RETURN_IF_ERROR(CheckSparse(ctx, 1, 2));
+  WEFT_RETURN_IF_ERROR(CheckSparseInputs(ctx, 0, 1, 2));
   const Array &indices = ctx.input(0), &values = ctx.input(1), &otherwise = ctx.input(3);
   if (otherwise.rank() != 0) {
     return ctx.InvalidArgument(
@@ -231,6 +205,12 @@ void RegisterSparseTensorKernels(KernelRegistry& kernels) {
            complex64, complex128>([&]<typename T>() {
     kernels.Add("SparseFillEmptyRowsGrad", kCpu, {{"T", dtype_of<T>}}, FillEmptyRowsGrad<T>);
   });
+  RegisterSparseMathKernels(kernels);
+  RegisterSparseReduceKernels(kernels);
+  RegisterSparsePartsKernels(kernels);
+  RegisterSparseSerializeKernels(kernels);
+  RegisterSparseCrossKernels(kernels);
+  RegisterSetKernels(kernels);
 }
 
 }  // namespace weft

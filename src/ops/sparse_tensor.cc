@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sparse tensors as three tensors: SparseReorder, SparseReshape, SparseFillEmptyRows.
 // kernels: kernels/cpu/sparse_tensor.cc   test: tests/ops/sparse_tensor_test.cc
-#include "src/core/strings.h"
-#include "weft/graph/op_def.h"
+#include "src/ops/sparse.h"
 
 namespace weft {
-namespace {
 
-// Indices [n, rank], values [n], shape [rank] fit each other. Sets n and rank as far as known.
-absl::Status CheckSparse(ShapeContext& c, int indices, int values, int shape, int64_t* n,
-                         int64_t* rank) {
+absl::Status CheckSparseShapes(ShapeContext& c, int indices, int values, int shape, int64_t* n,
+                               int64_t* rank) {
   WEFT_ASSIGN_OR_RETURN(const PartialShape i, c.InputWithRank(indices, 2));
   WEFT_ASSIGN_OR_RETURN(const PartialShape s, c.InputWithRank(shape, 1));
   *n = i.dim(0);
@@ -20,9 +17,11 @@ absl::Status CheckSparse(ShapeContext& c, int indices, int values, int shape, in
   return absl::OkStatus();
 }
 
+namespace {
+
 absl::Status ReorderShape(ShapeContext& c) {
   int64_t n = kUnknownDim, rank = kUnknownDim;
-  WEFT_RETURN_IF_ERROR(CheckSparse(c, 0, 1, 2, &n, &rank));
+  WEFT_RETURN_IF_ERROR(CheckSparseShapes(c, 0, 1, 2, &n, &rank));
   c.set_output(0, PartialShape::Matrix(n, rank));
   c.set_output(1, PartialShape::Vector(n));
   return absl::OkStatus();
@@ -30,7 +29,7 @@ absl::Status ReorderShape(ShapeContext& c) {
 
 absl::Status ReshapeShape(ShapeContext& c) {
   int64_t n = kUnknownDim, rank = kUnknownDim;
-  WEFT_RETURN_IF_ERROR(CheckSparse(c, 0, -1, 1, &n, &rank));
+  WEFT_RETURN_IF_ERROR(CheckSparseShapes(c, 0, -1, 1, &n, &rank));
   WEFT_ASSIGN_OR_RETURN(const PartialShape wanted, c.InputWithRank(2, 1));
   c.set_output(0, PartialShape::Matrix(n, wanted.dim(0)));
   c.set_output(1, wanted);
@@ -39,7 +38,7 @@ absl::Status ReshapeShape(ShapeContext& c) {
 
 absl::Status FillEmptyRowsShape(ShapeContext& c) {
   int64_t n = kUnknownDim, rank = kUnknownDim;
-  WEFT_RETURN_IF_ERROR(CheckSparse(c, 0, 1, 2, &n, &rank));
+  WEFT_RETURN_IF_ERROR(CheckSparseShapes(c, 0, 1, 2, &n, &rank));
   WEFT_RETURN_IF_ERROR(c.InputWithRank(3, 0).status());
   WEFT_ASSIGN_OR_RETURN(const PartialShape dense, c.input_as_shape(2));
   c.set_output(0, PartialShape::Matrix(kUnknownDim, rank));
@@ -120,6 +119,9 @@ void RegisterSparseTensorOps(OpRegistry& ops) {
       .Output("d_default_value: T")
       .Attr("T: type")
       .Shape(FillEmptyRowsGradShape);
+  RegisterSparseMathOps(ops);
+  RegisterSparsePartsOps(ops);
+  RegisterSetOps(ops);
 }
 
 }  // namespace weft

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// SparseCross: for each row all combinations of one feature of each column.
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernels/cpu/sparse.h"
+#include "src/core/fingerprint.h"
+
+namespace weft {
+namespace {
+
+// The features of a column: those of row r are elements [begins[r], begins[r + 1]).
+struct Column {
+  const Array* values;
+  Array begins;
+
+  int64_t count(int64_t row) const {
+    return begins.data<int64_t>()[row + 1] - begins.data<int64_t>()[row];
+  }
+  int64_t place(int64_t row, int64_t i) const { return begins.data<int64_t>()[row] + i; }
+  std::string Text(int64_t place) const {
+    return values->dtype() == kString ? values->data<std::string>()[place]
+                                      : std::to_string(values->data<int64_t>()[place]);
+  }
+  uint64_t Hash(int64_t place) const {
+    return values->dtype() == kString ? Fingerprint64(values->data<std::string>()[place])
+                                      : static_cast<uint64_t>(values->data<int64_t>()[place]);
+  }
+};
+
+// TensorFlow's way of making one fingerprint of two, by the steps of MurmurHash.
+uint64_t JoinFingerprints(uint64_t a, uint64_t b) {
+  constexpr uint64_t kFactor = 0xc6a4a7935bd1e995u;
+  const auto fold = [](uint64_t v) { return v ^ (v >> 47); };
+  const uint64_t both = (a ^ kFactor ^ (fold(b * kFactor) * kFactor)) * kFactor;
+  return fold(fold(both) * kFactor);
+}
+
+class SparseCross final : public Kernel {
+ public:
+  explicit SparseCross(KernelConstruction& c)
+      : count_(static_cast<int>(c.Attr<int64_t>("N"))),
+        hashed_(c.Attr<bool>("hashed_output")),
+        buckets_(static_cast<uint64_t>(c.Attr<int64_t>("num_buckets"))),
+        key_(static_cast<uint64_t>(c.Attr<int64_t>("hash_key"))) {
+    const DataType wanted = hashed_ ? kInt64 : kString;
+    if (c.Attr<DataType>("out_type") != wanted) {
+      c.Fail(absl::InvalidArgumentError(StrCat("hashed_output ", hashed_ ? "true" : "false",
+                                               " needs out_type ", DTypeName(wanted))));
+    }
+  }
+
+  absl::Status Compute(KernelContext& ctx) override {
+    int64_t rows = 0;
+    WEFT_ASSIGN_OR_RETURN(const std::vector<Column> columns, Columns(ctx, &rows));
+    std::vector<int64_t> counts;
+    int64_t total = 0, longest = 0;
+    for (int64_t row = 0; row < rows; ++row) {
+      int64_t count = 1;
+      for (const Column& column : columns) {
+        if (__builtin_mul_overflow(count, column.count(row), &count))
+          return ctx.InvalidArgument(StrCat("row ", row, " has too many combinations of features"));
+      }
+      counts.push_back(count);
+      longest = std::max(longest, count);
+      if (__builtin_add_overflow(total, count, &total))
+        return ctx.InvalidArgument("there are too many combinations of features");
+    }
+    Shape size;
+    std::string why;
+    const int64_t sizes[] = {total, 2};
+    if (!Shape::Make(sizes, &size, &why)) return ctx.InvalidArgument(why);
+    WEFT_ASSIGN_OR_RETURN(Array * indices, ctx.AllocateOutput(0, size));
+    WEFT_ASSIGN_OR_RETURN(Array * values, ctx.AllocateOutput(1, Shape({total})));
+    int64_t* to = indices->mutable_data<int64_t>();
+    int64_t next = 0;
+    for (int64_t row = 0; row < rows; ++row) {
+      for (int64_t i = 0; i < counts[static_cast<size_t>(row)]; ++i, ++next) {
+        *to++ = row;
+        *to++ = i;
+        const std::vector<int64_t> places = Combination(columns, row, i);
+        if (hashed_) {
+          values->mutable_data<int64_t>()[next] = Hashed(columns, places);
+        } else {
+          values->mutable_data<std::string>()[next] = Joined(columns, places);
+        }
+      }
+    }
+    ctx.set_output(2, Array::FromVector(std::vector<int64_t>{rows, longest}));
+    return absl::OkStatus();
+  }
+
+ private:
+  // The i-th combination: the last column's features change fastest.
+  static std::vector<int64_t> Combination(const std::vector<Column>& columns, int64_t row,
+                                          int64_t i) {
+    std::vector<int64_t> places(columns.size());
+    for (size_t c = columns.size(); c-- > 0;) {
+      places[c] = columns[c].place(row, i % columns[c].count(row));
+      i /= columns[c].count(row);
+    }
+    return places;
+  }
+
+  static std::string Joined(const std::vector<Column>& columns,
+                            const std::vector<int64_t>& places) {
+    std::string text;
+    for (size_t c = 0; c < columns.size(); ++c)
+      StrAppend(&text, c > 0 ? "_X_" : "", columns[c].Text(places[c]));
+    return text;
+  }
+
+  int64_t Hashed(const std::vector<Column>& columns, const std::vector<int64_t>& places) const {
+    uint64_t hash = key_;
+    for (size_t c = 0; c < columns.size(); ++c)
+      hash = JoinFingerprints(hash, columns[c].Hash(places[c]));
+    // Never negative.
+    constexpr uint64_t kMost = std::numeric_limits<int64_t>::max();
+    const uint64_t limit = buckets_ > 0 ? buckets_ : kMost;
+    return static_cast<int64_t>(hash % limit);
+  }
+
+  // Inputs: indices, values and shapes of N sparse matrices, then dense ones.
+  absl::StatusOr<std::vector<Column>> Columns(KernelContext& ctx, int64_t* rows) const {
+    std::vector<Column> columns;
+    bool first = true;
+    const auto agree = [&](int64_t n, int input) {
+      if (first) *rows = n;
+      first = false;
+      if (n == *rows) return absl::OkStatus();
+      return ctx.InvalidArgument(
+          StrCat("Expected batch size ", *rows, ", got ", n, " of input ", input));
+    };
+    for (int i = 0; i < count_; ++i) {
+      WEFT_RETURN_IF_ERROR(CheckSparseInputs(ctx, i, count_ + i, 2 * count_ + i));
+      WEFT_ASSIGN_OR_RETURN(const Shape shape, ReadShape(ctx, ctx.input(2 * count_ + i)));
+      if (shape.rank() != 2) {
+        return ctx.InvalidArgument(
+            StrCat("Expected D2 of index to be 2 got ", shape.rank(), " at position ", i));
+      }
+      WEFT_RETURN_IF_ERROR(CheckIndices(ctx, ctx.input(i), shape));
+      WEFT_RETURN_IF_ERROR(agree(shape.dim(0), i));
+      WEFT_ASSIGN_OR_RETURN(Column column, SparseColumn(ctx, i, shape.dim(0)));
+      columns.push_back(std::move(column));
+    }
+    for (int i = 3 * count_; i < ctx.num_inputs(); ++i) {
+      const Array& dense = ctx.input(i);
+      if (dense.rank() != 2) {
+        return ctx.InvalidArgument(StrCat("Dense inputs should be a matrix but received shape ",
+                                          dense.shape().ToString(), " at position ",
+                                          i - 3 * count_));
+      }
+      WEFT_RETURN_IF_ERROR(agree(dense.dim(0), i));
+      WEFT_ASSIGN_OR_RETURN(Array begins, ctx.AllocateTemp(kInt64, Shape({dense.dim(0) + 1})));
+      for (int64_t row = 0; row <= dense.dim(0); ++row)
+        begins.mutable_data<int64_t>()[row] = row * dense.dim(1);
+      columns.push_back({&dense, std::move(begins)});
+    }
+    return columns;
+  }
+
+  absl::StatusOr<Column> SparseColumn(KernelContext& ctx, int i, int64_t rows) const {
+    const Array& indices = ctx.input(i);
+    // The rows are what a shape claims: there may be no memory for so many.
+    WEFT_ASSIGN_OR_RETURN(Array begins, ctx.AllocateTemp(kInt64, Shape({rows + 1})));
+    int64_t next = 0;
+    for (int64_t row = 0; row < rows; ++row) {
+      begins.mutable_data<int64_t>()[row] = next;
+      while (next < indices.dim(0) && indices.data<int64_t>()[2 * next] == row) ++next;
+    }
+    begins.mutable_data<int64_t>()[rows] = next;
+    if (next == indices.dim(0)) return Column{&ctx.input(count_ + i), std::move(begins)};
+    return ctx.InvalidArgument(
+        StrCat("the elements of input ", i, " must be in the order of their rows"));
+  }
+
+  const int count_;
+  const bool hashed_;
+  const uint64_t buckets_, key_;
+};
+
+}  // namespace
+
+void RegisterSparseCrossKernels(KernelRegistry& kernels) {
+  kernels.Add<SparseCross>("SparseCross", kCpu, {});
+}
+
+}  // namespace weft

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "tests/support/op_case.h"
+
+namespace weft {
+namespace {
+
+// [[a, 0, b], [0, c, 0]].
+Array Indices() { return I64({{0, 0}, {0, 2}, {1, 1}}); }
+Array Values() { return Str({"a", "b", "c"}); }
+Array Size() { return I64({2, 3}); }
+
+TEST(SparseConcat, Columns) {
+  OpCase("SparseConcat")
+      .In(Indices())
+      .In(I64({{0, 1}}))
+      .In(Values())
+      .In(Str({"d"}))
+      .In(Size())
+      .In(I64({2, 2}))
+      .Attr("concat_dim", int64_t{-1})
+      .Attr("N", int64_t{2})
+      .Out(I64({{0, 0}, {0, 2}, {0, 4}, {1, 1}}))
+      .Out(Str({"a", "b", "d", "c"}))
+      .Out(I64({2, 5}))
+      .RunEverywhere();
+  OpCase("SparseConcat")
+      .In(Indices())
+      .In(I64({{0, 1}}))
+      .In(Values())
+      .In(Str({"d"}))
+      .In(Size())
+      .In(I64({3, 2}))
+      .Attr("concat_dim", int64_t{1})
+      .Attr("N", int64_t{2})
+      .ExpectRunError(Code::kInvalidArgument, "Input shapes must match: expected 2 but got 3");
+}
+
+TEST(SparseSplit, UnevenParts) {
+  OpCase("SparseSplit")
+      .In(I64(1))
+      .In(Indices())
+      .In(Values())
+      .In(Size())
+      .Attr("num_split", int64_t{2})
+      .Out(I64({{0, 0}, {1, 1}}))
+      .Out(I64({{0, 0}}))
+      .Out(Str({"a", "c"}))
+      .Out(Str({"b"}))
+      .Out(I64({2, 2}))
+      .Out(I64({2, 1}))
+      .RunEverywhere();
+}
+
+TEST(SparseSlice, ReachesOverTheEnd) {
+  OpCase("SparseSlice")
+      .In(Indices())
+      .In(Values())
+      .In(Size())
+      .In(I64({0, 1}))
+      .In(I64({2, 9}))
+      .Out(I64({{0, 1}, {1, 0}}))
+      .Out(Str({"b", "c"}))
+      .Out(I64({2, 2}))
+      .RunEverywhere();
+  OpCase("SparseSlice")
+      .In(Indices())
+      .In(Values())
+      .In(Size())
+      .In(I64({0, -1}))
+      .In(I64({2, 2}))
+      .ExpectRunError(Code::kInvalidArgument, "start[1] is -1");
+}
+
+TEST(SparseSliceGrad, Values) {
+  OpCase("SparseSliceGrad")
+      .In(F32({5, 6}))
+      .In(Indices())
+      .In(I64({0, 1}))
+      .In(I64({{0, 1}, {1, 0}}))
+      .Out(F32({0, 5, 6}))
+      .RunEverywhere();
+}
+
+TEST(SparseCross, Texts) {
+  OpCase("SparseCross")
+      .In(I64({{0, 0}, {0, 1}, {1, 0}}))
+      .In(Values())
+      .In(I64({2, 2}))
+      .In(I64({{1, 2}, {3, 4}}))
+      .Attr("N", int64_t{1})
+      .Attr("hashed_output", false)
+      .Attr("num_buckets", int64_t{0})
+      .Attr("hash_key", int64_t{1})
+      .Attr("sparse_types", std::vector<DataType>{kString})
+      .Attr("dense_types", std::vector<DataType>{kInt64})
+      .Attr("out_type", kString)
+      .Attr("internal_type", kString)
+      .Out(I64({{0, 0}, {0, 1}, {0, 2}, {0, 3}, {1, 0}, {1, 1}}))
+      .Out(Str({"a_X_1", "a_X_2", "b_X_1", "b_X_2", "c_X_3", "c_X_4"}))
+      .Out(I64({2, 4}))
+      .RunEverywhere();
+}
+
+TEST(DeserializeSparse, WhatWasSerialized) {
+  Graph graph;
+  GraphScope use(graph);
+  const auto node = [](const char* op, const std::vector<Tensor>& inputs, const AttrMap& attrs) {
+    return AddNode(op, inputs, attrs).value();
+  };
+  const std::vector<Tensor> sparse = {ConstantOf(Indices()), ConstantOf(Values()),
+                                      ConstantOf(Size())};
+  const Operation one = node("SerializeSparse", sparse, {});
+  const Operation many = node("SerializeManySparse", sparse, {});
+  const Operation same = node("DeserializeSparse", {one.output(0)}, {{"dtype", kString}});
+  const Operation rows = node("DeserializeManySparse", {many.output(0)}, {{"dtype", kString}});
+  Session session(graph);
+  for (const Operation& op : {same, rows}) {
+    EXPECT_TRUE(ArraysEqual(session.Run(op.output(0)), Indices()));
+    EXPECT_TRUE(ArraysEqual(session.Run(op.output(1)), Values()));
+    EXPECT_TRUE(ArraysEqual(session.Run(op.output(2)), Size()));
+  }
+}
+
+TEST(DeserializeSparse, WrongText) {
+  OpCase("DeserializeSparse")
+      .In(Str({"\xff", "", ""}))
+      .Attr("dtype", kString)
+      .ExpectRunError(Code::kInvalidArgument, "Could not parse serialized proto");
+}
+
+}  // namespace
+}  // namespace weft

@@ -113,9 +113,11 @@ void AddGradient(GradientContext& g) {
 void ExtremumGradient(GradientContext& g) {
   const bool is_maximum = g.op().type() == "SparseSparseMaximum";
   const Tensor zero = g.ConstOf(g.input(1).dtype(), 0);
-  const Tensor difference = g.Ops("SparseAdd", {g.input(0), g.input(1), g.input(2), g.input(3),
-                                                g.Neg(g.input(4)), g.input(5), zero})[1];
+  const std::vector<Tensor> added =
+      g.Ops("SparseAdd",
+            {g.input(0), g.input(1), g.input(2), g.input(3), g.Neg(g.input(4)), g.input(5), zero});
   if (!g.ok()) return;
+  const Tensor difference = added[1];
   const Tensor dy = g.dy(1), none = g.ZerosLike(dy);
   const Tensor is_a =
       g.Op(is_maximum ? "GreaterEqual" : "LessEqual", {difference, g.ConstLike(0, difference)});

@@ -7,6 +7,9 @@ namespace weft {
 void RegisterLinalgKernels(KernelRegistry& kernels) {
   RegisterQrKernels(kernels);
   RegisterSolveKernels(kernels);
+  RegisterDecomposeKernels(kernels);
+  RegisterEigKernels(kernels);
+  RegisterTridiagonalKernels(kernels);
 }
 
 }  // namespace weft

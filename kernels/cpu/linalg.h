@@ -6,7 +6,10 @@
 
 namespace weft {
 
-void RegisterQrKernels(KernelRegistry& kernels);     // linalg_qr.cc
-void RegisterSolveKernels(KernelRegistry& kernels);  // linalg_solve.cc
+void RegisterQrKernels(KernelRegistry& kernels);           // linalg_qr.cc
+void RegisterSolveKernels(KernelRegistry& kernels);        // linalg_solve.cc
+void RegisterDecomposeKernels(KernelRegistry& kernels);    // linalg_decompose.cc
+void RegisterEigKernels(KernelRegistry& kernels);          // linalg_eig.cc
+void RegisterTridiagonalKernels(KernelRegistry& kernels);  // linalg_tridiagonal.cc
 
 }  // namespace weft

@@ -6,11 +6,46 @@
 #include <utility>
 
 #include "src/core/strings.h"
+#include "src/ops/linalg.h"
 #include "src/ops/matmul.h"
 #include "weft/core/complex.h"
 #include "weft/graph/op_def.h"
 
 namespace weft {
+
+// The conjugate transpose of each matrix.
+Tensor AdjointOf(GradientContext& g, Tensor a) {
+  const char* type = IsComplex(a.dtype()) ? "ConjugateTranspose" : "Transpose";
+  const PartialShape s = a.shape();
+  if (s.known_rank()) {
+    std::vector<int32_t> order;
+    for (int i = 0; i < s.rank(); ++i) order.push_back(i);
+    std::swap(order[order.size() - 1], order[order.size() - 2]);
+    return g.Op(type, {a, g.ConstInts(order, "transpose/perm")}, {}, "transpose");
+  }
+  const Tensor rank = g.Rank(a), two = g.ConstInt(2);
+  const Tensor lead = g.Sub(rank, two);
+  const Tensor range = g.Op("Range", {g.ConstInt(0), lead, g.ConstInt(1)}, {}, "range");
+  const Tensor last = g.Sub(rank, g.ConstInt(1));
+  const Tensor one = g.ConstInts({1});
+  const Tensor ends[] = {g.Reshape(last, one), g.Reshape(lead, one)};
+  const Tensor order = g.Op("ConcatV2", {range, ends[0], ends[1], g.ConstInt(0)}, {}, "concat");
+  return g.Op(type, {a, order}, {}, "transpose");
+}
+
+// The entries on and below (lower) or on and above the diagonals.
+Tensor TriangleOf(GradientContext& g, Tensor a, bool lower) {
+  const Tensor below = g.ConstOf(kInt64, lower ? -1 : 0), above = g.ConstOf(kInt64, lower ? 0 : -1);
+  return g.Op("MatrixBandPart", {a, below, above});
+}
+Tensor DiagonalOf(GradientContext& g, Tensor a) {
+  const Tensor k = g.ConstInt(0), padding = g.ConstOf(a.dtype(), 0);
+  return g.Op("MatrixDiagPartV3", {a, k, padding}, {}, "MatrixDiagPart");
+}
+Tensor SetDiagonal(GradientContext& g, Tensor a, Tensor diagonal) {
+  return g.Op("MatrixSetDiagV3", {a, diagonal, g.ConstInt(0)}, {}, "MatrixSetDiag");
+}
+
 namespace {
 
 constexpr char kMatrixTypes[] = "T: {double, float, half, complex64, complex128}";
@@ -63,41 +98,9 @@ absl::Status QrShape(ShapeContext& c) {
   return absl::OkStatus();
 }
 
-// The conjugate transpose of each matrix.
-Tensor Adjoint(GradientContext& g, Tensor a) {
-  const char* type = IsComplex(a.dtype()) ? "ConjugateTranspose" : "Transpose";
-  const PartialShape s = a.shape();
-  if (s.known_rank()) {
-    std::vector<int32_t> order;
-    for (int i = 0; i < s.rank(); ++i) order.push_back(i);
-    std::swap(order[order.size() - 1], order[order.size() - 2]);
-    return g.Op(type, {a, g.ConstInts(order, "transpose/perm")}, {}, "transpose");
-  }
-  const Tensor rank = g.Rank(a), two = g.ConstInt(2);
-  const Tensor lead = g.Sub(rank, two);
-  const Tensor range = g.Op("Range", {g.ConstInt(0), lead, g.ConstInt(1)}, {}, "range");
-  const Tensor last = g.Sub(rank, g.ConstInt(1));
-  const Tensor one = g.ConstInts({1});
-  const Tensor ends[] = {g.Reshape(last, one), g.Reshape(lead, one)};
-  const Tensor order = g.Op("ConcatV2", {range, ends[0], ends[1], g.ConstInt(0)}, {}, "concat");
-  return g.Op(type, {a, order}, {}, "transpose");
-}
-
-// The entries on and below (lower) or on and above the diagonals.
-Tensor Triangle(GradientContext& g, Tensor a, bool lower) {
-  const Tensor below = g.ConstOf(kInt64, lower ? -1 : 0), above = g.ConstOf(kInt64, lower ? 0 : -1);
-  return g.Op("MatrixBandPart", {a, below, above});
-}
-Tensor Diagonal(GradientContext& g, Tensor a) {
-  const Tensor k = g.ConstInt(0), padding = g.ConstOf(a.dtype(), 0);
-  return g.Op("MatrixDiagPartV3", {a, k, padding}, {}, "MatrixDiagPart");
-}
-Tensor WithDiagonal(GradientContext& g, Tensor a, Tensor diagonal) {
-  return g.Op("MatrixSetDiagV3", {a, diagonal, g.ConstInt(0)}, {}, "MatrixSetDiag");
-}
 // An identity matrix for each of the square matrices of `a`.
 Tensor IdentityLike(GradientContext& g, Tensor a) {
-  return WithDiagonal(g, g.ZerosLike(a), g.OnesLike(Diagonal(g, a)));
+  return SetDiagonal(g, g.ZerosLike(a), g.OnesLike(DiagonalOf(g, a)));
 }
 
 // Of x a = b: dx = a^-H db, da = -dx b^H; `solve` is the op.
@@ -123,7 +126,7 @@ void TriangularSolveGradient(GradientContext& g) {
   const bool lower = g.Attr<bool>("lower");
   const SolveGradients d = GradientsOfSolve(
       g, "MatrixTriangularSolve", {{"lower", lower}, {"adjoint", !g.Attr<bool>("adjoint")}});
-  SetBroadcastBatchDx(g, Triangle(g, d.matrix, lower), d.rhs);
+  SetBroadcastBatchDx(g, TriangleOf(g, d.matrix, lower), d.rhs);
 }
 
 void InverseGradient(GradientContext& g) {
@@ -139,42 +142,42 @@ void CholeskyGradient(GradientContext& g) {
   const Tensor l = g.output(0);
   const Tensor inverse = g.Op("MatrixTriangularSolve", {l, IdentityLike(g, l)});
   Tensor middle = AdjointProduct(g, l, g.dy(0), true, false);
-  const Tensor diagonal = Diagonal(g, middle);
-  middle = WithDiagonal(g, middle, g.Mul(g.ConstLike(0.5, diagonal), diagonal));
-  middle = Triangle(g, middle, true);
+  const Tensor diagonal = DiagonalOf(g, middle);
+  middle = SetDiagonal(g, middle, g.Mul(g.ConstLike(0.5, diagonal), diagonal));
+  middle = TriangleOf(g, middle, true);
   const Tensor da =
       AdjointProduct(g, AdjointProduct(g, inverse, middle, true, false), inverse, false, false);
-  const Tensor both = g.Add(da, Adjoint(g, da));
+  const Tensor both = g.Add(da, AdjointOf(g, da));
   g.SetDx(0, g.Mul(both, g.ConstLike(0.5, both)));
 }
 
 // x r^-H for an upper triangular r.
 Tensor DivideByAdjoint(GradientContext& g, Tensor x, Tensor r) {
   const Tensor solution =
-      g.Op("MatrixTriangularSolve", {r, Adjoint(g, x)}, {{"lower", false}, {"adjoint", false}});
-  return Adjoint(g, solution);
+      g.Op("MatrixTriangularSolve", {r, AdjointOf(g, x)}, {{"lower", false}, {"adjoint", false}});
+  return AdjointOf(g, solution);
 }
 
 // For at least as many rows as columns (Roberts and Roberts, "QR and LQ decomposition matrix
 // backpropagation algorithms for square, wide, and deep matrices", 2020).
 Tensor DeepQrGradient(GradientContext& g, Tensor q, Tensor r, Tensor dq, Tensor dr) {
   const Tensor qdq = AdjointProduct(g, q, dq, true, false);
-  const Tensor skew_q = g.Sub(qdq, Adjoint(g, qdq));
+  const Tensor skew_q = g.Sub(qdq, AdjointOf(g, qdq));
   const Tensor rdr = AdjointProduct(g, r, dr, false, true);
-  const Tensor skew_r = g.Sub(rdr, Adjoint(g, rdr));
-  const Tensor lower = Triangle(g, g.Add(skew_q, skew_r), true);
+  const Tensor skew_r = g.Sub(rdr, AdjointOf(g, rdr));
+  const Tensor lower = TriangleOf(g, g.Add(skew_q, skew_r), true);
   const Tensor inside = g.Add(dr, DivideByAdjoint(g, lower, r));
   const Tensor along = AdjointProduct(g, q, inside, false, false);
   const Tensor rest = g.Sub(dq, AdjointProduct(g, q, qdq, false, false));
   const Tensor sum = g.Add(along, DivideByAdjoint(g, rest, r));
   if (!IsComplex(q.dtype())) return sum;
   // R's diagonal is real: what the formula says of its imaginary part is taken out.
-  const Tensor m = g.Sub(rdr, Adjoint(g, qdq));
-  const Tensor diagonal = WithDiagonal(g, g.ZerosLike(m), Diagonal(g, m));
+  const Tensor m = g.Sub(rdr, AdjointOf(g, qdq));
+  const Tensor diagonal = SetDiagonal(g, g.ZerosLike(m), DiagonalOf(g, m));
   const DataType real = q.dtype() == kComplex64 ? kFloat32 : kFloat64;
   const Tensor real_part = g.Cast(g.Op("Real", {diagonal}, {{"Tout", real}}), q.dtype());
   const Tensor correction = g.Sub(diagonal, real_part);
-  const Tensor product = AdjointProduct(g, q, Adjoint(g, correction), false, false);
+  const Tensor product = AdjointProduct(g, q, AdjointOf(g, correction), false, false);
   return g.Add(sum, DivideByAdjoint(g, product, r));
 }
 
@@ -257,6 +260,8 @@ void RegisterLinalgOps(OpRegistry& ops) {
       .Attr("T: {bfloat16, double, float, half, complex64, complex128}")
       .Shape([](ShapeContext& c) { return SolveShape(c, true); })
       .Gradient(TriangularSolveGradient);
+  RegisterDecompositionOps(ops);
+  RegisterDeterminantOps(ops);
 }
 
 }  // namespace weft

@@ -82,6 +82,7 @@ GradientTable Decompositions() {
           "Cholesky",
           [](const auto& x) { return std::vector<Tensor>{N("Cholesky", {Positive(x[0])})}; },
           {{3, 3}}),
+      Check("Lu", {Apart()}, FirstOrderOnly()),
       CheckWithin(
           "SelfAdjointEigV2",
           [](const auto& x) {

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of the linalg family, and what their gradient rules share.
+#pragma once
+
+#include "weft/graph/op_def.h"
+
+namespace weft {
+
+void RegisterDecompositionOps(OpRegistry& ops);  // eigenvalues, singular values, LU
+void RegisterDeterminantOps(OpRegistry& ops);    // determinants, roots, tridiagonal systems
+
+// Of each matrix of a stack. The conjugate transpose:
+Tensor AdjointOf(GradientContext& g, Tensor a);
+// The entries on and below (lower) or on and above the diagonal.
+Tensor TriangleOf(GradientContext& g, Tensor a, bool lower);
+Tensor DiagonalOf(GradientContext& g, Tensor a);
+Tensor SetDiagonal(GradientContext& g, Tensor a, Tensor diagonal);
+
+}  // namespace weft

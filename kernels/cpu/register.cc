@@ -40,6 +40,7 @@ void RegisterAllCpuKernels(KernelRegistry& kernels) {
   RegisterStringHashKernels(kernels);
   RegisterSparseTensorKernels(kernels);
   RegisterTensorArrayKernels(kernels);
+  RegisterSignalKernels(kernels);
 }
 
 }  // namespace weft

@@ -43,6 +43,7 @@ void RegisterLookupKernels(KernelRegistry& kernels);
 void RegisterStringHashKernels(KernelRegistry& kernels);
 void RegisterSparseTensorKernels(KernelRegistry& kernels);
 void RegisterTensorArrayKernels(KernelRegistry& kernels);
+void RegisterSignalKernels(KernelRegistry& kernels);
 void RegisterStackKernels(KernelRegistry& kernels);
 
 }  // namespace weft

@@ -40,6 +40,7 @@ void RegisterAllOps(OpRegistry& ops) {
   RegisterSparseTensorOps(ops);
   RegisterTensorArrayOps(ops);
   RegisterFunctionalOps(ops);
+  RegisterSignalOps(ops);
 }
 
 }  // namespace weft

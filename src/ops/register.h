@@ -43,5 +43,6 @@ void RegisterStringHashOps(OpRegistry& ops);
 void RegisterSparseTensorOps(OpRegistry& ops);
 void RegisterTensorArrayOps(OpRegistry& ops);
 void RegisterFunctionalOps(OpRegistry& ops);
+void RegisterSignalOps(OpRegistry& ops);
 
 }  // namespace weft

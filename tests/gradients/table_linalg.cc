@@ -127,11 +127,15 @@ GradientTable Transforms() {
     const AttrMap to_complex = {{"Tcomplex", kComplex128}}, to_real = {{"Treal", kFloat64}};
     table.push_back(Check("RFFT", {{2, n}, length}, {}, to_complex));
     table.push_back(Check("RFFT2D", {{3, n}, lengths}, {}, to_complex));
+    const Array three = I32({2, 3, n});
+    table.push_back(Check("RFFT3D", {{2, 3, n}, three}, {}, to_complex));
     const int64_t half = n / 2 + 1;
     table.push_back(
         Check("IRFFT", {{2, half}, length}, AsDtype(kComplex128).FirstOrderOnly(), to_real));
     table.push_back(
         Check("IRFFT2D", {{3, half}, lengths}, AsDtype(kComplex128).FirstOrderOnly(), to_real));
+    table.push_back(
+        Check("IRFFT3D", {{2, 3, half}, three}, AsDtype(kComplex128).FirstOrderOnly(), to_real));
   }
   return table;
 }

@@ -197,7 +197,7 @@ Tensor SoftmaxCrossEntropy(const Input& onehot_labels, const Input& logits, floa
   if (label_smoothing > 0) {
     const Tensor shape = ShapeOf(labels);
     const Tensor classes = ToDtype(internal::SliceOf(shape, {-1}, {0}, "shrink_axis_mask"), dtype);
-    const Tensor negatives = DivideOperator(label_smoothing, classes);
+    const Tensor negatives = internal::DivideOperator(label_smoothing, classes);
     labels = Plus(Times(labels, 1 - label_smoothing), negatives);
   }
   labels = StopGradient(labels, "labels_stop_gradient");

@@ -132,7 +132,7 @@ Tensor Area(const Counts& c, Curve curve, int points, const char* name) {
   const auto first = [points](const Tensor& t) { return Slice(t, {0}, {points - 1}); };
   const auto last = [points](const Tensor& t) { return Slice(t, {1}, {points - 1}); };
   const Tensor widths = Minus(first(x), last(x));
-  const Tensor heights = DivideOperator(Plus(first(y), last(y)), 2.0f);
+  const Tensor heights = internal::DivideOperator(Plus(first(y), last(y)), 2.0f);
   return ReduceSum(Multiply(widths, heights), {.name = name});
 }
 

@@ -41,4 +41,28 @@ inline float FastExp(float x) {
   return p * scale * rest;
 }
 
+// 1 / (1 + e^-x), from e^-|x| so that neither tail is lost. Keeps NaN.
+inline float FastSigmoid(float x) {
+  const float e = FastExp(x < 0.f ? x : -x);
+  const float r = 1.f / (1.f + e);
+  return x < 0.f ? e * r : r;
+}
+
+// The hyperbolic tangent: near 0 x times a polynomial of x^2 (fitted to relative error), else
+// 1 - 2 / (e^2|x| + 1) with x's sign. Keeps NaN and the sign of 0.
+inline float FastTanh(float x) {
+  const float a = x < 0.f ? -x : x;
+  const float s = x * x;
+  float p = 0.002147541849f;
+  p = p * s - 0.008182679788f;
+  p = p * s + 0.02170296975f;
+  p = p * s - 0.05394720482f;
+  p = p * s + 0.1333320977f;
+  p = p * s - 0.3333333091f;
+  const float small = x * s * p + x;
+  const float magnitude = 1.f - 2.f / (FastExp(a > 20.f ? 40.f : a + a) + 1.f);
+  const float large = x < 0.f ? -magnitude : magnitude;
+  return a < 0.625f ? small : large;
+}
+
 }  // namespace weft

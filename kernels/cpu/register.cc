@@ -41,6 +41,8 @@ void RegisterAllCpuKernels(KernelRegistry& kernels) {
   RegisterSparseTensorKernels(kernels);
   RegisterTensorArrayKernels(kernels);
   RegisterSignalKernels(kernels);
+  RegisterRnnKernels(kernels);
+  RegisterTensorListKernels(kernels);
 }
 
 }  // namespace weft

@@ -45,5 +45,7 @@ void RegisterSparseTensorKernels(KernelRegistry& kernels);
 void RegisterTensorArrayKernels(KernelRegistry& kernels);
 void RegisterSignalKernels(KernelRegistry& kernels);
 void RegisterStackKernels(KernelRegistry& kernels);
+void RegisterRnnKernels(KernelRegistry& kernels);
+void RegisterTensorListKernels(KernelRegistry& kernels);
 
 }  // namespace weft

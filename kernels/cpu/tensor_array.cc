@@ -30,8 +30,9 @@ void AddElements(KernelContext& ctx, const Array& a, const Array& b, Array* sum)
   });
 }
 
-// False if there is no sum of elements of this dtype.
-bool Sum(KernelContext& ctx, const Array& a, const Array& b, Array* sum) {
+}  // namespace
+
+bool AddArrays(KernelContext& ctx, const Array& a, const Array& b, Array* sum) {
   bool done = false;
   ForTypes<float, double, half, bfloat16, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t,
            uint32_t, uint64_t, complex64, complex128>([&]<typename T>() {
@@ -41,8 +42,6 @@ bool Sum(KernelContext& ctx, const Array& a, const Array& b, Array* sum) {
   });
   return done;
 }
-
-}  // namespace
 
 absl::Status TensorArrayState::CheckOpen() const {
   if (!closed_) return absl::OkStatus();
@@ -107,7 +106,7 @@ absl::Status TensorArrayState::Add(KernelContext& ctx, int32_t index, Element* e
   if (!element->value.OwnsBufferAlone()) {
     WEFT_ASSIGN_OR_RETURN(sum, ctx.AllocateTemp(options_.dtype, element->shape));
   }
-  if (!Sum(ctx, element->value, value, &sum)) {
+  if (!AddArrays(ctx, element->value, value, &sum)) {
     return Invalid("TensorArray ", name_, ": values of dtype ", DTypeName(options_.dtype),
                    " can't be added up (index ", index, ")");
   }

@@ -14,6 +14,10 @@
 
 namespace weft {
 
+// *sum = a + b, element by element; all are of one dtype and shape, and *sum may be a. False if
+// there is no sum of elements of this dtype.
+bool AddArrays(KernelContext& ctx, const Array& a, const Array& b, Array* sum);
+
 class TensorArrayState final : public Resource {
  public:
   struct Options {

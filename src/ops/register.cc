@@ -41,6 +41,8 @@ void RegisterAllOps(OpRegistry& ops) {
   RegisterTensorArrayOps(ops);
   RegisterFunctionalOps(ops);
   RegisterSignalOps(ops);
+  RegisterRnnOps(ops);
+  RegisterTensorListOps(ops);
 }
 
 }  // namespace weft

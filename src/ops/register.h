@@ -44,5 +44,7 @@ void RegisterSparseTensorOps(OpRegistry& ops);
 void RegisterTensorArrayOps(OpRegistry& ops);
 void RegisterFunctionalOps(OpRegistry& ops);
 void RegisterSignalOps(OpRegistry& ops);
+void RegisterRnnOps(OpRegistry& ops);
+void RegisterTensorListOps(OpRegistry& ops);
 
 }  // namespace weft

@@ -154,6 +154,34 @@ GradientTable Normalisations() {
   return table;
 }
 
+// Cells of a batch of 2, input 2, state 2. Only float32 kernels; gradients flow into state and
+// output alone, the other outputs hold what the rules need. Forget bias and clipping: the clipping
+// must not bite, since its rule is the identity.
+GradientTable RecurrentCells() {
+  const GradientCheck lstm = AsDtype(kFloat32).Outputs({1, 6}).FirstOrderOnly();
+  const GradientInput state = Drawn(-1, 1, {2, 2}), peephole = Drawn(-1, 1, {2});
+  const GradientInput x = Drawn(-1, 1, {2, 2}), xs = Drawn(-1, 1, {3, 2, 2});
+  const GradientInput w = Drawn(-1, 1, {4, 8}), b = Drawn(-1, 1, {8});
+  const AttrMap plain = {{"cell_clip", 0.0f}}, peepholes = {{"use_peephole", true}};
+  GradientTable table = {
+      Check("LSTMBlockCell", {x, state, state, w, peephole, peephole, peephole, b}, lstm, plain),
+      Check("LSTMBlockCell", {x, state, state, w, peephole, peephole, peephole, b}, lstm,
+            peepholes),
+      Check("GRUBlockCell",
+            {x, state, Drawn(-1, 1, {4, 4}), Drawn(-1, 1, {4, 2}), Drawn(-1, 1, {4}), peephole},
+            AsDtype(kFloat32).Outputs({3}).FirstOrderOnly()),
+  };
+  for (const char* op : {"BlockLSTM", "BlockLSTMV2"}) {
+    for (const int64_t steps : {3, 2}) {
+      for (const AttrMap& attrs : {plain, peepholes}) {
+        table.push_back(Check(
+            op, {I64(steps), xs, state, state, w, peephole, peephole, peephole, b}, lstm, attrs));
+      }
+    }
+  }
+  return table;
+}
+
 // Their gradients are estimates by definition: what is rounded has the derivative zero nearly
 // everywhere, and the rule passes the gradient on.
 GradientTable Quantizations() {
@@ -171,8 +199,8 @@ GradientTable Quantizations() {
 
 GradientTable NnGradients() {
   GradientTable table;
-  for (GradientTable part :
-       {Activations(), Losses(), Convolutions(), Pools(), Normalisations(), Quantizations()})
+  for (GradientTable part : {Activations(), Losses(), Convolutions(), Pools(), Normalisations(),
+                             RecurrentCells(), Quantizations()})
     table.insert(table.end(), part.begin(), part.end());
   return table;
 }

@@ -55,6 +55,80 @@ GradientTable LoopsAndLists() {
   return table;
 }
 
+const AttrMap& OfDoubles() {
+  static const auto& attrs = *new AttrMap{{"element_dtype", kFloat64}};
+  return attrs;
+}
+
+// Lists of elements of shape [2].
+Tensor RowsOf(const Tensor& x) { return N("TensorListFromTensor", {x, ConstantOf(I32({2}))}); }
+std::vector<Tensor> Squares(const Tensor& x) { return {Multiply(x, x)}; }
+std::vector<Tensor> StackOf(const Tensor& list) {
+  return Squares(N("TensorListStack", {list, ConstantOf(I32({2}))}, OfDoubles()));
+}
+
+// An element set, one read, and one that nobody sets.
+std::vector<Tensor> ListItems(const std::vector<Tensor>& x) {
+  const Tensor longer = N("TensorListResize", {RowsOf(x[0]), ConstantOf(I32(4))});
+  const Tensor item =
+      N("TensorListGetItem", {longer, ConstantOf(I32(1)), ConstantOf(I32({2}))}, OfDoubles());
+  const Tensor set = N("TensorListSetItem", {longer, ConstantOf(I32(0)), Multiply(item, item)});
+  return StackOf(set);
+}
+std::vector<Tensor> ListEnds(const std::vector<Tensor>& x) {
+  const Tensor empty =
+      N("EmptyTensorList", {ConstantOf(I32({3, 2})), ConstantOf(I32(-1))}, OfDoubles());
+  const Tensor two =
+      N("TensorListPushBack", {N("TensorListPushBack", {empty, Multiply(x[0], x[0])}), x[0]});
+  absl::StatusOr<Operation> popped =
+      AddNode("TensorListPopBack", {two, ConstantOf(I32({3, 2}))}, OfDoubles());
+  if (!popped.ok()) {
+    ADD_FAILURE() << popped.status();
+    return {};
+  }
+  const Tensor first =
+      N("TensorListStack", {popped->output(0), ConstantOf(I32({3, 2}))}, OfDoubles());
+  return {Multiply(popped->output(1), first)};
+}
+std::vector<Tensor> ListPieces(const std::vector<Tensor>& x, bool second) {
+  const Tensor list =
+      N("TensorListSplit", {x[0], ConstantOf(I32({-1, 2})), ConstantOf(I64({1, 2}))});
+  if (!second) return Squares(N("TensorListConcat", {list}, OfDoubles()));
+  return Squares(N("TensorListConcatV2", {list, ConstantOf(I32({-1, 2})), ConstantOf(I64({1, 2}))},
+                   OfDoubles()));
+}
+std::vector<Tensor> ListScatter(const std::vector<Tensor>& x, bool second) {
+  const Tensor at = ConstantOf(I32({3, 0, 1})), shape = ConstantOf(I32({2}));
+  std::vector<Tensor> inputs = {x[0], at, shape};
+  if (second) inputs.push_back(ConstantOf(I32(5)));
+  const Tensor list = N(second ? "TensorListScatterV2" : "TensorListScatter", inputs);
+  const Tensor again = N("TensorListScatterIntoExistingList",
+                         {list, Multiply(x[0], x[0]), ConstantOf(I32({2, 3, 2}))});
+  return Squares(N("TensorListGather", {again, ConstantOf(I32({3, 1, 3, 2})), shape}, OfDoubles()));
+}
+
+GradientTable ListValues() {
+  const std::vector<GradientInput> rows = {Drawn(-1, 1, {3, 2})};
+  GradientTable table;
+  for (const char* op : {"TensorListFromTensor", "TensorListResize", "TensorListGetItem",
+                         "TensorListSetItem", "TensorListStack"})
+    table.push_back(CheckWithin(op, ListItems, rows));
+  for (const char* op : {"TensorListPushBack", "TensorListPopBack"})
+    table.push_back(CheckWithin(op, ListEnds, rows));
+  for (const bool second : {false, true}) {
+    const auto pieces = [second](const std::vector<Tensor>& x) { return ListPieces(x, second); };
+    table.push_back(CheckWithin(second ? "TensorListConcatV2" : "TensorListConcat", pieces, rows));
+    const auto scatter = [second](const std::vector<Tensor>& x) { return ListScatter(x, second); };
+    table.push_back(
+        CheckWithin(second ? "TensorListScatterV2" : "TensorListScatter", scatter, rows));
+    if (!second) continue;
+    table.push_back(CheckWithin("TensorListSplit", pieces, rows));
+    table.push_back(CheckWithin("TensorListGather", scatter, rows));
+    table.push_back(CheckWithin("TensorListScatterIntoExistingList", scatter, rows));
+  }
+  return table;
+}
+
 GradientTable SwitchesAndMerges() {
   GradientTable table;
   for (const bool choice : {false, true}) {
@@ -104,7 +178,8 @@ GradientTable Rest() {
 
 GradientTable StateGradients() {
   GradientTable table;
-  for (GradientTable part : {SwitchesAndMerges(), LoopsAndLists(), Variables(), Draws(), Rest()})
+  for (GradientTable part :
+       {SwitchesAndMerges(), LoopsAndLists(), ListValues(), Variables(), Draws(), Rest()})
     table.insert(table.end(), part.begin(), part.end());
   return table;
 }

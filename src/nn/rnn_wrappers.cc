@@ -56,7 +56,7 @@ struct KeepProb {
 
 KeepProb MakeKeepProb(const Input& given, const char* name) {
   KeepProb p;
-  p.tensor = AsTensor(given);
+  p.tensor = AsTensor(given, kFloat32);
   if (given.is_tensor()) return p;
   if (given.array().num_elements() != 1)
     ThrowError(Code::kInvalidArgument, StrCat("DropoutWrapper: ", name, " must be a scalar"));
@@ -70,11 +70,13 @@ class Dropping final : public Wrapper {
  public:
   Dropping(RNNCell wrapped, const DropoutWrapperOptions& o)
       : Wrapper("DropoutWrapper", std::move(wrapped)), options_(o) {
-    const OpScope scope("", "DropoutWrapperInit",
-                        {&o.input_keep_prob, &o.state_keep_prob, &o.output_keep_prob});
-    input_ = MakeKeepProb(o.input_keep_prob, "input_keep_prob");
-    state_ = MakeKeepProb(o.state_keep_prob, "state_keep_prob");
-    output_ = MakeKeepProb(o.output_keep_prob, "output_keep_prob");
+    {
+      const OpScope scope("", "DropoutWrapperInit",
+                          {&o.input_keep_prob, &o.state_keep_prob, &o.output_keep_prob});
+      input_ = MakeKeepProb(o.input_keep_prob, "input_keep_prob");
+      state_ = MakeKeepProb(o.state_keep_prob, "state_keep_prob");
+      output_ = MakeKeepProb(o.output_keep_prob, "output_keep_prob");
+    }
     if (o.variational_recurrent) DrawNoise();
   }
 

@@ -142,7 +142,7 @@ GreedyDecodeResult GreedyDecode(const RNNCell& cell, const EmbeddingFn& embeddin
                 },
                 variables, loop);
   GreedyDecodeResult result;
-  result.ids = Transpose(words.WithFlow(finals[4]).Stack(), {1, 0});
+  result.ids = Transpose(words.WithFlow(finals[4]).Stack(), IntList({1, 0}));
   result.lengths = finals[3];
   result.state = state.Pack(Tensors(finals.begin() + 5, finals.end()));
   return result;

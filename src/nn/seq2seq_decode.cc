@@ -82,7 +82,7 @@ Tensor RowCopies(const Tensor& t, int64_t multiplier) {
 
 }  // namespace
 
-Tensor TileBatch(const Input& t, int64_t multiplier) {
+Tensor TileBatch(const Tensor& t, int64_t multiplier) {
   CheckedInt("TileBatch", "multiplier", multiplier, 1);
   const Tensor x = AsTensor(t, kInvalidType, "t");
   const OpScope scope("", "tile_batch", x.graph());
@@ -91,7 +91,7 @@ Tensor TileBatch(const Input& t, int64_t multiplier) {
 
 RnnState TileBatch(const RnnState& state, int64_t multiplier) {
   Tensors tiled;
-  for (const Tensor& t : state.Flatten()) tiled.push_back(TileBatch(Input(t), multiplier));
+  for (const Tensor& t : state.Flatten()) tiled.push_back(TileBatch(t, multiplier));
   return state.Pack(tiled);
 }
 

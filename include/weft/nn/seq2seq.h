@@ -74,7 +74,7 @@ class AttentionWrapper : public rnn_cell::RNNCell {
 };
 
 // Each row `multiplier` times, one copy after the other: [batch, ...] -> [batch multiplier, ...].
-Tensor TileBatch(const Input& t, int64_t multiplier);
+Tensor TileBatch(const Tensor& t, int64_t multiplier);
 RnnState TileBatch(const RnnState& state, int64_t multiplier);
 
 // Word numbers [n] (int32) to inputs of the cell [n, size]; outputs of the cell to logits.

@@ -237,7 +237,7 @@ Aliases& AliasesOf(const Graph& graph) {
 Tensor CollectNamedOutputs(const Collections& collections, const std::string& name,
                            const Tensor& tensor) {
   if (collections.empty()) return tensor;
-  const Graph graph = tensor.graph();
+  Graph graph = tensor.graph();
   const std::lock_guard lock(graph.impl().mu());
   const std::string alias = name.ends_with('/') ? name.substr(0, name.size() - 1) : name;
   AliasesOf(graph)[{tensor.node(), tensor.index()}].push_back(alias);

@@ -11,6 +11,7 @@
 #include "src/ops/op_scope.h"
 #include "weft/ops/array.h"
 #include "weft/ops/convolution.h"
+#include "weft/ops/math_binary.h"
 #include "weft/ops/nn.h"
 
 namespace weft::layers {

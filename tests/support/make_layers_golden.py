@@ -11,8 +11,17 @@ import os
 import sys
 
 from graph_text import section, tf, write
+import keras.src.legacy_tf_layers.normalization
+from tensorflow.python.framework import ops
 import tf_slim as slim
 from tf_slim.nets import alexnet, inception_v3, resnet_v1, resnet_v2, vgg
+
+# tf-slim was written for a release of TensorFlow that had Tensor here.
+ops.Tensor = tf.Tensor
+# TensorFlow 2.15 looks for the layer that slim.batch_norm is made of where no release of tf_keras has it.
+sys.modules['tf_keras'] = keras
+sys.modules['tf_keras.legacy_tf_layers'] = keras.src.legacy_tf_layers
+sys.modules['tf_keras.legacy_tf_layers.normalization'] = keras.src.legacy_tf_layers.normalization
 
 L2 = slim.l2_regularizer(0.5)
 

@@ -28,6 +28,7 @@
 #include "weft/framework/initializers.h"
 #include "weft/framework/regularizers.h"
 #include "weft/framework/variable_scope.h"
+#include "weft/ops/int_list.h"
 
 namespace weft {
 namespace layers {

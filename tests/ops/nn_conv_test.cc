@@ -225,6 +225,133 @@ TEST(Convolutions, NoOutput) {
       .RunEverywhere();
 }
 
+// The one output of a node whose inputs have unknown shapes when it is built.
+Array RunOfUnknownShapes(const std::string& op, const std::vector<Array>& inputs,
+                         const AttrMap& attrs) {
+  const Graph graph;
+  const GraphScope scope(graph);
+  std::vector<Tensor> fed;
+  for (const Array& a : inputs) fed.push_back(PlaceholderOf(a.dtype()));
+  const absl::StatusOr<Operation> node = AddNode(op, fed, attrs);
+  if (!node.ok()) throw std::runtime_error(std::string(node.status().message()));
+  Feeds feeds;
+  for (size_t i = 0; i < fed.size(); ++i) feeds.emplace_back(fed[i], inputs[i]);
+  Session session(graph);
+  return session.Run(node->output(0), feeds);
+}
+
+// A window that is one larger than the image has no place, and that is no error in a run.
+TEST(Convolutions, WindowAboveImage) {
+  const AttrMap valid = {{"strides", Ints{1, 1, 1, 1}}, {"padding", "VALID"}};
+  const AttrMap valid3d = {{"strides", Ints{1, 1, 1, 1, 1}}, {"padding", "VALID"}};
+  const Array x = Zeros({1, 2, 2, 1});
+  EXPECT_EQ(RunOfUnknownShapes("Conv2D", {x, Zeros({3, 3, 1, 1})}, valid).shape(),
+            Shape({1, 0, 0, 1}));
+  EXPECT_EQ(RunOfUnknownShapes("DepthwiseConv2dNative", {x, Zeros({3, 3, 1, 2})}, valid).shape(),
+            Shape({1, 0, 0, 2}));
+  EXPECT_EQ(RunOfUnknownShapes("Conv3D", {Zeros({1, 1, 2, 2, 1}), Zeros({1, 3, 3, 1, 1})}, valid3d)
+                .shape(),
+            Shape({1, 1, 0, 0, 1}));
+  // With padding there are places.
+  With(OpCase("Conv2D"), Unit())
+      .In(F32(Shape({1, 2, 2, 1}), {1, 2, 3, 4}))
+      .In(F32(Shape({3, 3, 1, 1}), {1, 2, 3, 4, 5, 6, 7, 8, 9}))
+      .Out(F32(Shape({1, 2, 2, 1}), {77, 67, 47, 37}))
+      .RunEverywhere();
+  With(OpCase("DepthwiseConv2dNative"), Unit())
+      .In(F32(Shape({1, 2, 2, 1}), {1, 2, 3, 4}))
+      .In(F32(Shape({3, 3, 1, 2}), {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18}))
+      .Out(F32(Shape({1, 2, 2, 2}), {144, 154, 124, 134, 84, 94, 64, 74}))
+      .RunEverywhere();
+}
+
+TEST(Convolutions, NoPixels) {
+  for (const Ints& image : {Ints{2, 0, 5, 2}, Ints{2, 5, 0, 2}}) {
+    const Ints out = {2, image[1], image[2], 4};
+    With(OpCase("Conv2D"), Unit())
+        .In(Zeros(image))
+        .In(Zeros({3, 3, 2, 4}))
+        .Out(Zeros(out))
+        .RunEverywhere();
+    With(OpCase("Conv2DBackpropInput"), Unit())
+        .Const(I32({2, static_cast<int>(image[1]), static_cast<int>(image[2]), 2}))
+        .In(Zeros({3, 3, 2, 4}))
+        .In(Zeros(out))
+        .Out(Zeros(image))
+        .RunEverywhere();
+    With(OpCase("Conv2DBackpropFilter"), Unit())
+        .In(Zeros(image))
+        .Const(I32({3, 3, 2, 4}))
+        .In(Zeros(out))
+        .Out(Zeros({3, 3, 2, 4}))
+        .RunEverywhere();
+    With(OpCase("DepthwiseConv2dNative"), Unit())
+        .In(Zeros(image))
+        .In(Zeros({3, 3, 2, 2}))
+        .Out(Zeros(out))
+        .RunEverywhere();
+  }
+  With(OpCase("Conv2D"), Unit())
+      .In(Zeros({1, 7, 5, 1}))
+      .In(Zeros({2, 2, 1, 0}))
+      .Out(Zeros({1, 7, 5, 0}))
+      .RunEverywhere();
+  With(OpCase("DepthwiseConv2dNative"), Unit())
+      .In(Zeros({1, 3, 3, 0}))
+      .In(Zeros({2, 2, 0, 2}))
+      .Out(Zeros({1, 3, 3, 0}))
+      .RunEverywhere();
+}
+
+TEST(Convolutions, NoPlaceForTheWindow) {
+  constexpr Code kInvalid = Code::kInvalidArgument;
+  const AttrMap valid = {{"strides", Ints{1, 1, 1, 1}}, {"padding", "VALID"}};
+  const char* const text =
+      "Computed output size would be negative: -2 [input_size: 0, effective_filter_size: 3, "
+      "stride: 1]";
+  const Array none = Zeros({2, 0, 5, 2}), filter = Zeros({3, 3, 2, 4}), dy = Zeros({2, 0, 3, 4});
+  With(OpCase("Conv2D"), valid).In(none).In(filter).ExpectRunError(kInvalid, text);
+  With(OpCase("DepthwiseConv2dNative"), valid)
+      .In(none)
+      .In(Zeros({3, 3, 2, 2}))
+      .ExpectRunError(kInvalid, text);
+  With(OpCase("Conv2DBackpropInput"), valid)
+      .In(I32({2, 0, 5, 2}))
+      .In(filter)
+      .In(dy)
+      .ExpectRunError(kInvalid, text);
+  With(OpCase("Conv2DBackpropFilter"), valid)
+      .In(none)
+      .In(I32({3, 3, 2, 4}))
+      .In(dy)
+      .ExpectRunError(kInvalid, text);
+  With(OpCase("Conv2D"), Unit())
+      .In(Zeros({1, 3, 3, 0}))
+      .In(Zeros({2, 2, 0, 2}))
+      .ExpectRunError(kInvalid, "filter depth must be stricly positive, got 0");
+  With(OpCase("Conv2D"), Unit())
+      .In(Zeros({1, 3, 3, 1}))
+      .In(Zeros({0, 2, 1, 2}))
+      .ExpectRunError(kInvalid,
+                      "filter must not have zero elements (i.e. all dimensions must be non-zero)");
+}
+
+TEST(Convolutions, DepthwiseStrideAboveFilter) {
+  Array x(kFloat32, Shape({1, 7, 5, 1}));
+  for (int i = 0; i < 35; ++i) x.mutable_data<float>()[i] = static_cast<float>(i + 1);
+  const Array filter = F32(Shape({2, 1, 1, 2}), {1, 2, 3, 4});
+  With(OpCase("DepthwiseConv2dNative"), {{"strides", Ints{1, 3, 3, 1}}, {"padding", "SAME"}})
+      .In(x)
+      .In(filter)
+      .Out(F32(Shape({1, 3, 2, 2}), {19, 26, 31, 44, 79, 116, 91, 134, 31, 62, 34, 68}))
+      .RunEverywhere();
+  With(OpCase("DepthwiseConv2dNative"), {{"strides", Ints{1, 3, 3, 1}}, {"padding", "VALID"}})
+      .In(x)
+      .In(filter)
+      .Out(F32(Shape({1, 2, 2, 2}), {19, 26, 31, 44, 79, 116, 91, 134}))
+      .RunEverywhere();
+}
+
 TEST(Convolutions, Depthwise) {
   // Channel c makes channels 2c and 2c + 1.
   With(OpCase("DepthwiseConv2dNative"), {{"strides", Ints{1, 1, 1, 1}}, {"padding", "VALID"}})

@@ -90,6 +90,110 @@ TEST(AvgPool, Errors) {
       .ExpectRunError(Code::kUnimplemented, "not yet supported on the depth dimension");
 }
 
+// Expected values: TensorFlow's.
+TEST(Pools, NoPixels) {
+  for (const Ints& image : {Ints{0, 5, 5, 2}, Ints{2, 0, 5, 2}, Ints{2, 5, 0, 2}}) {
+    const std::vector<int> sizes(image.begin(), image.end());
+    for (const bool same : {true, false}) {
+      const char* const padding = same ? "SAME" : "VALID";
+      const auto out = [&](int64_t n) { return same ? (n + 1) / 2 : n / 2; };
+      const Ints pooled = {image[0], out(image[1]), out(image[2]), 2};
+      for (const char* op : {"MaxPool", "AvgPool"})
+        Pool(op, kTwo, kTwo, padding).In(Zeros(image)).Out(Zeros(pooled)).RunEverywhere();
+      Pool("MaxPoolGrad", kTwo, kTwo, padding)
+          .In(Zeros(image))
+          .In(Zeros(pooled))
+          .In(Zeros(pooled))
+          .Out(Zeros(image))
+          .RunEverywhere();
+      Pool("AvgPoolGrad", kTwo, kTwo, padding)
+          .Const(Array::FromVector(sizes))
+          .In(Zeros(pooled))
+          .Out(Zeros(image))
+          .RunEverywhere();
+    }
+    Pool("MaxPoolWithArgmax", kTwo, kTwo, "SAME")
+        .In(Zeros(image))
+        .ExpectRunError(kInvalid, "tensor_in must not be empty");
+  }
+  Pool("MaxPool", kTwo, kUnit, "SAME")
+      .In(Zeros({1, 3, 3, 0}))
+      .Out(Zeros({1, 3, 3, 0}))
+      .RunEverywhere();
+}
+
+TEST(Pools, OnePixelAndLargeWindows) {
+  const Array one = F32(Shape({2, 1, 1, 1}), {3, 4});
+  for (const char* op : {"MaxPool", "AvgPool"}) {
+    for (const char* padding : {"SAME", "VALID"})
+      Pool(op, kUnit, {1, 3, 3, 1}, padding).In(one).Out(one).RunEverywhere();
+    Pool(op, {1, 5, 5, 1}, kUnit, "SAME").In(one).Out(one).RunEverywhere();
+  }
+  const Array x = F32(Shape({1, 2, 2, 1}), {1, 2, 3, 4});
+  Pool("MaxPool", {1, 3, 3, 1}, kUnit, "SAME")
+      .In(x)
+      .Out(F32(Shape({1, 2, 2, 1}), {4, 4, 4, 4}))
+      .RunEverywhere();
+  Pool("AvgPool", {1, 3, 3, 1}, kUnit, "SAME")
+      .In(x)
+      .Out(F32(Shape({1, 2, 2, 1}), {2.5f, 2.5f, 2.5f, 2.5f}))
+      .RunEverywhere();
+  for (const char* op : {"MaxPool", "AvgPool"}) {
+    Pool(op, {1, 5, 5, 1}, kUnit, "VALID")
+        .In(x)
+        .ExpectRunError(kInvalid,
+                        "Computed output size would be negative: -2 [input_size: 2, "
+                        "effective_filter_size: 5, stride: 1]");
+  }
+}
+
+// A window that is one larger than the image has no place, and that is no error in a run.
+TEST(Pools, WindowAboveImage) {
+  for (const char* op : {"MaxPool", "AvgPool"}) {
+    const Graph graph;
+    const GraphScope scope(graph);
+    const Tensor x = PlaceholderOf(kFloat32);
+    const absl::StatusOr<Operation> pool =
+        AddNode(op, {x}, {{"ksize", Ints{1, 3, 3, 1}}, {"strides", kUnit}, {"padding", "VALID"}});
+    ASSERT_TRUE(pool.ok()) << pool.status();
+    Session session(graph);
+    EXPECT_EQ(session.Run(pool->output(0), {{x, Zeros({1, 2, 2, 1})}}).shape(),
+              Shape({1, 0, 0, 1}));
+  }
+}
+
+TEST(Pools, StrideAboveWindow) {
+  const Ints window = {1, 2, 1, 1}, strides = {1, 3, 2, 1};
+  std::vector<float> numbers(35);
+  for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<float>(i + 1);
+  const Array x = Array::FromVector(numbers, Shape({1, 7, 5, 1}));
+  const Array highest = F32(Shape({1, 3, 3, 1}), {6, 8, 10, 21, 23, 25, 31, 33, 35});
+  Pool("MaxPool", window, strides, "SAME").In(x).Out(highest).RunEverywhere();
+  Pool("AvgPool", window, strides, "SAME")
+      .In(x)
+      .Out(F32(Shape({1, 3, 3, 1}), {3.5f, 5.5f, 7.5f, 18.5f, 20.5f, 22.5f, 31, 33, 35}))
+      .RunEverywhere();
+  Pool("MaxPool", window, strides, "VALID")
+      .In(x)
+      .Out(F32(Shape({1, 2, 3, 1}), {6, 8, 10, 21, 23, 25}))
+      .RunEverywhere();
+  const Array dy = F32(Shape({1, 3, 3, 1}), {1, 2, 3, 4, 5, 6, 7, 8, 9});
+  Pool("MaxPoolGrad", window, strides, "SAME")
+      .In(x)
+      .In(highest)
+      .In(dy)
+      .Out(F32(Shape({1, 7, 5, 1}), {0, 0, 0, 0, 0, 1, 0, 2, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0,
+                                     0, 0, 4, 0, 5, 0, 6, 0, 0, 0, 0, 0, 7, 0, 8, 0, 9}))
+      .RunEverywhere();
+  Pool("AvgPoolGrad", window, strides, "SAME")
+      .Const(I32({1, 7, 5, 1}))
+      .In(dy)
+      .Out(F32(Shape({1, 7, 5, 1}),
+               {0.5f, 0, 1, 0, 1.5f, 0.5f, 0, 1, 0, 1.5f, 0, 0, 0, 0, 0, 2, 0, 2.5f,
+                0,    3, 2, 0, 2.5f, 0,    3, 0, 0, 0,    0, 0, 7, 0, 8, 0, 9}))
+      .RunEverywhere();
+}
+
 // NaN and infinities, in windows of four.
 TEST(MaxPool, SpecialValues) {
   const float n = std::numeric_limits<float>::quiet_NaN(),

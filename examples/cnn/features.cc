@@ -90,8 +90,8 @@ Standardizer::Standardizer(const Array& features) {
       squares += (x[i * width + j] - mean) * (x[i * width + j] - mean);
     const double deviation = n > 0 ? std::sqrt(squares / static_cast<double>(n)) : 0;
     mean_.push_back(mean);
-    scale_.push_back(deviation > 0 ? 1 / deviation
-                                   : 0);  // a feature that never varies tells nothing
+    // A feature that never varies tells nothing.
+    scale_.push_back(deviation > 0 ? 1 / deviation : 0);
   }
 }
 

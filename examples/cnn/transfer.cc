@@ -47,9 +47,8 @@ LastLayer BuildLastLayer(int64_t width) {
   m.loss = wf::ReduceMean(wf::nn::SparseSoftmaxCrossEntropyWithLogits(m.labels, logits)) +
            wf::losses::GetRegularizationLoss();
   m.accuracy = wf::ReduceMean(wf::Cast(wf::Equal(wf::ArgMax(logits, 1), m.labels), wf::kFloat32));
-  m.train =
-      wf::train::GradientDescentOptimizer(static_cast<float>(absl::GetFlag(FLAGS_learning_rate)))
-          .Minimize(m.loss);
+  m.train = wf::train::AdamOptimizer(static_cast<float>(absl::GetFlag(FLAGS_learning_rate)))
+                .Minimize(m.loss);
   return m;
 }
 

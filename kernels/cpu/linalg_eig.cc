@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// SelfAdjointEigV2, Svd, MatrixSquareRoot.
-#include "kernels/cpu/eigen_matrix.h"
-
-#include <Eigen/Eigenvalues>
-#include <Eigen/SVD>
+// SelfAdjointEigV2, Svd, MatrixSquareRoot. LAPACK stores by columns: it sees each matrix
+// transposed.
+#include <algorithm>
 #include <atomic>
-#include <unsupported/Eigen/MatrixFunctions>
+#include <cmath>
+#include <complex>
+#include <limits>
+#include <vector>
 
+#include "kernels/cpu/eigen_matrix.h"
+#include "kernels/cpu/lapack.h"
 #include "kernels/cpu/linalg.h"
 #include "weft/core/complex.h"
 
 namespace weft {
 namespace {
+
+using cpu::Real;
 
 absl::StatusOr<Shape> ValuesShape(KernelContext& ctx, int64_t count) {
   const Shape& s = ctx.input(0).shape();
@@ -23,13 +28,54 @@ absl::StatusOr<Shape> ValuesShape(KernelContext& ctx, int64_t count) {
   return shape;
 }
 
+// Input 0 as matrices that LAPACK can take.
+absl::StatusOr<MatrixStack> LapackStackOf(KernelContext& ctx) {
+  WEFT_ASSIGN_OR_RETURN(const MatrixStack stack, StackOf(ctx, 0));
+  if (std::min(stack.rows, stack.columns) <= cpu::kMaxLapackSize &&
+      std::max(stack.rows, stack.columns) <= std::numeric_limits<int>::max() / 16) {
+    return stack;
+  }
+  return ctx.InvalidArgument(StrCat("Input matrix is too large to be decomposed: got shape ",
+                                    ctx.input(0).shape().ToString(), ", the shorter side may be ",
+                                    cpu::kMaxLapackSize));
+}
+
+absl::StatusOr<MatrixStack> SquareLapackStackOf(KernelContext& ctx) {
+  WEFT_RETURN_IF_ERROR(SquareStackOf(ctx, 0).status());
+  return LapackStackOf(ctx);
+}
+
+template <typename T>
+bool AllFinite(const T* values, int64_t count) {
+  return std::all_of(values, values + count, [](const T& x) {
+    return std::isfinite(std::real(x)) && std::isfinite(std::imag(x));
+  });
+}
+
+template <typename T>
+T Conjugate(const T& x) {
+  if constexpr (std::is_same_v<T, Real<T>>)
+    return x;
+  else
+    return std::conj(x);
+}
+
+// The conjugate of `in` [rows, columns], which is stored by columns, by rows.
+template <typename T>
+void Transpose(const T* in, int64_t rows, int64_t columns, T* out) {
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; ++c) out[r * columns + c] = Conjugate(in[c * rows + r]);
+}
+
+// ---- SelfAdjointEigV2 ----
+
 template <typename T>
 class SelfAdjointEig final : public Kernel {
  public:
   explicit SelfAdjointEig(KernelConstruction& c) : vectors_(c.Attr<bool>("compute_v")) {}
 
   absl::Status Compute(KernelContext& ctx) override {
-    WEFT_ASSIGN_OR_RETURN(const MatrixStack stack, SquareStackOf(ctx, 0));
+    WEFT_ASSIGN_OR_RETURN(const MatrixStack stack, SquareLapackStackOf(ctx));
     const int64_t n = stack.rows;
     const Shape& shape = ctx.input(0).shape();
     WEFT_ASSIGN_OR_RETURN(const Shape values_shape, ValuesShape(ctx, n));
@@ -40,16 +86,9 @@ class SelfAdjointEig final : public Kernel {
     T *values = e->mutable_data<T>(), *vectors = v->mutable_data<T>();
     std::atomic<bool> failed{false};
     ctx.ParallelFor(stack.count, 500 + 10 * CubicCost(n, n), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const Eigen::SelfAdjointEigenSolver<EigenMatrix<T>> eig(
-            ReadMatrix(in + i * n * n, n, n),
-            vectors_ ? Eigen::ComputeEigenvectors : Eigen::EigenvaluesOnly);
-        if (eig.info() != Eigen::Success) {
+      for (int64_t i = begin; i < end && !failed; ++i) {
+        if (!One(in + i * n * n, n, values + i * n, vectors_ ? vectors + i * n * n : nullptr))
           failed = true;
-          continue;
-        }
-        for (int64_t k = 0; k < n; ++k) values[i * n + k] = T(eig.eigenvalues()[k]);
-        if (vectors_) WriteMatrix(EigenMatrix<T>(eig.eigenvectors()), vectors + i * n * n);
       }
     });
     if (!failed) return absl::OkStatus();
@@ -58,8 +97,23 @@ class SelfAdjointEig final : public Kernel {
   }
 
  private:
+  // By rows the lower triangle is what counts: by columns the upper one of the conjugate matrix.
+  static bool One(const T* in, int64_t n, T* values, T* vectors) {
+    std::vector<T> a(in, in + n * n);
+    std::vector<Real<T>> real_values(n);
+    if (!AllFinite(in, n * n) ||
+        !cpu::HermitianEigen(n, a.data(), real_values.data(), vectors != nullptr)) {
+      return false;
+    }
+    std::copy(real_values.begin(), real_values.end(), values);
+    if (vectors != nullptr) Transpose(a.data(), n, n, vectors);
+    return true;
+  }
+
   const bool vectors_;
 };
+
+// ---- Svd ----
 
 template <typename T>
 class Svd final : public Kernel {
@@ -68,7 +122,7 @@ class Svd final : public Kernel {
       : vectors_(c.Attr<bool>("compute_uv")), full_(c.Attr<bool>("full_matrices")) {}
 
   absl::Status Compute(KernelContext& ctx) override {
-    WEFT_ASSIGN_OR_RETURN(const MatrixStack stack, StackOf(ctx, 0));
+    WEFT_ASSIGN_OR_RETURN(const MatrixStack stack, LapackStackOf(ctx));
     const int64_t m = stack.rows, n = stack.columns, p = std::min(m, n);
     const int64_t left = full_ ? m : p, right = full_ ? n : p;
     const Shape& shape = ctx.input(0).shape();
@@ -83,62 +137,133 @@ class Svd final : public Kernel {
     WEFT_ASSIGN_OR_RETURN(Array * v, ctx.AllocateOutput(2, v_shape));
     const T* in = ctx.input(0).data<T>();
     T *values = s->mutable_data<T>(), *us = u->mutable_data<T>(), *vs = v->mutable_data<T>();
+    std::atomic<bool> failed{false};
     ctx.ParallelFor(
         stack.count, 1000 + 20 * CubicCost(p, std::max(m, n)), [&](int64_t begin, int64_t end) {
-          for (int64_t i = begin; i < end; ++i) {
-            Decompose(ReadMatrix(in + i * m * n, m, n), values + i * p,
-                      us + (vectors_ ? i * m * left : 0), vs + (vectors_ ? i * n * right : 0));
+          for (int64_t i = begin; i < end && !failed; ++i) {
+            if (!One(in + i * m * n, m, n, values + i * p, us + (vectors_ ? i * m * left : 0),
+                     vs + (vectors_ ? i * n * right : 0))) {
+              failed = true;
+            }
           }
         });
-    return absl::OkStatus();
+    if (!failed) return absl::OkStatus();
+    return ctx.Error(absl::StatusCode::kInternal, "The singular values did not converge.");
   }
 
  private:
-  void Decompose(const EigenMatrix<T>& a, T* s, T* u, T* v) const {
-    if (a.size() == 0) {
+  bool One(const T* in, int64_t m, int64_t n, T* s, T* u, T* v) const {
+    const int64_t p = std::min(m, n), left = full_ ? m : p, right = full_ ? n : p;
+    if (p == 0) {
       // Bases of the whole space, or of nothing.
       if (vectors_ && full_) {
-        WriteMatrix(EigenMatrix<T>::Identity(a.rows(), a.rows()), u);
-        WriteMatrix(EigenMatrix<T>::Identity(a.cols(), a.cols()), v);
+        Identity(m, u);
+        Identity(n, v);
       }
-      return;
+      return true;
     }
-    unsigned options = 0;
-    if (vectors_) {
-      options = full_ ? Eigen::ComputeFullU | Eigen::ComputeFullV
-                      : Eigen::ComputeThinU | Eigen::ComputeThinV;
+    if (!AllFinite(in, m * n)) {
+      std::fill_n(s, p, T(std::numeric_limits<Real<T>>::quiet_NaN()));
+      if (!vectors_) return true;
+      std::fill_n(u, m * left, T(std::numeric_limits<Real<T>>::quiet_NaN()));
+      std::fill_n(v, n * right, T(std::numeric_limits<Real<T>>::quiet_NaN()));
+      return true;
     }
-    const Eigen::BDCSVD<EigenMatrix<T>> svd(a, options);
-    for (int64_t k = 0; k < svd.singularValues().size(); ++k) s[k] = T(svd.singularValues()[k]);
-    if (!vectors_) return;
-    WriteMatrix(EigenMatrix<T>(svd.matrixU()), u);
-    WriteMatrix(EigenMatrix<T>(svd.matrixV()), v);
+    // By columns it is the transpose: conj(v) s u^T, and u^T by columns is u by rows.
+    std::vector<T> a(in, in + m * n), v_columns(vectors_ ? n * right : 0);
+    std::vector<Real<T>> real_values(p);
+    using cpu::SvdVectors;
+    const SvdVectors wanted = !vectors_ ? SvdVectors::kNone
+                              : full_   ? SvdVectors::kFull
+                                        : SvdVectors::kThin;
+    if (!cpu::SingularValues(n, m, wanted, a.data(), real_values.data(), v_columns.data(), u))
+      return false;
+    std::copy(real_values.begin(), real_values.end(), s);
+    if (vectors_) Transpose(v_columns.data(), n, right, v);
+    return true;
+  }
+
+  static void Identity(int64_t n, T* out) {
+    std::fill_n(out, n * n, T(0));
+    for (int64_t k = 0; k < n; ++k) out[k * n + k] = T(1);
   }
 
   const bool vectors_, full_;
 };
 
+// ---- MatrixSquareRoot ----
+
+// The principal root of `a` [n, n], in place; false if the iteration did not converge. By Schur's
+// form, whose root is triangular too (Bjorck and Hammarling 1983). It is the same for a matrix
+// and its transpose, so the order of storage does not matter.
+template <typename T>
+bool PrincipalRoot(int64_t n, std::complex<T>* a) {
+  using Complex = std::complex<T>;
+  using Matrix = Eigen::Map<EigenMatrix<Complex>>;
+  std::vector<Complex> z_data(n * n), root_data(n * n);
+  if (!cpu::ComplexSchur(n, a, z_data.data())) return false;
+  const auto root = [&](int64_t i, int64_t j) -> Complex& { return root_data[j * n + i]; };
+  for (int64_t j = 0; j < n; ++j) {
+    root(j, j) = std::sqrt(a[j * n + j]);
+    for (int64_t i = j - 1; i >= 0; --i) {
+      Complex rest = a[j * n + i];
+      for (int64_t k = i + 1; k < j; ++k) rest -= root(i, k) * root(k, j);
+      // The sum is 0 only if the matrix is singular.
+      root(i, j) = rest == Complex(0) ? rest : rest / (root(i, i) + root(j, j));
+    }
+  }
+  const Matrix z(z_data.data(), n, n), r(root_data.data(), n, n);
+  Matrix(a, n, n).noalias() = EigenMatrix<Complex>(z * r) * z.adjoint();
+  return true;
+}
+
+// NaN where there is no root: that of a real matrix must be real.
+template <typename T>
+bool SquareRootOf(const T* in, int64_t n, T* out) {
+  using R = Real<T>;
+  std::vector<std::complex<R>> a(in, in + n * n);
+  const T nan = T(std::numeric_limits<R>::quiet_NaN());
+  if (!AllFinite(in, n * n)) {
+    std::fill_n(out, n * n, nan);
+    return true;
+  }
+  if (!PrincipalRoot(n, a.data())) return false;
+  if constexpr (std::is_same_v<T, R>) {
+    R real = 0, imaginary = 0;
+    for (const std::complex<R>& x : a) {
+      real = std::max(real, std::abs(x.real()));
+      imaginary = std::max(imaginary, std::abs(x.imag()));
+    }
+    const bool none = imaginary > std::sqrt(std::numeric_limits<R>::epsilon()) * real;
+    for (int64_t i = 0; i < n * n; ++i) out[i] = none ? nan : a[i].real();
+  } else {
+    std::copy(a.begin(), a.end(), out);
+  }
+  return true;
+}
+
 template <typename T>
 absl::Status SquareRoot(KernelContext& ctx) {
-  WEFT_ASSIGN_OR_RETURN(const MatrixStack stack, SquareStackOf(ctx, 0));
+  WEFT_ASSIGN_OR_RETURN(const MatrixStack stack, SquareLapackStackOf(ctx));
   WEFT_ASSIGN_OR_RETURN(Array * y, ctx.AllocateOutput(0, ctx.input(0).shape()));
   const int64_t n = stack.rows;
   if (n == 0) return absl::OkStatus();
   const T* in = ctx.input(0).data<T>();
   T* out = y->mutable_data<T>();
+  std::atomic<bool> failed{false};
   ctx.ParallelFor(stack.count, 1000 + 30 * CubicCost(n, n), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const EigenMatrix<T> a = ReadMatrix(in + i * n * n, n, n);
-      WriteMatrix(EigenMatrix<T>(a.sqrt()), out + i * n * n);
+    for (int64_t i = begin; i < end && !failed; ++i) {
+      if (!SquareRootOf(in + i * n * n, n, out + i * n * n)) failed = true;
     }
   });
-  return absl::OkStatus();
+  if (!failed) return absl::OkStatus();
+  return ctx.Error(absl::StatusCode::kInternal, "The eigenvalues did not converge.");
 }
 
 }  // namespace
 
 void RegisterEigKernels(KernelRegistry& k) {
-  ForTypes<float, double, std::complex<float>, std::complex<double>>([&]<typename T>() {
+  ForTypes<float, double, complex64, complex128>([&]<typename T>() {
     k.Add<SelfAdjointEig<T>>("SelfAdjointEigV2", kCpu, {{"T", dtype_of<T>}});
     k.Add<Svd<T>>("Svd", kCpu, {{"T", dtype_of<T>}});
     k.Add("MatrixSquareRoot", kCpu, {{"T", dtype_of<T>}}, SquareRoot<T>);

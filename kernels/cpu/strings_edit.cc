@@ -289,7 +289,7 @@ absl::Status DecodeBase64(KernelContext& ctx) {
   for (const std::string& text : in.values<std::string>()) {
     std::string bytes;
     const absl::Status s = DecodeBase64Text(text, &bytes);
-    if (!s.ok()) return ctx.InvalidArgument(s.message());
+    if (!s.ok()) return ctx.InvalidArgument(std::string(s.message()));
     *to++ = std::move(bytes);
   }
   return absl::OkStatus();

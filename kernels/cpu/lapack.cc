@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/cpu/lapack.h"
+
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+#include <vector>
+
+#include "kernels/cpu/team_size.h"
+#include "weft/core/complex.h"
+
+// OpenBLAS installs no header for these. After the arguments come the lengths of those that are
+// texts, as Fortran passes them.
+extern "C" {
+void ssyevd_(const char* jobz, const char* uplo, const int* n, float* a, const int* lda, float* w,
+             float* work, const int* lwork, int* iwork, const int* liwork, int* info, size_t,
+             size_t);
+void dsyevd_(const char* jobz, const char* uplo, const int* n, double* a, const int* lda, double* w,
+             double* work, const int* lwork, int* iwork, const int* liwork, int* info, size_t,
+             size_t);
+void cheevd_(const char* jobz, const char* uplo, const int* n, weft::complex64* a, const int* lda,
+             float* w, weft::complex64* work, const int* lwork, float* rwork, const int* lrwork,
+             int* iwork, const int* liwork, int* info, size_t, size_t);
+void zheevd_(const char* jobz, const char* uplo, const int* n, weft::complex128* a, const int* lda,
+             double* w, weft::complex128* work, const int* lwork, double* rwork, const int* lrwork,
+             int* iwork, const int* liwork, int* info, size_t, size_t);
+void sgesdd_(const char* jobz, const int* m, const int* n, float* a, const int* lda, float* s,
+             float* u, const int* ldu, float* vt, const int* ldvt, float* work, const int* lwork,
+             int* iwork, int* info, size_t);
+void dgesdd_(const char* jobz, const int* m, const int* n, double* a, const int* lda, double* s,
+             double* u, const int* ldu, double* vt, const int* ldvt, double* work, const int* lwork,
+             int* iwork, int* info, size_t);
+void cgesdd_(const char* jobz, const int* m, const int* n, weft::complex64* a, const int* lda,
+             float* s, weft::complex64* u, const int* ldu, weft::complex64* vt, const int* ldvt,
+             weft::complex64* work, const int* lwork, float* rwork, int* iwork, int* info, size_t);
+void zgesdd_(const char* jobz, const int* m, const int* n, weft::complex128* a, const int* lda,
+             double* s, weft::complex128* u, const int* ldu, weft::complex128* vt, const int* ldvt,
+             weft::complex128* work, const int* lwork, double* rwork, int* iwork, int* info,
+             size_t);
+void cgees_(const char* jobvs, const char* sort, void* select, const int* n, weft::complex64* a,
+            const int* lda, int* sdim, weft::complex64* w, weft::complex64* vs, const int* ldvs,
+            weft::complex64* work, const int* lwork, float* rwork, int* bwork, int* info, size_t,
+            size_t);
+void zgees_(const char* jobvs, const char* sort, void* select, const int* n, weft::complex128* a,
+            const int* lda, int* sdim, weft::complex128* w, weft::complex128* vs, const int* ldvs,
+            weft::complex128* work, const int* lwork, double* rwork, int* bwork, int* info, size_t,
+            size_t);
+}
+
+namespace weft::cpu {
+namespace {
+
+// The routine of this element type.
+template <typename T, typename S, typename D, typename C, typename Z>
+constexpr auto Pick(S s, D d, C c, Z z) {
+  if constexpr (std::is_same_v<T, float>)
+    return s;
+  else if constexpr (std::is_same_v<T, double>)
+    return d;
+  else if constexpr (std::is_same_v<T, complex64>)
+    return c;
+  else
+    return z;
+}
+
+template <typename T>
+inline constexpr bool kIsComplex = !std::is_same_v<T, Real<T>>;
+
+// Sizes of working memory are answered as elements, rounded to their precision.
+template <typename T>
+int WorkSize(const T& answer) {
+  return static_cast<int>(std::ceil(std::real(answer) * (1 + 1e-6))) + 1;
+}
+
+}  // namespace
+
+template <typename T>
+bool HermitianEigen(int64_t size, T* a, Real<T>* values, bool vectors) {
+  const TeamSize alone(1);
+  const char jobz = vectors ? 'V' : 'N', uplo = 'U';
+  const int n = static_cast<int>(size);
+  int info = 0;
+  std::vector<T> work(1);
+  std::vector<Real<T>> real_work(1);
+  std::vector<int> int_work(1);
+  const auto call = [&](bool ask) {
+    const int lwork = ask ? -1 : static_cast<int>(work.size());
+    const int lrwork = ask ? -1 : static_cast<int>(real_work.size());
+    const int liwork = ask ? -1 : static_cast<int>(int_work.size());
+    const auto routine = Pick<T>(ssyevd_, dsyevd_, cheevd_, zheevd_);
+    if constexpr (kIsComplex<T>) {
+      routine(&jobz, &uplo, &n, a, &n, values, work.data(), &lwork, real_work.data(), &lrwork,
+              int_work.data(), &liwork, &info, 1, 1);
+    } else {
+      routine(&jobz, &uplo, &n, a, &n, values, work.data(), &lwork, int_work.data(), &liwork, &info,
+              1, 1);
+    }
+  };
+  call(true);
+  if (info != 0) return false;
+  work.resize(WorkSize(work[0]));
+  real_work.resize(WorkSize(real_work[0]));
+  int_work.resize(std::max(int_work[0], 1));
+  call(false);
+  return info == 0;
+}
+
+template <typename T>
+bool SingularValues(int64_t rows, int64_t columns, SvdVectors vectors, T* a, Real<T>* s, T* u,
+                    T* vt) {
+  const TeamSize alone(1);
+  const char jobz = static_cast<char>(vectors);
+  const int m = static_cast<int>(rows), n = static_cast<int>(columns);
+  const int p = std::min(m, n), q = std::max(m, n);
+  const int ldvt = vectors == SvdVectors::kThin ? p : n;
+  int info = 0;
+  std::vector<T> work(1);
+  std::vector<int> int_work(8 * static_cast<size_t>(p));
+  std::vector<Real<T>> real_work;
+  if constexpr (kIsComplex<T>) {
+    const size_t short_side = p, long_side = q;
+    real_work.resize(vectors == SvdVectors::kNone
+                         ? 7 * short_side
+                         : short_side *
+                               std::max(5 * short_side + 7, 2 * long_side + 2 * short_side + 1));
+  }
+  const auto call = [&](bool ask) {
+    const int lwork = ask ? -1 : static_cast<int>(work.size());
+    const auto routine = Pick<T>(sgesdd_, dgesdd_, cgesdd_, zgesdd_);
+    if constexpr (kIsComplex<T>) {
+      routine(&jobz, &m, &n, a, &m, s, u, &m, vt, &ldvt, work.data(), &lwork, real_work.data(),
+              int_work.data(), &info, 1);
+    } else {
+      routine(&jobz, &m, &n, a, &m, s, u, &m, vt, &ldvt, work.data(), &lwork, int_work.data(),
+              &info, 1);
+    }
+  };
+  call(true);
+  if (info != 0) return false;
+  work.resize(WorkSize(work[0]));
+  call(false);
+  return info == 0;
+}
+
+template <typename T>
+bool ComplexSchur(int64_t size, std::complex<T>* a, std::complex<T>* z) {
+  const TeamSize alone(1);
+  const char jobvs = 'V', sort = 'N';
+  const int n = static_cast<int>(size);
+  int info = 0, sorted = 0, unused = 0;
+  std::vector<std::complex<T>> work(1), values(n);
+  std::vector<T> real_work(n);
+  const auto call = [&](int lwork) {
+    const auto routine = [] {
+      if constexpr (std::is_same_v<T, float>)
+        return cgees_;
+      else
+        return zgees_;
+    }();
+    routine(&jobvs, &sort, nullptr, &n, a, &n, &sorted, values.data(), z, &n, work.data(), &lwork,
+            real_work.data(), &unused, &info, 1, 1);
+  };
+  call(-1);
+  if (info != 0) return false;
+  work.resize(WorkSize(work[0]));
+  call(static_cast<int>(work.size()));
+  return info == 0;
+}
+
+template bool HermitianEigen(int64_t, float*, float*, bool);
+template bool HermitianEigen(int64_t, double*, double*, bool);
+template bool HermitianEigen(int64_t, complex64*, float*, bool);
+template bool HermitianEigen(int64_t, complex128*, double*, bool);
+template bool SingularValues(int64_t, int64_t, SvdVectors, float*, float*, float*, float*);
+template bool SingularValues(int64_t, int64_t, SvdVectors, double*, double*, double*, double*);
+template bool SingularValues(int64_t, int64_t, SvdVectors, complex64*, float*, complex64*,
+                             complex64*);
+template bool SingularValues(int64_t, int64_t, SvdVectors, complex128*, double*, complex128*,
+                             complex128*);
+template bool ComplexSchur(int64_t, complex64*, complex64*);
+template bool ComplexSchur(int64_t, complex128*, complex128*);
+
+}  // namespace weft::cpu

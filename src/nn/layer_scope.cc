@@ -113,7 +113,7 @@ Variable AddWeight(const Weight& w, DataType dtype, const LayerOptions& options)
 
 Variable AddModelVariable(const Weight& w, DataType dtype, const LayerOptions& options) {
   const Collections& collections = CollectionsOf(options.variables_collections, w.in_layer);
-  return ModelVariable(w.in_layer, w.shape,
+  return ModelVariable(w.name, w.shape,
                        {.dtype = dtype,
                         .initializer = w.initializer,
                         .regularizer = w.regularizer ? *w.regularizer : Regularizer(),

@@ -94,7 +94,7 @@ Geometry GeometryOf(const Window& kernel_size, const LayerOptions& o, size_t n, 
 Tensor Convolved(const Tensor& x, const Variable& kernel, const Geometry& g) {
   const size_t n = g.kernel.size();
   if (n == 1) {
-    const NameScope scope("Conv1D");
+    const NameScope scope("conv1d");
     return nn::Conv1D(x, kernel, g.strides[0], g.padding,
                       {.dilations = g.rate,
                        .data_format = g.channels_first ? "NCW" : "NWC",
@@ -183,6 +183,8 @@ Tensor Transposed(const Tensor& x, const Variable& kernel, int64_t num_outputs, 
   }
   known.set_dim(g.channels_first ? 1 : 3, num_outputs);
   const Tensor output_shape = IntList(std::move(sizes)).AsInput("stack").tensor();
+  // TensorFlow's layer looks whether the first size is None, and leaves this node behind.
+  At(output_shape, {0});
   const Tensor y = nn::Conv2DTranspose(x, kernel, output_shape, g.strides, g.padding,
                                        {.data_format = g.channels_first ? "NCHW" : "NHWC"});
   y.set_shape(known);

@@ -153,17 +153,13 @@ Tensor Dropout(const Input& inputs, const LayerOptions& told) {
     ThrowError(Code::kInvalidArgument,
                StrCat(kDropout, ": keep_prob must be between 0 and 1. Received: ", keep));
   }
-  Tensor y;
-  if (is_number && keep == 1) {
-    y = Identity(x);
-  } else {
-    const auto dropped = [&] {
-      return std::vector<Tensor>{
-          nn::Dropout(x, keep_prob, {.noise_shape = o.noise_shape, .seed = o.seed})};
-    };
-    const auto whole = [&] { return std::vector<Tensor>{Identity(x)}; };
-    y = internal::WhenTraining(internal::TrainingOf(o), dropped, whole)[0];
-  }
+  const auto dropped = [&] {
+    if (is_number && keep == 1) return std::vector<Tensor>{x};
+    return std::vector<Tensor>{
+        nn::Dropout(x, keep_prob, {.noise_shape = o.noise_shape, .seed = o.seed})};
+  };
+  const auto whole = [&] { return std::vector<Tensor>{Identity(x)}; };
+  const Tensor y = internal::WhenTraining(internal::TrainingOf(o), dropped, whole)[0];
   return CollectNamedOutputs(o.outputs_collections, scope.name(), y);
 }
 
@@ -188,9 +184,11 @@ Tensor OneHotEncoding(const Input& labels, int64_t num_classes, const LayerOptio
   const OpScope scope(o.scope, "OneHotEncoding", {&labels});
   Tensor classes = AsTensor(labels);
   if (RemoveRef(classes.dtype()) == kInt32) classes = Cast(classes, kInt64, "ToInt64");
-  const Tensor y = OneHot(classes, static_cast<int32_t>(num_classes),
-                          {.on_value = o.on_value.value_or(Input(1.0f)),
-                           .off_value = o.off_value.value_or(Input(0.0f))});
+  // Values that are told have no names in TensorFlow, and slim always tells them.
+  const Tensor on = AsTensor(o.on_value.value_or(Input(1.0f)), kInvalidType, "one_hot/Const");
+  const Tensor off = AsTensor(o.off_value.value_or(Input(0.0f)), kInvalidType, "one_hot/Const");
+  const Tensor y =
+      OneHot(classes, static_cast<int32_t>(num_classes), {.on_value = on, .off_value = off});
   return CollectNamedOutputs(o.outputs_collections, scope.name(), y);
 }
 
@@ -220,7 +218,9 @@ Tensor UnitNorm(const Input& inputs, int dim, const LayerOptions& told) {
   const Tensor lengths = Sqrt(epsilon + sum);
   std::vector<Input> multiples;
   if (dim > 0) multiples.push_back(Ones({dim}, kInt32));
-  multiples.push_back(StridedSlice(ShapeOf(x), {dim}, {dim + 1}));
+  const Tensor size = ShapeOf(x);
+  const Tensor strides = OnesLike(Constant(Array::FromVector<int32_t>({dim}), "ones_like/tensor"));
+  multiples.push_back(StridedSlice(size, {dim}, {dim + 1}, {.strides = strides}));
   if (dim < rank - 1) multiples.push_back(Ones({rank - 1 - dim}, kInt32));
   return RealDiv(x, Tile(lengths, Concat(multiples, 0)), "div");
 }

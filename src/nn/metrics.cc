@@ -1,21 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/nn/metrics.h"
 
-#include <utility>
 #include <vector>
 
 #include "src/core/status.h"
-#include "src/core/strings.h"
-#include "src/nn/weights.h"
-#include "src/ops/op_scope.h"
-#include "src/ops/operators.h"
-#include "weft/framework/regularizers.h"
-#include "weft/framework/variable.h"
+#include "src/nn/metric_parts.h"
 #include "weft/ops/array.h"
-#include "weft/ops/basic.h"
-#include "weft/ops/logical.h"
-#include "weft/ops/math_unary.h"
-#include "weft/ops/reduction.h"
 
 namespace weft::metrics {
 namespace {
@@ -24,46 +14,6 @@ using internal::BroadcastWeights;
 using internal::Minus;
 using internal::Plus;
 using internal::ToDtype;
-
-Variable LocalZeros(const char* name, const Shape& shape, DataType dtype) {
-  return Variable([shape, dtype] { return Zeros(shape, dtype); },
-                  {.name = name,
-                   .trainable = false,
-                   .collections = std::vector<std::string>{GraphKeys::kLocalVariables,
-                                                           GraphKeys::kMetricVariables}});
-}
-
-Metric Joined(Metric metric, const MetricOptions& o) {
-  if (!o.metrics_collection.empty()) AddToCollection(o.metrics_collection, metric.value);
-  if (!o.updates_collection.empty()) AddToCollection(o.updates_collection, metric.update_op);
-  return metric;
-}
-
-// Predictions, labels and weights, each without a last dimension of size 1 that it has too much.
-struct Operands {
-  Tensor predictions, labels;
-  std::optional<Input> weights;
-};
-
-bool HasOneMore(const PartialShape& a, const PartialShape& b) {
-  return a.known_rank() && b.known_rank() && a.rank() == b.rank() + 1 && a.dim(-1) <= 1;
-}
-
-std::optional<Input> FittingWeights(const std::optional<Input>& weights, const Tensor& values) {
-  if (!weights || !HasOneMore(weights->shape(), values.shape())) return weights;
-  if (weights->shape().rank() == 0) return weights;
-  return Input(Squeeze(*weights, {-1}));
-}
-
-Operands Fitting(Tensor predictions, Tensor labels, const std::optional<Input>& weights) {
-  if (HasOneMore(predictions.shape(), labels.shape())) {
-    predictions = Squeeze(predictions, {-1});
-  } else if (HasOneMore(labels.shape(), predictions.shape())) {
-    labels = Squeeze(labels, {-1});
-  }
-  internal::CheckCompatible(predictions, labels);
-  return {predictions, labels, FittingWeights(weights, predictions)};
-}
 
 Operands AsFloats(const Input& labels, const Input& predictions, const MetricOptions& o) {
   const GraphScope use(GraphOf({&predictions, &labels}));
@@ -108,42 +58,6 @@ Metric ShareOf(const Metric& part, const Metric& rest, const MetricOptions& o) {
   return Joined({value, Share(part.update_op, rest.update_op, "update_op")}, o);
 }
 
-// Those of a measure inside: it joins no collection itself.
-MetricOptions Inside(const MetricOptions& o) { return {.weights = o.weights}; }
-
-// ---- area below a curve ----
-
-// Sums at each threshold, all of one kind.
-struct Counts {
-  Tensor tp, fn, tn, fp;
-};
-
-Tensor Area(const Counts& c, Curve curve, int points, const char* name) {
-  // Keeps 0 / 0 away.
-  constexpr float kEpsilon = 1e-6f;
-  const Tensor recall = RealDiv(Plus(c.tp, kEpsilon), Plus(Plus(c.tp, c.fn), kEpsilon));
-  Tensor x = recall, y;
-  if (curve == Curve::kRoc) {
-    x = RealDiv(c.fp, Plus(Plus(c.fp, c.tn), kEpsilon));
-    y = recall;
-  } else {
-    y = RealDiv(Plus(c.tp, kEpsilon), Plus(Plus(c.tp, c.fp), kEpsilon));
-  }
-  const auto first = [points](const Tensor& t) { return Slice(t, {0}, {points - 1}); };
-  const auto last = [points](const Tensor& t) { return Slice(t, {1}, {points - 1}); };
-  const Tensor widths = Minus(first(x), last(x));
-  const Tensor heights = internal::DivideOperator(Plus(first(y), last(y)), 2.0f);
-  return ReduceSum(Multiply(widths, heights), {.name = name});
-}
-
-std::vector<float> Thresholds(int points) {
-  std::vector<float> thresholds = {-1e-7f};
-  for (int i = 1; i + 1 < points; ++i)
-    thresholds.push_back(static_cast<float>(i) / static_cast<float>(points - 1));
-  thresholds.push_back(1 + 1e-7f);
-  return thresholds;
-}
-
 }  // namespace
 
 Metric Mean(const Input& values, const MetricOptions& o) {
@@ -160,6 +74,32 @@ Metric Mean(const Input& values, const MetricOptions& o) {
     number = ToDtype(Size(x), kFloat32);
   }
   const Tensor new_total = total.AssignAdd(ReduceSum(x));
+  Tensor new_count;
+  {
+    const ControlDependencies after(std::vector<Tensor>{x}, scope.graph());
+    new_count = count.AssignAdd(number);
+  }
+  const Tensor value = DivideNoNan(total, Maximum(count, 0), "value");
+  return Joined({value, DivideNoNan(new_total, Maximum(new_count, 0), "update_op")}, o);
+}
+
+Metric MeanTensor(const Input& values, const MetricOptions& o) {
+  const OpScope scope(o.name, "mean", {&values});
+  Tensor x = ToDtype(values, kFloat32);
+  if (!x.shape().IsFullyKnown()) {
+    ThrowError(Code::kInvalidArgument, StrCat("MeanTensor needs values of a known shape, not ",
+                                              x.shape().ToPythonString()));
+  }
+  const Shape shape = x.shape().ToShape();
+  const Variable total = LocalZeros("total_tensor", shape, kFloat32);
+  const Variable count = LocalZeros("count_tensor", shape, kFloat32);
+  Tensor number = OnesLike(x);
+  if (o.weights) {
+    const Tensor weights = BroadcastWeights(*FittingWeights(o.weights, x), x);
+    x = Multiply(x, weights);
+    number = Multiply(number, weights);
+  }
+  const Tensor new_total = total.AssignAdd(x);
   Tensor new_count;
   {
     const ControlDependencies after(std::vector<Tensor>{x}, scope.graph());
@@ -248,40 +188,6 @@ Metric Recall(const Input& labels, const Input& predictions, const MetricOptions
   return ShareOf(found, FalseNegatives(labels, predictions, Inside(o)), o);
 }
 
-Metric Auc(const Input& labels, const Input& predictions, const AucOptions& auc,
-           const MetricOptions& o) {
-  if (auc.num_thresholds < 2) {
-    ThrowError(Code::kInvalidArgument,
-               StrCat("Auc needs 2 thresholds at least, not ", auc.num_thresholds));
-  }
-  const OpScope scope(o.name, "auc", {&predictions, &labels});
-  const Operands in = Fitting(ToDtype(predictions, kFloat32), ToDtype(labels, kBool), o.weights);
-  // [1, n] against thresholds [points, 1].
-  const Tensor guess = Reshape(in.predictions, {1, -1}), truth = Reshape(in.labels, {1, -1});
-  const int points = auc.num_thresholds;
-  const Tensor thresholds =
-      Constant(Array::FromVector(Thresholds(points), Shape({points, 1})), "thresholds");
-  const Tensor positive = Greater(guess, thresholds), negative = LogicalNot(positive);
-  const Tensor is_false = LogicalNot(truth);
-  Tensor weights;
-  if (in.weights) weights = Reshape(BroadcastWeights(*in.weights, in.predictions), {1, -1});
-  Counts now, then;
-  const auto count = [&](const char* name, const Tensor& a, const Tensor& b, Tensor* value,
-                         Tensor* update) {
-    const Variable sum = LocalZeros(name, Shape({points}), kFloat32);
-    Tensor hits = ToDtype(LogicalAnd(a, b), kFloat32);
-    if (weights.valid()) hits = Multiply(hits, weights);
-    *update = sum.AssignAdd(ReduceSum(hits, {.axis = {1}}));
-    *value = sum.AsTensor();
-  };
-  count("true_positives", positive, truth, &now.tp, &then.tp);
-  count("false_negatives", negative, truth, &now.fn, &then.fn);
-  count("true_negatives", negative, is_false, &now.tn, &then.tn);
-  count("false_positives", positive, is_false, &now.fp, &then.fp);
-  const Tensor value = Area(now, auc.curve, points, "value");
-  return Joined({value, Area(then, auc.curve, points, "update_op")}, o);
-}
-
 Tensor ConfusionMatrix(const Input& labels, const Input& predictions,
                        const ConfusionMatrixOptions& o) {
   const OpScope scope(o.name, "confusion_matrix", {&predictions, &labels});
@@ -321,6 +227,30 @@ Metric MeanIou(const Input& labels, const Input& predictions, int64_t num_classe
   const Tensor present = ReduceSum(ToDtype(NotEqual(any, 0.0f), kFloat32));
   const Tensor mean = DivideNoNan(ReduceSum(DivideNoNan(right, any)), present, "mean_iou");
   return Joined({mean, update}, o);
+}
+
+Metric MeanPerClassAccuracy(const Input& labels, const Input& predictions, int64_t num_classes,
+                            const MetricOptions& o) {
+  const OpScope scope(o.name, "mean_accuracy", {&predictions, &labels});
+  const auto flat = [](const Tensor& x) {
+    return x.shape().known_rank() && x.shape().rank() == 1 ? x : Reshape(x, {-1});
+  };
+  const Tensor truth = flat(ToDtype(labels, kInt64)), guess = flat(ToDtype(predictions, kInt64));
+  internal::CheckCompatible(guess, truth);
+  const Variable total = LocalZeros("total", Shape({num_classes}), kFloat32);
+  const Variable count = LocalZeros("count", Shape({num_classes}), kFloat32);
+  Tensor ones = OnesLike(truth, kFloat32);
+  Tensor right = ToDtype(Equal(guess, truth), kFloat32);
+  if (o.weights) {
+    Tensor weights = ToDtype(*o.weights, kFloat32);
+    if (!weights.shape().known_rank() || weights.shape().rank() > 1) weights = flat(weights);
+    right = Multiply(right, weights);
+    ones = Multiply(ones, weights);
+  }
+  const Tensor new_total = total.ScatterAdd({.values = ones, .indices = truth, .dense_shape = {}});
+  const Tensor new_count = count.ScatterAdd({.values = right, .indices = truth, .dense_shape = {}});
+  const Tensor mean = ReduceMean(DivideNoNan(count, Maximum(total, 0)), {.name = "mean_accuracy"});
+  return Joined({mean, DivideNoNan(new_count, Maximum(new_total, 0), "update_op")}, o);
 }
 
 }  // namespace weft::metrics

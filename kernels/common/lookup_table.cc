@@ -331,7 +331,7 @@ absl::Status LookupTable::InitializeLocked(const Array& keys, const Array& value
                  ? a.data<std::string>()[at]
                  : a.Reshaped(Shape({a.num_elements()})).SliceRows(at, at + 1).Summarize(1);
     };
-    return absl::InvalidArgumentError(StrCat("HashTable has different value for same key. Key ",
+    return absl::FailedPreconditionError(StrCat("HashTable has different value for same key. Key ",
                                              show(keys, i), " has ", show(first, 0),
                                              " and trying to add value ", show(values, i)));
   }

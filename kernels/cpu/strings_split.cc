@@ -19,12 +19,13 @@ using Parts = std::vector<std::string_view>;
 
 constexpr std::string_view kSpace = " \t\r\n\v\f";
 
-// Between any of the delimiter's bytes; all bytes if it is empty.
+// Between any of the delimiter's bytes; all bytes if it is empty. An empty text has no parts.
 void SplitAtAny(std::string_view text, std::string_view delimiters, bool skip_empty, Parts* parts) {
   if (delimiters.empty()) {
     for (size_t i = 0; i < text.size(); ++i) parts->push_back(text.substr(i, 1));
     return;
   }
+  if (text.empty()) return;
   for (size_t from = 0; from <= text.size();) {
     const size_t to = std::min(text.find_first_of(delimiters, from), text.size());
     if (!skip_empty || to > from) parts->push_back(text.substr(from, to - from));

@@ -5,19 +5,16 @@
 namespace weft {
 namespace {
 
-// Of the inputs that are not scalars.
+// Of the inputs that are not scalars; those of unknown rank may be.
 absl::Status StringJoinShape(ShapeContext& c) {
-  PartialShape merged = PartialShape::Scalar();
+  bool all_scalars = true;
+  PartialShape merged;
   for (int i = 0; i < c.num_inputs(); ++i) {
-    if (!c.input(i).known_rank()) return shape::Unknown(c);
-    if (c.input(i).rank() == 0) continue;
-    if (merged.rank() == 0) {
-      merged = c.input(i);
-    } else {
-      WEFT_ASSIGN_OR_RETURN(merged, c.Merge(merged, c.input(i)));
-    }
+    if (c.input(i).known_rank() && c.input(i).rank() == 0) continue;
+    all_scalars = false;
+    WEFT_ASSIGN_OR_RETURN(merged, c.Merge(merged, c.input(i)));
   }
-  c.set_output(0, merged);
+  c.set_output(0, all_scalars ? PartialShape::Scalar() : merged);
   return absl::OkStatus();
 }
 

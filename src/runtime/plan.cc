@@ -88,7 +88,9 @@ class GraphCopier {
                                                    ") is not connected"));
         copy->inputs.push_back(EdgeOf(in));
       }
-      for (Node* c : node->control_inputs) copy->control_inputs.push_back(CopyOf(c));
+      for (Node* c : node->control_inputs) {
+        if (!IsFedPlaceholder(c)) copy->control_inputs.push_back(CopyOf(c));
+      }
     }
     return absl::OkStatus();
   }
@@ -98,6 +100,12 @@ class GraphCopier {
     auto it = feeds_.find(t);
     if (it != feeds_.end()) return {it->second, 0};
     return {CopyOf(t.node()), t.index()};
+  }
+
+  // Fed values are there from the beginning: nothing waits for them.
+  bool IsFedPlaceholder(Node* node) const {
+    return (node->type() == "Placeholder" || node->type() == "PlaceholderV2") &&
+           feeds_.contains(Tensor(node, 0));
   }
 
   PlanNode* CopyOf(const Node* node) {

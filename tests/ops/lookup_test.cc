@@ -67,7 +67,7 @@ TEST_F(Lookup, FilledWithOtherEntries) {
   ExpectError(again, Code::kFailedPrecondition,
               "Table was already initialized with different data.");
   const HashTable twice(KeyValueTensorInitializer(Str({"k", "k"}), I64({1, 2})), int64_t{0});
-  ExpectError(twice.initializer(), Code::kInvalidArgument,
+  ExpectError(twice.initializer(), Code::kFailedPrecondition,
               "HashTable has different value for same key. Key k has 1 and trying to add value 2");
   const Operation insert = OpBuilder("LookupTableInsertV2", NameOptions())
                                .In(table.handle())

@@ -20,7 +20,7 @@ TEST(StringJoin, Values) {
 TEST(StringJoin, Shapes) {
   ExpectShape("StringJoin", {"[]", "[?,2]", "[3,?]"}, "[3,2]");
   ExpectShape("StringJoin", {"[]", "[]"}, "[]");
-  ExpectShape("StringJoin", {"[2]", "?"}, "?");
+  ExpectShape("StringJoin", {"[2]", "?"}, "[2]");
 }
 
 TEST(StaticRegexFullMatch, Values) {

@@ -477,16 +477,20 @@ absl::StatusOr<PartialShape> ElementShapeInput(KernelContext& ctx, int i) {
 absl::StatusOr<PartialShape> KnownElementShape(KernelContext& ctx, const TensorListValue& list,
                                                const PartialShape& also) {
   PartialShape known;
-  bool fits = PartialShape::Merge(also, list.element_shape, &known);
-  for (int64_t i = 0; fits && !known.IsFullyKnown() && i < list.size(); ++i) {
-    if (!list.at(i).valid()) continue;
-    const PartialShape before = known;
-    fits = PartialShape::Merge(before, PartialShape(list.at(i).shape()), &known);
+  if (!PartialShape::Merge(also, list.element_shape, &known)) {
+    return ctx.InvalidArgument(StrCat("Incompatible shapes: elements of the list are of shape ",
+                                      list.element_shape.ToString(), ", asked for is ",
+                                      also.ToString()));
   }
-  if (fits) return known;
-  return ctx.InvalidArgument(StrCat("Incompatible shapes: elements of the list are of shape ",
-                                    list.element_shape.ToString(), ", asked for is ",
-                                    also.ToString()));
+  if (known.IsFullyKnown()) return known;
+  for (int64_t i = 0; i < list.size(); ++i) {
+    if (!list.at(i).valid()) continue;
+    const PartialShape before = known, item(list.at(i).shape());
+    if (PartialShape::Merge(before, item, &known)) continue;
+    return ctx.InvalidArgument(StrCat("Incompatible shapes during merge: ", before.ToString(),
+                                      " vs. ", item.ToString()));
+  }
+  return known;
 }
 
 absl::StatusOr<Array> ItemOrZeros(KernelContext& ctx, const TensorListValue& list, int64_t i,

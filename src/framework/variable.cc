@@ -104,13 +104,13 @@ void BuildRef(const std::function<Tensor()>& make_value, bool from_function,
   const Tensor guarded = internal::GuardedInitialValue(scope.name(), d->initial_value);
   d->initializer = OpOf("Assign", {d->variable, guarded}, "Assign",
                         {{"validate_shape", options.validate_shape}});
-  if (options.caching_device.empty()) {
-    const ColocateWith colocate(d->variable.op());
-    d->snapshot = Op("Identity", {d->variable}, "read");
-  } else {
-    const DeviceScope there(options.caching_device, graph);
-    d->snapshot = Op("Identity", {d->variable}, "read");
-  }
+  std::optional<ColocateWith> with_variable;
+  std::optional<DeviceScope> there;
+  if (options.caching_device.empty())
+    with_variable.emplace(d->variable.op());
+  else if (options.caching_device != internal::kCacheHere)
+    there.emplace(options.caching_device, graph);
+  d->snapshot = Op("Identity", {d->variable}, "read");
 }
 
 void BuildResource(const std::function<Tensor()>& make_value, const VariableOptions& options,
@@ -155,7 +155,8 @@ void BuildResource(const std::function<Tensor()>& make_value, const VariableOpti
   }
   if (options.caching_device.empty()) return;
   const ColocateWith nothing(nullptr, graph);
-  const DeviceScope there(options.caching_device, graph);
+  std::optional<DeviceScope> there;
+  if (options.caching_device != internal::kCacheHere) there.emplace(options.caching_device, graph);
   d->cached = Op("Identity", {d->snapshot});
 }
 
@@ -300,13 +301,12 @@ Tensor Variable::ReadValue() const {
       const auto read = [&] {
         return Op("ReadVariableOp", {data_->variable}, {}, {{"dtype", data_->dtype}});
       };
-      if (data_->caching_device.empty()) {
-        value = read();
-      } else {
-        const ColocateWith nothing(nullptr, graph());
-        const DeviceScope there(data_->caching_device, graph());
-        value = read();
-      }
+      std::optional<ColocateWith> nothing;
+      std::optional<DeviceScope> there;
+      if (!data_->caching_device.empty()) nothing.emplace(nullptr, graph());
+      if (!data_->caching_device.empty() && data_->caching_device != internal::kCacheHere)
+        there.emplace(data_->caching_device, graph());
+      value = read();
     }
     return Op("Identity", {value});
   }

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "weft/framework/variable.h"
@@ -33,6 +34,9 @@ struct Variable::Data {
 };
 
 namespace internal {
+// A caching device: a variable is read wherever its reader is, and not beside the variable.
+// Recurrent networks ask for that (Python's varscope.set_caching_device(lambda op: op.device)).
+inline constexpr std::string_view kCacheHere = "<here>";
 // The data of a variable; InvalidArgumentError if it is empty, or if it is in parts and so has no
 // node that `what` could mean.
 Variable::Data& SingleData(const Variable& v, const char* what);

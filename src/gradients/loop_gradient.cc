@@ -388,6 +388,16 @@ void LoopGradientState::EnterGradient(GradientContext& g) {
 Tensor LoopGradientState::ZeroAccumulator(const Tensor& invariant, const Tensor& grad) {
   const Outside outside(context_);
   ControlFlowContext* const around = context_->outer();
+  if (grad.dtype() == kVariant) {
+    // A list of zeros as long as the list whose gradient it is.
+    Tensor list = invariant;
+    if (around && around->AsWhile() && around->AsWhile()->gradient()) {
+      const Tensor history = outer_->Accumulate(invariant);
+      list = outer_->Accumulated(history, invariant);
+    }
+    const Within within(around);
+    return Add(graph_, "ZerosLike", {list}, {}, "b_acc").output(0);
+  }
   if (KnownShape(grad)) {
     const Within within(around);
     return Constant(graph_, ZeroArray(grad.dtype(), grad.shape()), "b_acc");
@@ -415,7 +425,9 @@ Tensor LoopGradientState::AccumulateInvariant(const Tensor& invariant, const Ten
   context_->loop_enters.push_back(enter);
   const Tensor merge = Merge(enter, "b_acc");
   const Operation taken = SwitchOf(merge, context_->pivot);
-  const Tensor sum = Add(graph_, "AddV2", {taken.output(1), grad}, {}, "Add").output(0);
+  // Lists have no AddV2.
+  const char* const add = grad.dtype() == kVariant ? "AddN" : "AddV2";
+  const Tensor sum = Add(graph_, add, {taken.output(1), grad}, {}, "Add").output(0);
   Close(merge, NextIteration(sum));
   const Tensor result = Exit(taken.output(0), "b_acc");
   context_->loop_exits.push_back(result);

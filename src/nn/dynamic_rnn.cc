@@ -211,12 +211,14 @@ DynamicRnnResult DynamicRnn(const RNNCell& cell, const Input& inputs,
   const Graph graph = x.graph();
   const GraphScope use(graph);
   const VariableScope scope(options.scope.empty() ? "rnn" : options.scope, {}, graph);
+  ReadVariablesHere(scope.scope(), graph);
   return Unroll(cell, x, options);
 }
 
 DynamicRnnResult DynamicRnnIn(const VarScope& scope, const RNNCell& cell, const Tensor& inputs,
                               const DynamicRnnOptions& options) {
   const VariableScope inside(scope, {}, inputs.graph());
+  ReadVariablesHere(inside.scope(), inputs.graph());
   return Unroll(cell, inputs, options);
 }
 

@@ -85,6 +85,7 @@ std::vector<Tensor> ChooseAll(const Tensor& over, const std::vector<Tensor>& now
 RawRnnResult RawRnn(const RNNCell& cell, const RawRnnFn& loop_fn, const RawRnnOptions& options) {
   const Graph graph = Graph::Default();
   const VariableScope scope(options.scope.empty() ? "rnn" : options.scope, {}, graph);
+  ReadVariablesHere(scope.scope(), graph);
   const Tensor time = Constant(Array(int32_t{0}));
   const RawRnnStep first = loop_fn(time, Tensor(), RnnState(), RnnState());
   if (!first.next_input.valid() || !first.elements_finished.valid()) {

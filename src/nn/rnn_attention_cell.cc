@@ -41,6 +41,12 @@ class Attention final : public LayerCell {
         RnnStateSize::List({cell_.state_size(), SizeOf(size_), SizeOf(size_ * length_)});
     return state_is_tuple_ ? all : SizeOf(TotalSize(all));
   }
+  std::vector<bool> memories() const override {
+    if (!state_is_tuple_) return {false};
+    std::vector<bool> all = cell_.impl().memories();
+    all.insert(all.end(), 2, false);
+    return all;
+  }
   int64_t output_size() const override { return size_; }
 
  private:

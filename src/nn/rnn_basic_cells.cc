@@ -108,6 +108,9 @@ class BasicLstm final : public LayerCell {
     if (!options_.state_is_tuple) return SizeOf(2 * num_units_);
     return RnnStateSize::List({SizeOf(num_units_), SizeOf(num_units_)});
   }
+  std::vector<bool> memories() const override {
+    return options_.state_is_tuple ? std::vector<bool>{true, false} : std::vector<bool>{false};
+  }
   int64_t output_size() const override { return num_units_; }
 
  private:
@@ -161,6 +164,9 @@ class Lstm final : public LayerCell {
   RnnStateSize state_size() const override {
     if (!options_.state_is_tuple) return SizeOf(num_units_ + output_size());
     return RnnStateSize::List({SizeOf(num_units_), SizeOf(output_size())});
+  }
+  std::vector<bool> memories() const override {
+    return options_.state_is_tuple ? std::vector<bool>{true, false} : std::vector<bool>{false};
   }
   int64_t output_size() const override { return options_.num_proj.value_or(num_units_); }
 
@@ -243,6 +249,15 @@ class Multi final : public LayerCell {
     for (const RNNCell& cell : cells_) sizes.push_back(cell.state_size());
     RnnStateSize all = RnnStateSize::List(std::move(sizes));
     return state_is_tuple_ ? all : SizeOf(TotalSize(all));
+  }
+  std::vector<bool> memories() const override {
+    if (!state_is_tuple_) return {false};
+    std::vector<bool> all;
+    for (const RNNCell& cell : cells_) {
+      const std::vector<bool> part = cell.impl().memories();
+      all.insert(all.end(), part.begin(), part.end());
+    }
+    return all;
   }
   int64_t output_size() const override { return cells_.back().output_size(); }
 

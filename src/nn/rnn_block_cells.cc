@@ -36,6 +36,7 @@ class LstmBlock final : public LayerCell {
     CheckUnits("LSTMBlockCell", num_units);
   }
   RnnStateSize state_size() const override { return PairOf(num_units_); }
+  std::vector<bool> memories() const override { return {true, false}; }
   int64_t output_size() const override { return num_units_; }
 
  private:
@@ -133,6 +134,7 @@ class LayerNormLstm final : public LayerCell {
     CheckUnits("LayerNormBasicLSTMCell", num_units);
   }
   RnnStateSize state_size() const override { return PairOf(num_units_); }
+  std::vector<bool> memories() const override { return {true, false}; }
   int64_t output_size() const override { return num_units_; }
 
  private:

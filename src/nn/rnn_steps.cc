@@ -3,6 +3,8 @@
 
 #include "src/core/status.h"
 #include "src/core/strings.h"
+#include "src/framework/variable_data.h"
+#include "src/graph/control_flow.h"
 #include "weft/graph/graph.h"
 #include "weft/ops/logical.h"
 
@@ -47,6 +49,13 @@ rnn_cell::CellResult CopyThrough(const Tensor& over, const Tensor& zero_output,
   for (size_t i = 0; i < before.size(); ++i)
     chosen.push_back(ChooseRows(over, before[i], after[i]));
   return {output, state.Pack(chosen)};
+}
+
+void ReadVariablesHere(const VarScope& scope, const Graph& graph) {
+  ControlFlowContext* const context = CurrentContext(graph.impl());
+  if (context && context->while_context()) return;
+  if (scope.defaults().caching_device.empty())
+    scope.set_caching_device(std::string(weft::internal::kCacheHere));
 }
 
 }  // namespace weft::nn

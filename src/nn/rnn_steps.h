@@ -23,6 +23,10 @@ rnn_cell::CellResult CopyThrough(const Tensor& over, const Tensor& zero_output,
 // The rows of `now` where `over`, else of `next`. Scalars are not chosen between.
 Tensor ChooseRows(const Tensor& over, const Tensor& now, const Tensor& next);
 
+// Variables of this scope are read where the network is, unless the scope says where, or the
+// network is in a loop, whose iterations may change them.
+void ReadVariablesHere(const VarScope& scope, const Graph& graph);
+
 // DynamicRnn and StaticRnn in a scope that is there.
 DynamicRnnResult DynamicRnnIn(const VarScope& scope, const rnn_cell::RNNCell& cell,
                               const Tensor& inputs, const DynamicRnnOptions& options);

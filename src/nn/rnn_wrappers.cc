@@ -29,6 +29,7 @@ class Wrapper : public CellImpl {
   }
   std::string class_name() const override { return class_name_; }
   RnnStateSize state_size() const override { return cell_.state_size(); }
+  std::vector<bool> memories() const override { return cell_.impl().memories(); }
   int64_t output_size() const override { return cell_.output_size(); }
   RnnState ZeroState(const Input& batch_size, DataType dtype) const override {
     const OpScope scope("", class_name_ + "ZeroState", {&batch_size});
@@ -135,9 +136,11 @@ class Dropping final : public Wrapper {
 
   RnnState DropState(const RnnState& state) const {
     std::vector<Tensor> parts = state.Flatten();
+    std::vector<bool> keeps = memories();
+    keeps.resize(parts.size(), false);
     for (size_t i = 0; i < parts.size(); ++i) {
       const int index = static_cast<int>(i);
-      if (options_.dropout_state_filter && !options_.dropout_state_filter(index)) continue;
+      if (options_.dropout_state_filter ? !options_.dropout_state_filter(index) : keeps[i]) continue;
       const Tensor noise = i < state_noise_.size() ? state_noise_[i] : Tensor();
       parts[i] = Drop(parts[i], "state", index, state_, noise);
     }
@@ -213,6 +216,7 @@ class Projecting final : public LayerCell {
     }
   }
   RnnStateSize state_size() const override { return cell_.state_size(); }
+  std::vector<bool> memories() const override { return cell_.impl().memories(); }
   int64_t output_size() const override { return is_input_ ? cell_.output_size() : size_; }
 
  private:
@@ -254,6 +258,7 @@ class Embedding final : public LayerCell {
     }
   }
   RnnStateSize state_size() const override { return cell_.state_size(); }
+  std::vector<bool> memories() const override { return cell_.impl().memories(); }
   int64_t output_size() const override { return cell_.output_size(); }
 
  private:

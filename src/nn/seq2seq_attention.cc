@@ -139,6 +139,11 @@ class Attending final : public rnn_cell::LayerCell {
     return RnnStateSize::List({cell_.state_size(), rnn_cell::SizeOf(attention_size()),
                                rnn_cell::SizeOf(time < 0 ? 0 : time)});
   }
+  std::vector<bool> memories() const override {
+    std::vector<bool> all = cell_.impl().memories();
+    all.insert(all.end(), 2, false);
+    return all;
+  }
   int64_t output_size() const override {
     return options_.output_attention ? attention_size() : cell_.output_size();
   }

@@ -165,12 +165,14 @@ StaticRnnResult StaticRnn(const RNNCell& cell, const std::vector<Input>& inputs,
   const Graph graph = steps[0].graph();
   const GraphScope use(graph);
   VariableScope scope(options.scope.empty() ? "rnn" : options.scope, {}, graph);
+  ReadVariablesHere(scope.scope(), graph);
   return Unroll(cell, steps, options, &scope);
 }
 
 StaticRnnResult StaticRnnIn(const VarScope& scope, const RNNCell& cell,
                             const std::vector<Tensor>& inputs, const StaticRnnOptions& options) {
   VariableScope inside(scope, {}, inputs[0].graph());
+  ReadVariablesHere(inside.scope(), inputs[0].graph());
   return Unroll(cell, inputs, options, &inside);
 }
 

@@ -278,12 +278,20 @@ TEST_F(RnnTest, Errors) {
                 ints(Placeholder(kInt32, {1, 2}), ints.ZeroState(1, kFloat32));
               }),
               HasSubstr("only supports floating point inputs, but received dtype: int32"));
-  // Lengths for another batch fail when it runs.
+  // Lengths for another batch fail at once, or when it runs.
+  EXPECT_THAT(message([&] {
+                DynamicRnn(rnn::GRUCell(2), x,
+                           {.sequence_length = Input(I32({1, 2})), .dtype = kFloat32});
+              }),
+              HasSubstr("are 2 and 3"));
+  const Tensor lengths = Placeholder(kInt32, {-1});
   const DynamicRnnResult r =
-      DynamicRnn(rnn::GRUCell(2), x, {.sequence_length = Input(I32({1, 2})), .dtype = kFloat32});
+      DynamicRnn(rnn::GRUCell(2), x,
+                 {.sequence_length = Input(lengths), .dtype = kFloat32, .scope = "other"});
   Session session;
   session.Run(GlobalVariablesInitializer());
-  EXPECT_THROW(session.Run(r.outputs, {{x, Inputs()}}), InvalidArgumentError);
+  EXPECT_THROW(session.Run(r.outputs, {{x, Inputs()}, {lengths, I32({1, 2})}}),
+               InvalidArgumentError);
 }
 
 }  // namespace

@@ -119,7 +119,7 @@ TEST_F(TensorListTest, Errors) {
       Node("TensorListSetItem",
            {Node("TensorListSetItem", {Reserve(2, I32(-1)), C(I32(0)), C(F32({1}))}), C(I32(1)),
             C(F32({1, 2}))});
-  ExpectFails(Stack(uneven, I32(-1)), "Incompatible shapes");
+  ExpectFails(Stack(uneven, I32(-1)), "Incompatible shapes during merge: [1] vs. [2]");
   // So many elements take memory only when they are stacked.
   Session session;
   const Tensor huge = Reserve(2000000000, I32({1 << 20}));

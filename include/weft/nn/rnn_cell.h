@@ -64,6 +64,10 @@ class CellImpl {
   virtual std::string class_name() const = 0;
   virtual RnnStateSize state_size() const = 0;
   virtual int64_t output_size() const = 0;
+  // Which tensors of the state, flattened, are the memory c of an LSTM: none by default.
+  virtual std::vector<bool> memories() const {
+    return std::vector<bool>(state_size().Flatten().size(), false);
+  }
   // Adds the nodes of a step in the scopes where it is called. `scope` is the variable scope asked
   // for, empty for the cell's own.
   virtual CellResult Step(const Tensor& inputs, const RnnState& state,

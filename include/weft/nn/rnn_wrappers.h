@@ -21,7 +21,8 @@ struct DropoutWrapperOptions {
   std::optional<int64_t> input_size = {};
   DataType dtype = kInvalidType;
   std::optional<int64_t> seed = {};
-  // Which tensors of the state are dropped, by their number; by default all.
+  // Which tensors of the state are dropped, by their number; by default all but the memory c of
+  // LSTMs (Semeniuta et al., arXiv:1603.05118).
   std::function<bool(int index)> dropout_state_filter = {};
 };
 class DropoutWrapper : public RNNCell {

@@ -132,6 +132,13 @@ absl::StatusOr<EinsumEquation> EinsumEquation::Parse(std::string_view equation) 
   return parsed;
 }
 
+std::string WrittenSubscript(std::string_view subscript) {
+  std::string text;
+  for (const char label : subscript)
+    text += label == kEllipsis ? std::string("...") : std::string(1, label);
+  return text;
+}
+
 absl::StatusOr<int> EllipsisRank(std::string_view subscript, int rank) {
   const bool has_ellipsis = subscript.find(kEllipsis) != std::string_view::npos;
   const int labels = static_cast<int>(subscript.size()) - (has_ellipsis ? 1 : 0);

@@ -27,6 +27,9 @@ struct EinsumEquation {
   static absl::StatusOr<EinsumEquation> Parse(std::string_view equation);
 };
 
+// A parsed subscript as an equation writes it: "ab...c".
+std::string WrittenSubscript(std::string_view subscript);
+
 // How many dimensions the "..." of `subscript` stands for in an operand of this rank;
 // InvalidArgument if the rank doesn't fit.
 absl::StatusOr<int> EllipsisRank(std::string_view subscript, int rank);

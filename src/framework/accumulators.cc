@@ -12,12 +12,6 @@ namespace {
 
 using internal::CastTo;
 
-// "acc" of "layer/acc".
-std::string LastPart(const std::string& name) {
-  const size_t slash = name.rfind('/');
-  return slash == std::string::npos ? name : name.substr(slash + 1);
-}
-
 Tensor AccumulatorNode(const char* op, const char* default_name, DataType dtype,
                        const AccumulatorOptions& options) {
   return OpBuilder(op, options.name, default_name)
@@ -57,7 +51,7 @@ std::string ConditionalAccumulatorBase::OpName(const char* op) const {
 Tensor ConditionalAccumulatorBase::NumAccumulated(const NameOptions& name) const {
   const GraphScope use(accumulator_.graph());
   return OpBuilder(OpName("AccumulatorNumAccumulated"), name,
-                   StrCat(LastPart(this->name()), "_NumAccumulated"))
+                   StrCat(weft::internal::LastPart(this->name()), "_NumAccumulated"))
       .In(accumulator_)
       .Output();
 }

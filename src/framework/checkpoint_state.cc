@@ -48,7 +48,7 @@ void DeleteMatching(const std::string& pattern) {
 
 }  // namespace
 
-std::string internal::QuotePattern(std::string_view text, std::string_view special) {
+std::string saving::QuotePattern(std::string_view text, std::string_view special) {
   std::string quoted;
   for (const char c : text) {
     if (special.find(c) != std::string_view::npos) quoted += '\\';
@@ -58,7 +58,7 @@ std::string internal::QuotePattern(std::string_view text, std::string_view speci
 }
 
 // A name of shards ("model-?????-of-00002") loses what follows the prefix.
-std::string internal::MetaGraphFilename(std::string prefix, const std::string& suffix) {
+std::string saving::MetaGraphFilename(std::string prefix, const std::string& suffix) {
   const size_t of = prefix.rfind("-of-");
   const auto only = [&](size_t begin, size_t end, std::string_view allowed) {
     return begin < end && prefix.find_first_not_of(allowed, begin) >= end;
@@ -84,15 +84,15 @@ std::vector<double> GetCheckpointMtimes(const std::vector<std::string>& prefixes
 }
 
 void RemoveCheckpoint(const std::string& prefix, const std::string& meta_graph_suffix) {
-  DeleteMatching(internal::QuotePattern(internal::MetaGraphFilename(prefix, meta_graph_suffix)));
+  DeleteMatching(saving::QuotePattern(saving::MetaGraphFilename(prefix, meta_graph_suffix)));
   const std::string index = io::BundleIndexName(prefix);
   if (io::FileExists(index)) {
     // The index first: without it no reader takes the rest for a checkpoint.
-    DeleteMatching(internal::QuotePattern(index));
-    DeleteMatching(internal::QuotePattern(prefix) + ".data-\?\?\?\?\?-of-\?\?\?\?\?");
+    DeleteMatching(saving::QuotePattern(index));
+    DeleteMatching(saving::QuotePattern(prefix) + ".data-\?\?\?\?\?-of-\?\?\?\?\?");
   } else {
     // Shards of version 1 are a pattern of question marks; nothing else is taken for one here.
-    DeleteMatching(internal::QuotePattern(prefix, "*[\\"));
+    DeleteMatching(saving::QuotePattern(prefix, "*[\\"));
   }
 }
 

@@ -11,7 +11,7 @@
 #include "weft/framework/saver.h"
 #include "weft/framework/variable.h"
 
-namespace weft::train::internal {
+namespace weft::train::saving {
 namespace {
 
 std::optional<std::string> VariableToBytes(const std::shared_ptr<void>& object,
@@ -86,4 +86,4 @@ const CollectionType* FindCollectionType(std::string_view collection) {
   return found == types.end() ? nullptr : &found->second;
 }
 
-}  // namespace weft::train::internal
+}  // namespace weft::train::saving

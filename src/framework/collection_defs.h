@@ -10,7 +10,7 @@
 
 #include "weft/graph/graph.h"
 
-namespace weft::train::internal {
+namespace weft::train::saving {
 
 // How the objects of a collection become bytes and back. An object is a CollectionItem's
 // shared_ptr<void>.
@@ -29,4 +29,4 @@ struct CollectionType {
 // no objects.
 const CollectionType* FindCollectionType(std::string_view collection);
 
-}  // namespace weft::train::internal
+}  // namespace weft::train::saving

@@ -36,15 +36,15 @@ class Assigner {
  public:
   explicit Assigner(const std::string& folder_or_prefix)
       : given_(folder_or_prefix),
-        prefix_(internal::CheckpointPrefix(folder_or_prefix)),
+        prefix_(saving::CheckpointPrefix(folder_or_prefix)),
         shapes_(CheckpointReader(prefix_).GetVariableToShapeMap()),
         store_(weft::internal::StoreOf(Graph::Default()).variables) {}
 
   void Assign(const std::string& tensor, const AssignmentTarget& target) const {
     if (const auto* v = std::get_if<Variable>(&target.target()))
-      return AssignTensor(tensor, {internal::SingleVariables({*v}), v->is_partitioned()});
+      return AssignTensor(tensor, {saving::SingleVariables({*v}), v->is_partitioned()});
     if (const auto* parts = std::get_if<std::vector<Variable>>(&target.target()))
-      return AssignTensor(tensor, {internal::SingleVariables(*parts), true});
+      return AssignTensor(tensor, {saving::SingleVariables(*parts), true});
     const std::string& name = std::get<std::string>(target.target());
     const Found named = Named(name);
     if (!named.variables.empty()) return AssignTensor(tensor, named);
@@ -144,9 +144,9 @@ class Assigner {
                   .Attr("dtypes", std::vector<DataType>{v.dtype()})
                   .Output();
     }
-    const Operation assign = internal::RestoreInto(v, value);
+    const Operation assign = saving::RestoreInto(v, value);
     value.set_shape(v.shape());
-    internal::ReplaceInitializer(v, assign, value);
+    saving::ReplaceInitializer(v, assign, value);
   }
 
   const std::string& given_;
@@ -157,7 +157,7 @@ class Assigner {
 
 }  // namespace
 
-std::vector<Variable> internal::SingleVariables(const std::vector<Variable>& variables) {
+std::vector<Variable> saving::SingleVariables(const std::vector<Variable>& variables) {
   std::vector<Variable> singles;
   for (const Variable& v : variables) {
     if (!v.valid())
@@ -173,7 +173,7 @@ std::vector<Variable> internal::SingleVariables(const std::vector<Variable>& var
   return singles;
 }
 
-std::string internal::CheckpointPrefix(const std::string& folder_or_prefix) {
+std::string saving::CheckpointPrefix(const std::string& folder_or_prefix) {
   const absl::StatusOr<io::FileInfo> info = io::GetFileInfo(folder_or_prefix);
   if (!info.ok() || !info->is_folder) return folder_or_prefix;
   std::string latest = LatestCheckpoint(folder_or_prefix);
@@ -183,8 +183,8 @@ std::string internal::CheckpointPrefix(const std::string& folder_or_prefix) {
                     folder_or_prefix));
 }
 
-void internal::ReplaceInitializer(const Variable& v, const Operation& initializer,
-                                  const Tensor& value) {
+void saving::ReplaceInitializer(const Variable& v, const Operation& initializer,
+                                const Tensor& value) {
   Variable::Data& data = weft::internal::SingleData(v, "initializer");
   data.initializer = initializer;
   if (value.valid()) data.initial_value = value;

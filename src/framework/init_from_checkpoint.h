@@ -7,7 +7,7 @@
 
 #include "weft/framework/warm_start.h"
 
-namespace weft::train::internal {
+namespace weft::train::saving {
 
 // The parts of a variable in parts, else the variable itself. InvalidArgumentError for an empty
 // one.
@@ -20,4 +20,4 @@ std::string CheckpointPrefix(const std::string& folder_or_prefix);
 // which an invalid tensor leaves as it was.
 void ReplaceInitializer(const Variable& v, const Operation& initializer, const Tensor& value);
 
-}  // namespace weft::train::internal
+}  // namespace weft::train::saving

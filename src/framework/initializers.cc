@@ -7,6 +7,7 @@
 
 #include "src/core/status.h"
 #include "src/core/strings.h"
+#include "src/framework/initializer_checks.h"
 #include "src/graph/literal.h"
 #include "weft/ops/array.h"
 #include "weft/ops/basic.h"
@@ -14,14 +15,17 @@
 #include "weft/ops/random.h"
 
 namespace weft {
-namespace {
 
-void CheckFloating(const char* what, DataType dtype) {
+void internal::CheckFloating(const char* what, DataType dtype) {
   if (!IsFloating(dtype))
     ThrowError(Code::kInvalidArgument,
                StrCat(what, ": argument `dtype` is expected to be floating point. Received: ",
                       DTypeName(dtype), "."));
 }
+
+namespace {
+
+using internal::CheckFloating;
 
 // The numbers of inputs and outputs of one unit.
 std::pair<double, double> Fans(const Shape& shape) {

@@ -6,6 +6,7 @@
 
 #include "src/core/status.h"
 #include "src/core/strings.h"
+#include "src/framework/initializer_checks.h"
 #include "src/framework/nodes.h"
 #include "weft/framework/initializers.h"
 #include "weft/ops/array.h"
@@ -21,19 +22,13 @@ namespace weft {
 namespace {
 
 using internal::CastTo;
+using internal::CheckFloating;
 using Seed = std::optional<int64_t>;
 
 [[noreturn]] void BadShape(const std::string& rule, const Shape& shape) {
   ThrowError(Code::kInvalidArgument,
              StrCat("The tensor to initialize, specified by argument `shape` must be ", rule,
                     ". Received shape=[", StrJoin(shape.dims(), ", "), "]"));
-}
-
-void CheckFloating(const char* what, DataType dtype) {
-  if (IsFloating(dtype)) return;
-  ThrowError(Code::kInvalidArgument,
-             StrCat(what, ": argument `dtype` is expected to be floating point. Received: ",
-                    DTypeName(dtype), "."));
 }
 
 void CheckFilters(const Shape& shape) {

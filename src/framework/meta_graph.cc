@@ -92,7 +92,7 @@ GraphDef MetaGraphDef::graph_def() const { return GraphDef(proto_->graph_def());
 
 std::optional<SaverDef> MetaGraphDef::saver_def() const {
   if (!proto_->has_saver_def()) return std::nullopt;
-  return internal::SaverDefFromProto(proto_->saver_def());
+  return saving::SaverDefFromProto(proto_->saver_def());
 }
 
 std::vector<std::string> MetaGraphDef::collection_names() const {

@@ -8,6 +8,7 @@
 #include "src/core/status.h"
 #include "src/core/strings.h"
 #include "src/framework/collection_defs.h"
+#include "src/framework/nodes.h"
 #include "src/framework/saver_proto.h"
 #include "src/graph/proto_convert.h"
 #include "weft/framework/meta_graph.h"
@@ -32,7 +33,7 @@ constexpr const char* kTensorFlowVersion = "2.15.1";
 class CollectionWriter {
  public:
   CollectionWriter(const std::string& name, const std::string& scope, proto::CollectionDef* def)
-      : type_(internal::FindCollectionType(name)), scope_(scope), def_(def) {}
+      : type_(saving::FindCollectionType(name)), scope_(scope), def_(def) {}
 
   bool Add(const CollectionItem& item) {
     return std::visit([this](const auto& value) { return AddValue(value); }, item.value);
@@ -71,7 +72,7 @@ class CollectionWriter {
     return !bytes || AddValue(*bytes);
   }
 
-  const internal::CollectionType* type_;
+  const saving::CollectionType* type_;
   const std::string& scope_;
   proto::CollectionDef* def_;
 };
@@ -178,10 +179,6 @@ class ScopeCutter {
 
 // ---- Import -------------------------------------------------------------------------------------
 
-std::string InScope(const std::string& scope, const std::string& name) {
-  return scope.empty() ? name : StrCat(scope, "/", name);
-}
-
 // Adds the collections of a meta graph to the graph that has its nodes.
 class CollectionReader {
  public:
@@ -208,7 +205,7 @@ class CollectionReader {
 
  private:
   void AddNode(const std::string& collection, const std::string& node) {
-    const std::string full = InScope(scope_, node);
+    const std::string full = weft::internal::InScope(scope_, node);
     if (full.find(':') == std::string::npos) {
       graph_.AddToCollection(collection, {graph_.OperationByName(full)});
     } else {
@@ -218,7 +215,7 @@ class CollectionReader {
 
   // The same message in two collections is one object.
   void AddBytes(const std::string& collection, const std::string& bytes) {
-    const internal::CollectionType* type = internal::FindCollectionType(collection);
+    const saving::CollectionType* type = saving::FindCollectionType(collection);
     if (!type) {
       graph_.AddToCollection(collection, {bytes});
       return;
@@ -228,7 +225,7 @@ class CollectionReader {
     graph_.AddToCollection(collection, {object});
   }
 
-  Object FromBytes(const internal::CollectionType& type, const std::string& collection,
+  Object FromBytes(const saving::CollectionType& type, const std::string& collection,
                    const std::string& bytes) const {
     try {
       return type.from_bytes(bytes, scope_, graph_);
@@ -264,7 +261,7 @@ MetaGraphDef ExportMetaGraph(const ExportMetaGraphOptions& options) {
   info->set_stripped_default_attrs(options.strip_default_attrs);
   if (options.strip_default_attrs) StripDefaultAttrs(meta.mutable_graph_def());
   if (options.clear_devices) ClearDevices(meta.mutable_graph_def());
-  if (options.saver_def) internal::SaverDefToProto(*options.saver_def, meta.mutable_saver_def());
+  if (options.saver_def) saving::SaverDefToProto(*options.saver_def, meta.mutable_saver_def());
   CollectionsToProto(options.graph, options, scope, &meta);
   MetaGraphDef result(std::move(meta));
   if (!options.filename.empty()) result.WriteFile(options.filename, options.as_text);

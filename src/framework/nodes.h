@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "src/core/strings.h"
 #include "weft/graph/graph.h"
 #include "weft/graph/op_builder.h"
 
@@ -28,6 +29,18 @@ inline Operation OpOf(std::string type, const std::vector<Input>& inputs,
                       const std::string& name = {},
                       std::initializer_list<std::pair<std::string, AttrValue>> attrs = {}) {
   return Builder(std::move(type), inputs, name, attrs).Build();
+}
+
+// "layer/w" for "w" in scope "layer" or "layer/"; "w" without a scope.
+inline std::string InScope(const std::string& scope, const std::string& name) {
+  if (scope.empty() || name.empty()) return name;
+  return scope.back() == '/' ? scope + name : StrCat(scope, "/", name);
+}
+
+// "w" of "layer/w".
+inline std::string LastPart(const std::string& name) {
+  const size_t slash = name.rfind('/');
+  return slash == std::string::npos ? name : name.substr(slash + 1);
 }
 
 // `x` as `dtype`, as tf.cast gives it: nothing but a constant or a read where it has that dtype.

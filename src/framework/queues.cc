@@ -17,12 +17,6 @@ std::vector<PartialShape> ShapesOf(const QueueOptions& options) {
   return {options.shapes.begin(), options.shapes.end()};
 }
 
-// "q" of "layer/q".
-std::string LastPart(const std::string& name) {
-  const size_t slash = name.rfind('/');
-  return slash == std::string::npos ? name : name.substr(slash + 1);
-}
-
 void CheckLength(size_t got, size_t want, const char* what) {
   if (got == want || got == 0) return;
   ThrowError(Code::kInvalidArgument,
@@ -86,7 +80,7 @@ std::string QueueBase::OpName(const char* op) const {
 }
 
 std::string QueueBase::DefaultName(const char* suffix) const {
-  return StrCat(LastPart(name()), suffix);
+  return StrCat(weft::internal::LastPart(name()), suffix);
 }
 
 std::vector<Input> QueueBase::InOrder(const std::map<std::string, Input>& components) const {

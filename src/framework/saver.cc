@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/framework/saver.h"
+#include "src/framework/nodes.h"
 
 #include <algorithm>
 #include <chrono>
@@ -28,11 +29,6 @@ double Now() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-std::string InScope(const std::string& scope, const std::string& name) {
-  if (scope.empty() || name.empty()) return name;
-  return scope.back() == '/' ? scope + name : StrCat(scope, "/", name);
-}
-
 [[noreturn]] void ThrowRestoreError(const Error& e, std::string_view reason) {
   ThrowError(e.code(),
              StrCat("Restoring from checkpoint failed. This is most likely due to ", reason,
@@ -44,7 +40,7 @@ std::string InScope(const std::string& scope, const std::string& name) {
 
 }  // namespace
 
-std::map<std::string, std::string> internal::KeysOfObjects(const std::string& prefix) {
+std::map<std::string, std::string> saving::KeysOfObjects(const std::string& prefix) {
   const CheckpointReader reader(prefix);
   std::map<std::string, std::string> keys;
   if (!reader.HasTensor(kObjectGraphKey)) return keys;
@@ -152,7 +148,7 @@ void Saver::State::DeleteOld(const std::string& meta_graph_suffix) {
 }
 
 bool Saver::State::RestoreByObjects(Session& session, const std::string& path) {
-  const std::map<std::string, std::string> keys = internal::KeysOfObjects(path);
+  const std::map<std::string, std::string> keys = saving::KeysOfObjects(path);
   if (keys.empty()) return false;
   if (!by_objects) {
     std::map<std::string, Variable> by_key;
@@ -187,7 +183,7 @@ Saver::Saver(const SaverVariables& variables, const SaverOptions& options)
     : state_(std::make_shared<State>()) {
   state_->variables = variables;
   state_->options = options;
-  std::optional<SaverDef> def = internal::BuildSaver(variables, options);
+  std::optional<SaverDef> def = saving::BuildSaver(variables, options);
   state_->empty = !def;
   if (def) state_->Use(*std::move(def));
 }
@@ -195,9 +191,9 @@ Saver::Saver(const SaverVariables& variables, const SaverOptions& options)
 Saver Saver::FromDef(const SaverDef& def, const std::string& import_scope) {
   auto state = std::make_shared<State>();
   SaverDef scoped = def;
-  scoped.filename_tensor_name = InScope(import_scope, def.filename_tensor_name);
-  scoped.save_tensor_name = InScope(import_scope, def.save_tensor_name);
-  scoped.restore_op_name = InScope(import_scope, def.restore_op_name);
+  scoped.filename_tensor_name = weft::internal::InScope(import_scope, def.filename_tensor_name);
+  scoped.save_tensor_name = weft::internal::InScope(import_scope, def.save_tensor_name);
+  scoped.restore_op_name = weft::internal::InScope(import_scope, def.restore_op_name);
   state->options.write_version = def.version;
   state->Use(std::move(scoped));
   return Saver(std::move(state));
@@ -228,7 +224,7 @@ std::string Saver::Save(Session& session, const std::string& path, const GlobalS
   }
   if (options.write_meta_graph) {
     train::ExportMetaGraph(
-        {.filename = internal::MetaGraphFilename(prefix, options.meta_graph_suffix),
+        {.filename = saving::MetaGraphFilename(prefix, options.meta_graph_suffix),
          .saver_def = s.empty ? std::nullopt : std::optional<SaverDef>(s.def),
          .strip_default_attrs = options.strip_default_attrs,
          .graph = session.graph()});
@@ -299,7 +295,7 @@ MetaGraphDef Saver::ExportMetaGraph(const std::string& filename) const {
 
 // ---- Messages -----------------------------------------------------------------------------------
 
-void internal::SaverDefToProto(const SaverDef& def, proto::SaverDef* proto) {
+void saving::SaverDefToProto(const SaverDef& def, proto::SaverDef* proto) {
   proto->set_filename_tensor_name(def.filename_tensor_name);
   proto->set_save_tensor_name(def.save_tensor_name);
   proto->set_restore_op_name(def.restore_op_name);
@@ -310,7 +306,7 @@ void internal::SaverDefToProto(const SaverDef& def, proto::SaverDef* proto) {
                                                            : proto::SaverDef::V1);
 }
 
-SaverDef internal::SaverDefFromProto(const proto::SaverDef& proto) {
+SaverDef saving::SaverDefFromProto(const proto::SaverDef& proto) {
   SaverDef def;
   def.filename_tensor_name = proto.filename_tensor_name();
   def.save_tensor_name = proto.save_tensor_name();

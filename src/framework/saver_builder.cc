@@ -213,7 +213,7 @@ class Builder {
                                          .In(OpBuilder("Shape", NameOptions()).In(current).Output())
                                          .Output();
     }
-    return internal::RestoreInto(v, value, !options_.reshape);
+    return saving::RestoreInto(v, value, !options_.reshape);
   }
 
   static Tensor ReshapedTo(const Tensor& value, const Shape& shape) {
@@ -323,7 +323,7 @@ SaverVariables::SaverVariables(const std::map<std::string, Variable>& named) {
   for (const auto& [name, v] : named) (*named_)[name] = {v};
 }
 
-Operation internal::RestoreInto(const Variable& v, const Tensor& value, bool validate_shape) {
+Operation saving::RestoreInto(const Variable& v, const Tensor& value, bool validate_shape) {
   if (v.is_resource()) {
     const DeviceScope there(v.device());
     const Tensor copied = OpBuilder("Identity", NameOptions()).In(value).Output();
@@ -336,8 +336,8 @@ Operation internal::RestoreInto(const Variable& v, const Tensor& value, bool val
       .Build();
 }
 
-std::optional<SaverDef> internal::BuildSaver(const SaverVariables& variables,
-                                             const SaverOptions& options) {
+std::optional<SaverDef> saving::BuildSaver(const SaverVariables& variables,
+                                           const SaverOptions& options) {
   if (options.max_to_keep < 0) {
     ThrowError(Code::kInvalidArgument,
                StrCat("Saver: max_to_keep is ", options.max_to_keep, ", not 0 or more"));

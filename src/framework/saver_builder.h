@@ -4,7 +4,7 @@
 
 #include "weft/framework/saver.h"
 
-namespace weft::train::internal {
+namespace weft::train::saving {
 
 // Nothing if there is nothing to save and that is allowed.
 std::optional<SaverDef> BuildSaver(const SaverVariables& variables, const SaverOptions& options);
@@ -12,4 +12,4 @@ std::optional<SaverDef> BuildSaver(const SaverVariables& variables, const SaverO
 // The node that restores a value into a variable.
 Operation RestoreInto(const Variable& v, const Tensor& value, bool validate_shape = true);
 
-}  // namespace weft::train::internal
+}  // namespace weft::train::saving

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace weft::train::internal {
+namespace weft::train::saving {
 
 // "model.ckpt-10" -> "model.ckpt-10.meta".
 std::string MetaGraphFilename(std::string prefix, const std::string& suffix);
@@ -16,4 +16,4 @@ std::string QuotePattern(std::string_view text, std::string_view special = "*?[\
 // Name in a graph of TensorFlow 1 -> key, if the checkpoint is one of TensorFlow 2; else nothing.
 std::map<std::string, std::string> KeysOfObjects(const std::string& prefix);
 
-}  // namespace weft::train::internal
+}  // namespace weft::train::saving

@@ -9,10 +9,10 @@ namespace proto {
 class SaverDef;
 }
 
-namespace train::internal {
+namespace train::saving {
 
 void SaverDefToProto(const SaverDef& def, proto::SaverDef* proto);
 SaverDef SaverDefFromProto(const proto::SaverDef& proto);
 
-}  // namespace train::internal
+}  // namespace train::saving
 }  // namespace weft

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/framework/variable_proto.h"
+#include "src/framework/nodes.h"
 
 #include <set>
 
@@ -18,10 +19,6 @@ std::string WithoutScope(const std::string& name, const std::string& scope) {
   const std::string prefix = scope.back() == '/' ? scope : scope + "/";
   return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
 }
-std::string InScope(const std::string& name, const std::string& scope) {
-  if (scope.empty()) return name;
-  return scope.back() == '/' ? scope + name : StrCat(scope, "/", name);
-}
 
 // An output, given as "op:0" or "op".
 Tensor TensorOf(const Graph& graph, const std::string& name) {
@@ -33,8 +30,8 @@ std::vector<int64_t> ListOf(const google::protobuf::RepeatedField<int64_t>& fiel
 }
 
 SaveSliceInfo SliceFromProto(const proto::SaveSliceInfoDef& def, const std::string& import_scope) {
-  SaveSliceInfo slice{InScope(def.full_name(), import_scope), ListOf(def.full_shape()),
-                      ListOf(def.var_offset()), ListOf(def.var_shape())};
+  SaveSliceInfo slice{weft::internal::InScope(import_scope, def.full_name()),
+                      ListOf(def.full_shape()), ListOf(def.var_offset()), ListOf(def.var_shape())};
   const size_t rank = slice.full_shape.size();
   bool fits = slice.var_offset.size() == rank && slice.var_shape.size() == rank;
   for (size_t i = 0; fits && i < rank; ++i) {
@@ -91,7 +88,7 @@ bool internal::VariableToProto(const Variable& v, const std::string& export_scop
 Variable internal::VariableFromProto(const proto::VariableDef& def, const std::string& import_scope,
                                      const Graph& graph) {
   const auto tensor = [&](const std::string& name) {
-    return TensorOf(graph, InScope(name, import_scope));
+    return TensorOf(graph, weft::internal::InScope(import_scope, name));
   };
   auto d = std::make_shared<Variable::Data>();
   d->variable = tensor(def.variable_name());
@@ -102,7 +99,7 @@ Variable internal::VariableFromProto(const proto::VariableDef& def, const std::s
                StrCat("VariableDef: '", d->variable.name(), "' is ", DTypeName(dtype), ", not a ",
                       d->is_resource ? "resource handle" : "reference"));
   }
-  std::string initializer = InScope(def.initializer_name(), import_scope);
+  std::string initializer = weft::internal::InScope(import_scope, def.initializer_name());
   initializer = initializer.substr(0, initializer.find(':'));
   d->initializer = graph.OperationByName(initializer);
   if (!def.initial_value_name().empty()) d->initial_value = tensor(def.initial_value_name());

@@ -179,7 +179,7 @@ void StartWithVocab(const std::string& name, const std::vector<Variable>& variab
   const RemappedMatrix matrix(prefix, tensor, vocab, total_rows);
   for (const Variable& v : variables) {
     const Tensor value = matrix.Of(v);
-    internal::ReplaceInitializer(v, AssignmentOf(v, value), Tensor());
+    saving::ReplaceInitializer(v, AssignmentOf(v, value), Tensor());
   }
 }
 
@@ -194,7 +194,7 @@ struct Group {
 
 std::vector<Group> Grouped(const std::vector<Variable>& list) {
   std::vector<Group> groups;
-  for (const Variable& v : internal::SingleVariables(list)) {
+  for (const Variable& v : saving::SingleVariables(list)) {
     const std::string name = v.save_slice_info() ? v.save_slice_info()->full_name : v.op_name();
     const auto found =
         std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.name == name; });
@@ -234,7 +234,7 @@ std::map<std::string, std::string> PreviousNames(const std::string& prefix,
                                                  const std::vector<Group>& groups,
                                                  const WarmStartOptions& options) {
   if (!options.var_name_to_prev_var_name.empty()) return options.var_name_to_prev_var_name;
-  const std::map<std::string, std::string> keys = internal::KeysOfObjects(prefix);
+  const std::map<std::string, std::string> keys = saving::KeysOfObjects(prefix);
   if (keys.empty()) return {};
   std::map<std::string, std::string> previous;
   std::vector<std::string> missing;
@@ -274,7 +274,7 @@ void CheckAllUsed(const char* what, const std::map<std::string, V>& entries,
 
 void WarmStart(const std::string& folder_or_prefix, const WarmStartOptions& options) {
   LogInfo(StrCat("Warm-starting from: ", folder_or_prefix));
-  const std::string prefix = internal::CheckpointPrefix(folder_or_prefix);
+  const std::string prefix = saving::CheckpointPrefix(folder_or_prefix);
   const std::vector<Group> groups = Chosen(options.variables);
   const std::map<std::string, std::string> previous = PreviousNames(prefix, groups, options);
   // Before the graph is changed.

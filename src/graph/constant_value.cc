@@ -14,7 +14,7 @@ namespace {
 
 // Values larger than this are of no use to shape functions and cost memory.
 constexpr int64_t kMaxElements = 1 << 16;
-constexpr int kMaxDepth = 100;
+constexpr int kMaxFoldDepth = 100;
 
 using Elements = std::vector<std::optional<int64_t>>;
 
@@ -55,7 +55,7 @@ std::optional<Array> FromStaticShape(const Tensor& t) {
 const Array* EvaluateUncached(const Tensor& t, int depth) {
   const Node& node = *t.node();
   if (node.type() == "Const") return node.FindAttrOf<Array>("value");
-  if (depth > kMaxDepth || node.def->is_stateful() || node.inputs.empty()) return nullptr;
+  if (depth > kMaxFoldDepth || node.def->is_stateful() || node.inputs.empty()) return nullptr;
   if (std::optional<Array> a = FromStaticShape(t)) return Remember(t, *std::move(a));
   // Ops whose meaning is not just a function of their inputs' values.
   static const auto* const excluded = new std::set<std::string, std::less<>>{
@@ -85,7 +85,7 @@ const Array* Evaluate(const Tensor& t, int depth) {
   if (graph.not_constants.contains(t)) return nullptr;
   const Array* value = EvaluateUncached(t, depth);
   // A value cut off by the depth limit may be found from a nearer start.
-  if (!value && depth < kMaxDepth / 2) graph.not_constants.insert(t);
+  if (!value && depth < kMaxFoldDepth / 2) graph.not_constants.insert(t);
   return value;
 }
 
@@ -211,7 +211,7 @@ std::optional<Elements> PartialBinary(const Node& node, int depth) {
 
 // The elements of an integer scalar or vector, as far as they are known.
 std::optional<Elements> Partial(const Tensor& t, int depth) {
-  if (!t.valid() || ++depth > kMaxDepth || !IsInteger(t.dtype())) return std::nullopt;
+  if (!t.valid() || ++depth > kMaxFoldDepth || !IsInteger(t.dtype())) return std::nullopt;
   if (const Array* a = Evaluate(t, depth))
     return a->num_elements() <= kMaxElements ? std::optional<Elements>(FromArray(*a))
                                              : std::nullopt;

@@ -11,9 +11,9 @@
 namespace weft {
 namespace {
 
-class Reader {
+class ContextReader {
  public:
-  Reader(std::string_view import_scope, GraphImpl& graph) : scope_(import_scope), graph_(graph) {}
+  ContextReader(std::string_view import_scope, GraphImpl& graph) : scope_(import_scope), graph_(graph) {}
 
   absl::StatusOr<std::shared_ptr<CondContext>> Cond(const proto::CondContextDef& def) {
     WEFT_ASSIGN_OR_RETURN(const Tensor pred, Find(def.pred_name()));
@@ -186,7 +186,7 @@ absl::StatusOr<std::shared_ptr<CondContext>> CondContextFromBytes(std::string_vi
   proto::CondContextDef def;
   if (!ParseProto(bytes, &def)) return absl::DataLossError("the bytes are no CondContextDef");
   std::lock_guard lock(graph.mu());
-  return Reader(import_scope, graph).Cond(def);
+  return ContextReader(import_scope, graph).Cond(def);
 }
 
 absl::StatusOr<std::shared_ptr<WhileContext>> WhileContextFromBytes(std::string_view bytes,
@@ -195,7 +195,7 @@ absl::StatusOr<std::shared_ptr<WhileContext>> WhileContextFromBytes(std::string_
   proto::WhileContextDef def;
   if (!ParseProto(bytes, &def)) return absl::DataLossError("the bytes are no WhileContextDef");
   std::lock_guard lock(graph.mu());
-  return Reader(import_scope, graph).While(def);
+  return ContextReader(import_scope, graph).While(def);
 }
 
 std::optional<std::string> ContextToBytes(const CondContext& context,

@@ -16,11 +16,11 @@
 namespace weft {
 namespace {
 
-constexpr char kAttachment[] = "function_bodies";
+constexpr char kBodiesAttachment[] = "function_bodies";
 // Of a call whose node had the function's name for its op.
 constexpr char kCalledByName[] = "_called_by_name";
 // Functions that call themselves would be instantiated without end.
-constexpr int kMaxDepth = 100;
+constexpr int kMaxBodyDepth = 100;
 
 struct Bodies {
   std::map<std::string, std::shared_ptr<const FunctionBody>> by_key;
@@ -28,7 +28,7 @@ struct Bodies {
 };
 
 Bodies& BodiesOf(GraphImpl& graph) {
-  std::shared_ptr<void>& held = graph.attachments[kAttachment];
+  std::shared_ptr<void>& held = graph.attachments[kBodiesAttachment];
   if (!held) held = std::make_shared<Bodies>();
   return *static_cast<Bodies*>(held.get());
 }
@@ -258,12 +258,12 @@ class Instantiation {
     body->graph = graph.shared_impl();
     body->graph->library = graph_.library;
     BodiesOf(*body->graph).depth = BodiesOf(graph_).depth + 1;
-    if (BodiesOf(*body->graph).depth > kMaxDepth) {
+    if (BodiesOf(*body->graph).depth > kMaxBodyDepth) {
       return absl::InvalidArgumentError(
           StrCat("function '", body->name,
                  "' is called from itself, directly or by others, more "
                  "than ",
-                 kMaxDepth, " times over"));
+                 kMaxBodyDepth, " times over"));
     }
     def_.mutable_versions()->set_producer(graph_.producer);
     try {

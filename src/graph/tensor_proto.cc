@@ -120,9 +120,9 @@ ResourceHandle HandleFromProto(const proto::ResourceHandleProto& p) {
   return h;
 }
 
-class Reader {
+class ElementReader {
  public:
-  Reader(const TensorProto& tensor, FillBudget* budget) : tensor_(tensor), budget_(budget) {}
+  ElementReader(const TensorProto& tensor, FillBudget* budget) : tensor_(tensor), budget_(budget) {}
 
   absl::StatusOr<Array> Read() {
     WEFT_RETURN_IF_ERROR(ReadHeader());
@@ -390,7 +390,7 @@ void AddElement(const T& value, TensorProto* t) {
 }  // namespace
 
 absl::StatusOr<Array> ArrayFromProto(const proto::TensorProto& tensor, FillBudget* budget) {
-  return Reader(tensor, budget).Read();
+  return ElementReader(tensor, budget).Read();
 }
 
 absl::StatusOr<Array> ArrayFromProto(const proto::TensorProto& tensor) {
@@ -400,7 +400,7 @@ absl::StatusOr<Array> ArrayFromProto(const proto::TensorProto& tensor) {
 
 absl::StatusOr<Array> ArrayForContent(const proto::TensorProto& tensor, size_t content_bytes) {
   FillBudget budget;
-  return Reader(tensor, &budget).AllocateFor(content_bytes);
+  return ElementReader(tensor, &budget).AllocateFor(content_bytes);
 }
 
 void ArrayToProto(const Array& array, proto::TensorProto* tensor) {

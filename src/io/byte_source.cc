@@ -14,7 +14,7 @@
 namespace weft::io {
 namespace {
 
-constexpr size_t kBufferBytes = size_t{256} << 10;
+constexpr size_t kReadBufferBytes = size_t{256} << 10;
 // zlib counts in 32 bits.
 constexpr size_t kMaxPiece = size_t{1} << 30;
 
@@ -35,7 +35,7 @@ class FileSource : public ByteSource {
 class InflateSource : public ByteSource {
  public:
   InflateSource(std::unique_ptr<ByteSource> in, Compression compression)
-      : in_(std::move(in)), buffer_(new char[kBufferBytes]) {
+      : in_(std::move(in)), buffer_(new char[kReadBufferBytes]) {
     constexpr int kGzipFraming = 16;
     const int framing = compression == Compression::kGzip ? kGzipFraming : 0;
     started_ = inflateInit2(&stream_, MAX_WBITS + framing) == Z_OK;
@@ -71,7 +71,7 @@ class InflateSource : public ByteSource {
  private:
   absl::Status Fill() {
     if (stream_.avail_in > 0 || input_ended_) return absl::OkStatus();
-    WEFT_ASSIGN_OR_RETURN(const size_t got, in_->Some(buffer_.get(), kBufferBytes));
+    WEFT_ASSIGN_OR_RETURN(const size_t got, in_->Some(buffer_.get(), kReadBufferBytes));
     input_ended_ = got == 0;
     stream_.next_in = reinterpret_cast<Bytef*>(buffer_.get());
     stream_.avail_in = static_cast<uInt>(got);
@@ -107,7 +107,7 @@ absl::StatusOr<std::unique_ptr<ByteSource>> OpenByteSource(const std::string& pa
 }
 
 BufferedReader::BufferedReader(std::unique_ptr<ByteSource> source)
-    : source_(std::move(source)), buffer_(new char[kBufferBytes]) {}
+    : source_(std::move(source)), buffer_(new char[kReadBufferBytes]) {}
 
 absl::StatusOr<size_t> BufferedReader::Read(char* out, size_t n) {
   size_t done = 0;
@@ -120,9 +120,10 @@ absl::StatusOr<size_t> BufferedReader::Read(char* out, size_t n) {
       continue;
     }
     // What doesn't fit the buffer goes past it.
-    const bool direct = n - done >= kBufferBytes;
-    WEFT_ASSIGN_OR_RETURN(const size_t got, direct ? source_->Some(out + done, n - done)
-                                                   : source_->Some(buffer_.get(), kBufferBytes));
+    const bool direct = n - done >= kReadBufferBytes;
+    WEFT_ASSIGN_OR_RETURN(const size_t got, direct
+                                                ? source_->Some(out + done, n - done)
+                                                : source_->Some(buffer_.get(), kReadBufferBytes));
     if (got == 0) break;
     if (direct) {
       done += got;

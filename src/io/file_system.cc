@@ -20,7 +20,7 @@
 namespace weft::io {
 namespace {
 
-constexpr size_t kBufferBytes = 1 << 16;
+constexpr size_t kWriteBufferBytes = 1 << 16;
 // Linux transfers at most about 2^31 bytes a call.
 constexpr size_t kMaxTransfer = size_t{1} << 30;
 
@@ -160,9 +160,9 @@ absl::Status WritableFile::Write(std::string_view bytes) {
 absl::Status WritableFile::Append(std::string_view bytes) {
   if (fd_ < 0) return absl::FailedPreconditionError(path_ + ": the file is closed");
   size_ += bytes.size();
-  if (buffer_.size() + bytes.size() > kBufferBytes) {
+  if (buffer_.size() + bytes.size() > kWriteBufferBytes) {
     WEFT_RETURN_IF_ERROR(Flush());
-    if (bytes.size() >= kBufferBytes) return Write(bytes);
+    if (bytes.size() >= kWriteBufferBytes) return Write(bytes);
   }
   buffer_.append(bytes);
   return absl::OkStatus();

@@ -14,7 +14,7 @@
 namespace weft::io {
 namespace {
 
-constexpr size_t kPieceBytes = size_t{256} << 10;
+constexpr size_t kDeflatedBytes = size_t{256} << 10;
 
 template <typename T>
 std::string_view BytesOf(const T& number) {
@@ -28,7 +28,7 @@ std::string_view BytesOf(const T& number) {
 class RecordWriter::Deflater {
  public:
   Deflater(WritableFile* file, const RecordWriterOptions& options)
-      : file_(file), piece_(new char[kPieceBytes]) {
+      : file_(file), piece_(new char[kDeflatedBytes]) {
     constexpr int kGzipFraming = 16, kMemoryLevel = 9;  // TensorFlow's memory level, too
     const int framing = options.compression == Compression::kGzip ? kGzipFraming : 0;
     started_ = deflateInit2(&stream_, options.level, Z_DEFLATED, MAX_WBITS + framing, kMemoryLevel,
@@ -57,10 +57,10 @@ class RecordWriter::Deflater {
     stream_.avail_in = static_cast<uInt>(bytes.size());
     do {
       stream_.next_out = reinterpret_cast<Bytef*>(piece_.get());
-      stream_.avail_out = kPieceBytes;
+      stream_.avail_out = kDeflatedBytes;
       if (deflate(&stream_, flush) == Z_STREAM_ERROR)
         return absl::InternalError(StrCat(file_->path(), ": deflate() failed"));
-      WEFT_RETURN_IF_ERROR(file_->Append({piece_.get(), kPieceBytes - stream_.avail_out}));
+      WEFT_RETURN_IF_ERROR(file_->Append({piece_.get(), kDeflatedBytes - stream_.avail_out}));
     } while (stream_.avail_out == 0);
     return absl::OkStatus();
   }

@@ -9,13 +9,14 @@
 namespace weft {
 namespace {
 
-struct Version {
+struct AccumulatorVersion {
   const char* prefix;
   const char* handle;  // type of the handle
 };
-constexpr Version kVersions[] = {{"", "Ref(string)"}, {"Resource", "resource"}};
+constexpr AccumulatorVersion kAccumulatorVersions[] = {{"", "Ref(string)"},
+                                                       {"Resource", "resource"}};
 
-OpDefBuilder&& Common(OpDefBuilder&& op, const Version& v) {
+OpDefBuilder&& Common(OpDefBuilder&& op, const AccumulatorVersion& v) {
   // The reference forms that read and write are not marked in TensorFlow's schema; references keep
   // them apart.
   if (*v.prefix != '\0') return std::move(op).Stateful();
@@ -49,7 +50,7 @@ OpDefBuilder&& AccumulatorAttrs(OpDefBuilder&& op, const char* handle) {
       .NoGradient("an accumulator is no number");
 }
 
-void RegisterDense(OpRegistry& ops, const Version& v) {
+void RegisterDense(OpRegistry& ops, const AccumulatorVersion& v) {
   const auto common = [&v](OpDefBuilder&& op) -> OpDefBuilder&& {
     return Common(std::move(op), v);
   };
@@ -125,7 +126,7 @@ void RegisterSparse(OpRegistry& ops) {
 }  // namespace
 
 void RegisterAccumulatorOps(OpRegistry& ops) {
-  for (const Version& v : kVersions) RegisterDense(ops, v);
+  for (const AccumulatorVersion& v : kAccumulatorVersions) RegisterDense(ops, v);
   RegisterSparse(ops);
 }
 

@@ -172,8 +172,8 @@ Tensor PartOf(GradientContext& g, Tensor matrix, Tensor k, const AttrValue& alig
   return g.Op("MatrixDiagPartV3", {matrix, k, Zero(g, matrix, "diag_part/padding_value")},
               {{"align", align}}, "diag_part");
 }
-Tensor MatrixOf(GradientContext& g, Tensor diagonal, Tensor k, int64_t rows, int64_t cols,
-                const AttrValue& align) {
+Tensor MatrixOfDiagonals(GradientContext& g, Tensor diagonal, Tensor k, int64_t rows, int64_t cols,
+                         const AttrValue& align) {
   return g.Op("MatrixDiagV3",
               {diagonal, k, g.ConstInt(static_cast<int32_t>(rows), "diag/num_rows"),
                g.ConstInt(static_cast<int32_t>(cols), "diag/num_cols"),
@@ -201,7 +201,7 @@ void MatrixDiagPartGradient(GradientContext& g) {
   const Tensor x = g.input(0), k = Band(g, 1);
   const PartialShape& s = x.shape();
   if (s.dim(-2) >= 0 && s.dim(-1) >= 0) {
-    g.SetDx(0, MatrixOf(g, g.dy(0), k, s.dim(-2), s.dim(-1), Align(g)));
+    g.SetDx(0, MatrixOfDiagonals(g, g.dy(0), k, s.dim(-2), s.dim(-1), Align(g)));
   } else {
     g.SetDx(0, WithDiagonal(g, g.ZerosLike(x), g.dy(0), k, Align(g)));
   }

@@ -7,6 +7,7 @@
 
 #include "src/core/strings.h"
 #include "src/ops/array_nodes.h"
+#include "src/ops/sizes.h"
 #include "weft/graph/op_def.h"
 
 namespace weft {
@@ -17,12 +18,6 @@ void RegisterArrayTransposeOps(OpRegistry& ops);
 void RegisterArrayDiagOps(OpRegistry& ops);
 
 namespace {
-
-// Dimensions [begin, end) of s.
-PartialShape SubShape(const PartialShape& s, int begin, int end) {
-  return PartialShape(
-      s.dims().subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin)));
-}
 
 absl::Status GatherShape(ShapeContext& c) {
   WEFT_ASSIGN_OR_RETURN(const PartialShape params, c.WithRankAtLeast(c.input(0), 1));

@@ -2,6 +2,7 @@
 // Blocks of space moved to the batch or to the depth and back, and orders of dimensions by name.
 // kernels: kernels/cpu/array_layout.cc   test: tests/ops/array_layout_test.cc
 #include "weft/ops/array_layout.h"
+#include "src/ops/sizes.h"
 #include "weft/graph/op_builder.h"
 #include "weft/graph/op_def.h"
 
@@ -12,15 +13,6 @@ namespace weft {
 void RegisterPatchOps(OpRegistry& ops);
 
 namespace {
-
-absl::StatusOr<int64_t> DivideEvenly(int64_t size, int64_t divisor) {
-  if (size < 0 || divisor < 0) return kUnknownDim;
-  if (size % divisor != 0) {
-    return absl::InvalidArgumentError(
-        StrCat("Dimension size must be evenly divisible by ", divisor, " but is ", size));
-  }
-  return size / divisor;
-}
 
 // What is known of the block sizes and of the paddings or crops around each of their dimensions.
 struct BlockSpec {

@@ -7,15 +7,11 @@
 
 #include "src/core/strings.h"
 #include "src/ops/array_nodes.h"
+#include "src/ops/sizes.h"
 #include "weft/graph/op_def.h"
 
 namespace weft {
 namespace {
-
-PartialShape SubShape(const PartialShape& s, int begin, int end) {
-  return PartialShape(
-      s.dims().subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin)));
-}
 
 // indices [outer..., depth] and updates [outer..., slice...] must fit a target [depth sizes,
 // slice...].

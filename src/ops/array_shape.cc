@@ -7,6 +7,7 @@
 
 #include "src/core/strings.h"
 #include "src/ops/array_nodes.h"
+#include "src/ops/sizes.h"
 #include "weft/core/complex.h"
 #include "weft/graph/op_def.h"
 
@@ -36,14 +37,6 @@ absl::StatusOr<PartialCount> CountElements(const PartialShape& s) {
     }
   }
   return count;
-}
-
-absl::StatusOr<int64_t> DivideEvenly(int64_t a, int64_t b) {
-  if (a % b != 0) {
-    return absl::InvalidArgumentError(
-        StrCat("Dimension size must be evenly divisible by ", b, " but is ", a));
-  }
-  return a / b;
 }
 
 absl::Status ReshapeShape(ShapeContext& c) {

@@ -190,8 +190,6 @@ Tensor HandOn(const char* op, const Input& input, const NameOptions& options) {
 // As Python's zeros() makes them: up to this many elements a constant, else a Fill.
 constexpr int64_t kLargestZerosConstant = 999;
 
-DataType TypeOf(const Input& x) { return x.dtype(); }
-
 // A constant 0 or 1 of a dtype; the empty string for 0.
 Tensor ScalarOf(bool one, DataType dtype) {
   if (!one) return Constant(Array::Zeros(dtype, Shape()));
@@ -259,10 +257,10 @@ Tensor CheckNumerics(const Input& input, const std::string& message, const NameO
 }
 
 Tensor ZerosLike(const Input& x, const NameOptions& options) {
-  return ZerosLike(x, TypeOf(x), options);
+  return ZerosLike(x, x.dtype(), options);
 }
 Tensor OnesLike(const Input& x, const NameOptions& options) {
-  return OnesLike(x, TypeOf(x), options);
+  return OnesLike(x, x.dtype(), options);
 }
 Tensor ZerosLike(const Input& x, DataType dtype, const NameOptions& options) {
   const std::string name = options.name.empty() ? "zeros_like" : options.name;

@@ -2,15 +2,18 @@
 // Operations on the bits of integers.
 // kernels: kernels/cpu/bitwise.cc   test: tests/ops/bitwise_test.cc
 #include "weft/ops/bitwise.h"
+#include "src/ops/one_node.h"
 #include "weft/graph/op_builder.h"
 
 #include "src/ops/math_unary.h"
 
 namespace weft {
+
+using weft::internal::BinaryNode;
 namespace {
 
 constexpr const char* kIntegers = "T: {int8, int16, int32, int64, uint8, uint16, uint32, uint64}";
-constexpr const char* kNoGradient = "integers have no gradient";
+constexpr const char* kOfIntegers = "integers have no gradient";
 
 OpDefBuilder&& BinaryInteger(OpDefBuilder&& op) {
   return std::move(op)
@@ -19,7 +22,7 @@ OpDefBuilder&& BinaryInteger(OpDefBuilder&& op) {
       .Output("z: T")
       .Attr(kIntegers)
       .Shape(shape::Broadcast)
-      .NoGradient(kNoGradient);
+      .NoGradient(kOfIntegers);
 }
 
 }  // namespace
@@ -40,39 +43,33 @@ void RegisterBitwiseOps(OpRegistry& ops) {
       .Output("y: T")
       .Attr(kIntegers)
       .Shape(shape::SameAsInput)
-      .NoGradient(kNoGradient);
+      .NoGradient(kOfIntegers);
   ops.Add("PopulationCount")
       .Summary("The number of bits set.")
       .Input("x: T")
       .Output("y: uint8")
       .Attr(kIntegers)
       .Shape(shape::SameAsInput)
-      .NoGradient(kNoGradient);
+      .NoGradient(kOfIntegers);
 }
 
 namespace bitwise {
-namespace {
-
-Tensor Binary(const char* op, const Input& x, const Input& y, const NameOptions& options) {
-  return OpBuilder(op, options).In(x).In(y).Output();
-}
-
-}  // namespace
+namespace {}  // namespace
 
 Tensor BitwiseAnd(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("BitwiseAnd", x, y, options);
+  return BinaryNode("BitwiseAnd", x, y, options);
 }
 Tensor BitwiseOr(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("BitwiseOr", x, y, options);
+  return BinaryNode("BitwiseOr", x, y, options);
 }
 Tensor BitwiseXor(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("BitwiseXor", x, y, options);
+  return BinaryNode("BitwiseXor", x, y, options);
 }
 Tensor LeftShift(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("LeftShift", x, y, options);
+  return BinaryNode("LeftShift", x, y, options);
 }
 Tensor RightShift(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("RightShift", x, y, options);
+  return BinaryNode("RightShift", x, y, options);
 }
 Tensor Invert(const Input& x, const NameOptions& options) {
   return OpBuilder("Invert", options).In(x).Output();

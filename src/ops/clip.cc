@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/core/status.h"
 #include "src/core/strings.h"
+#include "src/ops/one_node.h"
 #include "src/ops/op_scope.h"
 #include "src/ops/operators.h"
 #include "weft/graph/op_builder.h"
@@ -10,6 +11,8 @@
 #include "weft/ops/reduction.h"
 
 namespace weft {
+
+using weft::internal::BinaryNode;
 namespace {
 
 using internal::Minus;
@@ -19,9 +22,6 @@ using internal::Unary;
 
 Tensor Quotient(const Input& a, const Input& b) {
   return OpBuilder("RealDiv", NameOptions("truediv")).In(a).In(b).Output();
-}
-Tensor Binary(const char* op, const Input& a, const Input& b) {
-  return OpBuilder(op, NameOptions()).In(a).In(b).Output();
 }
 Tensor Select(const Tensor& condition, const Tensor& yes, const Tensor& no) {
   return OpBuilder("Select", NameOptions()).In(condition).In(yes).In(no).Output();
@@ -45,7 +45,7 @@ Tensor ClipByNorm(const Input& t, const Input& clip_norm, const ClipByNormOption
   const Tensor x = AsTensor(t, kInvalidType, "t");
   // The square root is taken of 1 where the sum is 0: its derivative there would be infinite.
   const Tensor sum = ReduceSum(Times(x, x), {.axis = o.axes, .keep_dims = true});
-  const Tensor positive = Binary("Greater", sum, 0);
+  const Tensor positive = BinaryNode("Greater", sum, 0);
   const Tensor safe = Select(positive, sum, OnesLike(sum));
   const Tensor norm = Select(positive, Unary("Sqrt", safe), sum);
   const Tensor scaled = Times(x, clip_norm);
@@ -54,7 +54,7 @@ Tensor ClipByNorm(const Input& t, const Input& clip_norm, const ClipByNormOption
     ThrowError(Code::kInvalidArgument, StrCat("ClipByNorm: clip_norm changes the shape ",
                                               x.shape().ToString(), " of t to ", both.ToString()));
   }
-  const Tensor clipped = Quotient(scaled, Binary("Maximum", norm, clip_norm));
+  const Tensor clipped = Quotient(scaled, BinaryNode("Maximum", norm, clip_norm));
   return OpBuilder("Identity", scope.self()).In(clipped).Output();
 }
 
@@ -80,7 +80,7 @@ Tensor ClipByAverageNorm(const Input& t, const Input& clip_norm, const NameOptio
   const Tensor scaled = Times(x, clip_norm);
   const Tensor ratio = Times(inverse, count);
   const Tensor most = Quotient(AsTensor(1, dtype), clip_norm);
-  const Tensor clipped = Times(scaled, Binary("Minimum", ratio, most));
+  const Tensor clipped = Times(scaled, BinaryNode("Minimum", ratio, most));
   return OpBuilder("Identity", scope.self()).In(clipped).Output();
 }
 
@@ -107,7 +107,7 @@ ClipByGlobalNormResult ClipByGlobalNorm(const std::vector<Grad>& list, const Inp
   const DataType dtype = RemoveRef(norm.dtype());
   const Tensor inverse = Quotient(1, norm);
   const Tensor most = Quotient(AsTensor(1, dtype), clip_norm);
-  const Tensor factor = Times(clip_norm, Binary("Minimum", inverse, most));
+  const Tensor factor = Times(clip_norm, BinaryNode("Minimum", inverse, most));
   // 0 for a finite norm, else NaN, which must not be hidden.
   const Tensor scale = Plus(factor, Minus(norm, norm));
   ClipByGlobalNormResult result{{}, norm};

@@ -2,6 +2,7 @@
 // Comparisons, logic on bool, and choosing by a condition.
 // kernels: kernels/cpu/compare_logical.cc, kernels/cpu/select.cc   test:
 // tests/ops/compare_logical_test.cc
+#include "src/ops/one_node.h"
 #include "src/ops/op_scope.h"
 #include "weft/graph/op_builder.h"
 #include "weft/graph/op_def.h"
@@ -9,9 +10,11 @@
 #include "weft/ops/logical.h"
 
 namespace weft {
+
+using weft::internal::BinaryNode;
 namespace {
 
-constexpr const char* kNoGradient = "the result is bool";
+constexpr const char* kOfBools = "the result is bool";
 
 OpDefBuilder&& Ordered(OpDefBuilder&& op) {
   return std::move(op)
@@ -22,7 +25,7 @@ OpDefBuilder&& Ordered(OpDefBuilder&& op) {
           "T: {float, double, int32, uint8, int16, int8, int64, bfloat16, uint16, half, uint32, "
           "uint64}")
       .Shape(shape::Broadcast)
-      .NoGradient(kNoGradient);
+      .NoGradient(kOfBools);
 }
 
 // With incompatible_shape_error = false, shapes that don't fit give a scalar.
@@ -47,7 +50,7 @@ OpDefBuilder&& Equality(OpDefBuilder&& op) {
       .Attr("incompatible_shape_error: bool = true")
       .Commutative()
       .Shape(EqualityShape)
-      .NoGradient(kNoGradient);
+      .NoGradient(kOfBools);
 }
 
 OpDefBuilder&& BinaryBool(OpDefBuilder&& op) {
@@ -57,7 +60,7 @@ OpDefBuilder&& BinaryBool(OpDefBuilder&& op) {
       .Output("z: bool")
       .Commutative()
       .Shape(shape::Broadcast)
-      .NoGradient(kNoGradient);
+      .NoGradient(kOfBools);
 }
 
 OpDefBuilder&& Choice(OpDefBuilder&& op) {
@@ -137,7 +140,7 @@ void RegisterCompareLogicalOps(OpRegistry& ops) {
       .Input("x: bool")
       .Output("y: bool")
       .Shape(shape::SameAsInput)
-      .NoGradient(kNoGradient);
+      .NoGradient(kOfBools);
   ops.Add("Select")
       .Summary("t where the condition is true, e elsewhere; a vector of conditions chooses rows.")
       .Apply(Choice)
@@ -152,30 +155,27 @@ void RegisterCompareLogicalOps(OpRegistry& ops) {
 
 namespace {
 
-Tensor Binary(const char* op, const Input& x, const Input& y, const NameOptions& options) {
-  return OpBuilder(op, options).In(x).In(y).Output();
-}
 bool IsBool(const Tensor& t) { return RemoveRef(t.dtype()) == kBool; }
 
 }  // namespace
 
 Tensor Less(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("Less", x, y, options);
+  return BinaryNode("Less", x, y, options);
 }
 Tensor LessEqual(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("LessEqual", x, y, options);
+  return BinaryNode("LessEqual", x, y, options);
 }
 Tensor Greater(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("Greater", x, y, options);
+  return BinaryNode("Greater", x, y, options);
 }
 Tensor GreaterEqual(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("GreaterEqual", x, y, options);
+  return BinaryNode("GreaterEqual", x, y, options);
 }
 Tensor Equal(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("Equal", x, y, options);
+  return BinaryNode("Equal", x, y, options);
 }
 Tensor NotEqual(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("NotEqual", x, y, options);
+  return BinaryNode("NotEqual", x, y, options);
 }
 Tensor operator<(const Tensor& x, const Input& y) { return Less(x, y); }
 Tensor operator<=(const Tensor& x, const Input& y) { return LessEqual(x, y); }
@@ -183,10 +183,10 @@ Tensor operator>(const Tensor& x, const Input& y) { return Greater(x, y); }
 Tensor operator>=(const Tensor& x, const Input& y) { return GreaterEqual(x, y); }
 
 Tensor LogicalAnd(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("LogicalAnd", x, y, options);
+  return BinaryNode("LogicalAnd", x, y, options);
 }
 Tensor LogicalOr(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("LogicalOr", x, y, options);
+  return BinaryNode("LogicalOr", x, y, options);
 }
 Tensor LogicalNot(const Input& x, const NameOptions& options) {
   return OpBuilder("LogicalNot", options).In(x).Output();

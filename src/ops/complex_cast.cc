@@ -122,10 +122,8 @@ void RegisterComplexOps(OpRegistry& ops) {
 
 namespace {
 
-DataType TypeOf(const Input& x) { return x.dtype(); }
-
 Tensor ComplexPart(const char* op, const Input& x, const NameOptions& options) {
-  return OpBuilder(op, options).In(x).Attr("Tout", PartType(TypeOf(x))).Output();
+  return OpBuilder(op, options).In(x).Attr("Tout", PartType(x.dtype())).Output();
 }
 
 struct Limits {
@@ -196,17 +194,17 @@ Tensor Bounded(const char* op, Tensor value, double bound) {
 }  // namespace
 
 Tensor Complex(const Input& real, const Input& imag, const NameOptions& options) {
-  const DataType part = TypeOf(real.is_tensor() || !imag.is_tensor() ? real : imag);
+  const DataType part = (real.is_tensor() || !imag.is_tensor() ? real : imag).dtype();
   return OpBuilder("Complex", options).In(real).In(imag).Attr("Tout", ComplexType(part)).Output();
 }
 Tensor Real(const Input& x, const NameOptions& options) {
-  return IsComplex(TypeOf(x)) ? ComplexPart("Real", x, options) : AsTensor(x);
+  return IsComplex(x.dtype()) ? ComplexPart("Real", x, options) : AsTensor(x);
 }
 Tensor Imag(const Input& x, const NameOptions& options) {
-  return IsComplex(TypeOf(x)) ? ComplexPart("Imag", x, options) : ZerosLike(x);
+  return IsComplex(x.dtype()) ? ComplexPart("Imag", x, options) : ZerosLike(x);
 }
 Tensor Angle(const Input& x, const NameOptions& options) {
-  if (IsComplex(TypeOf(x))) return ComplexPart("Angle", x, options);
+  if (IsComplex(x.dtype())) return ComplexPart("Angle", x, options);
   OpScope scope(options.name, "Angle", {&x});
   const Tensor value = AsTensor(x);
   const Tensor negative = Less(value, 0);
@@ -214,12 +212,12 @@ Tensor Angle(const Input& x, const NameOptions& options) {
   return Where(negative, pi, ZerosLike(value));
 }
 Tensor Conj(const Input& x, const NameOptions& options) {
-  return IsComplex(TypeOf(x)) ? OpBuilder("Conj", options).In(x).Output() : AsTensor(x);
+  return IsComplex(x.dtype()) ? OpBuilder("Conj", options).In(x).Output() : AsTensor(x);
 }
 
 Tensor Cast(const Input& x, DataType dtype, const NameOptions& options) {
   const DataType wanted = RemoveRef(dtype);
-  if (TypeOf(x) == wanted) return AsTensor(x);
+  if (x.dtype() == wanted) return AsTensor(x);
   return OpBuilder("Cast", options).In(x).Attr("DstT", wanted).Output();
 }
 

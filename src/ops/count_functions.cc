@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Public functions that count: bincount, confusion matrix.
 #include "src/core/strings.h"
+#include "src/ops/one_node.h"
 #include "src/ops/op_scope.h"
 #include "src/ops/operators.h"
 #include "weft/graph/op_builder.h"
@@ -10,6 +11,8 @@
 #include "weft/ops/reduction.h"
 
 namespace weft {
+
+using weft::internal::BinaryNode;
 namespace {
 
 using internal::CastUnlessSame;
@@ -18,22 +21,18 @@ using internal::Times;
 
 bool IsGiven(const Input& in) { return in.is_tensor() || in.array().valid(); }
 
-Tensor Binary(const char* op, const Input& a, const Input& b) {
-  return OpBuilder(op, NameOptions()).In(a).In(b).Output();
-}
-
 }  // namespace
 
 Tensor Bincount(const Input& arr, const BincountOptions& o) {
   const OpScope scope(o.name, "bincount", {&arr});
   const Tensor values = AsTensor(arr, kInt32, "arr");
-  const Tensor any = CastUnlessSame(Binary("Greater", Size(values), 0), kInt32);
+  const Tensor any = CastUnlessSame(BinaryNode("Greater", Size(values), 0), kInt32);
   // 0 for no values, whose maximum is no number.
   Tensor length = Times(any, Plus(ReduceMax(values), 1));
   if (IsGiven(o.minlength))
-    length = Binary("Maximum", AsTensor(o.minlength, kInt32, "minlength"), length);
+    length = BinaryNode("Maximum", AsTensor(o.minlength, kInt32, "minlength"), length);
   if (IsGiven(o.maxlength))
-    length = Binary("Minimum", AsTensor(o.maxlength, kInt32, "maxlength"), length);
+    length = BinaryNode("Minimum", AsTensor(o.maxlength, kInt32, "maxlength"), length);
   const Tensor weights =
       IsGiven(o.weights) ? Reshape(o.weights, {-1}) : AsTensor(Array(o.dtype, Shape({0})));
   const Tensor flat = Reshape(values, {-1});
@@ -53,12 +52,12 @@ Tensor Checked(const Tensor& x, const Tensor& holds, const std::string& text, co
 Tensor AtLeast0(const Tensor& x, const char* what) {
   const NameScope scope("assert_non_negative");
   const Tensor zero = AsTensor(0, RemoveRef(x.dtype()));
-  return Checked(x, Binary("LessEqual", zero, x), StrCat("`", what, "` contains negative values."),
-                 zero);
+  return Checked(x, BinaryNode("LessEqual", zero, x),
+                 StrCat("`", what, "` contains negative values."), zero);
 }
 Tensor Below(const Tensor& x, const Tensor& bound, const char* what) {
   const NameScope scope("assert_less");
-  return Checked(x, Binary("Less", x, bound), StrCat("`", what, "` out of bound"), bound);
+  return Checked(x, BinaryNode("Less", x, bound), StrCat("`", what, "` out of bound"), bound);
 }
 
 }  // namespace
@@ -78,7 +77,7 @@ Tensor ConfusionMatrix(const Input& labels, const Input& predictions,
     columns = Below(columns, classes, "predictions");
   } else {
     const Tensor last_column = ReduceMax(columns), last_row = ReduceMax(rows);
-    classes = Plus(Binary("Maximum", last_column, last_row), 1);
+    classes = Plus(BinaryNode("Maximum", last_column, last_row), 1);
   }
   Tensor values;
   if (IsGiven(o.weights)) values = CastUnlessSame(AsTensor(o.weights), o.dtype);

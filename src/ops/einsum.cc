@@ -32,20 +32,13 @@ bool HasRepeats(const std::string& subscript) {
   });
 }
 
-// "ab.c" as an equation writes it: "ab...c".
-std::string Written(const std::string& subscript) {
-  std::string text;
-  for (char label : subscript)
-    text += label == kEllipsis ? std::string("...") : std::string(1, label);
-  return text;
-}
-
 Tensor Contract(NodeAdder& g, const std::vector<Tensor>& operands,
                 const std::vector<std::string>& inputs, const std::string& output) {
   std::string equation;
-  for (size_t i = 0; i < inputs.size(); ++i) equation += (i > 0 ? "," : "") + Written(inputs[i]);
+  for (size_t i = 0; i < inputs.size(); ++i)
+    equation += (i > 0 ? "," : "") + WrittenSubscript(inputs[i]);
   return g.Op("Einsum", operands,
-              {{"equation", equation + "->" + Written(output)},
+              {{"equation", equation + "->" + WrittenSubscript(output)},
                {"N", static_cast<int64_t>(operands.size())}});
 }
 

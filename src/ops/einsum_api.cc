@@ -40,13 +40,6 @@ std::string ParseSubscript(std::string_view text, std::string_view equation) {
   return subscript;
 }
 
-std::string Written(const std::string& subscript) {
-  std::string text;
-  for (char label : subscript)
-    text += label == kEllipsis ? std::string("...") : std::string(1, label);
-  return text;
-}
-
 // The labels that occur once, in alphabetical order, after the ellipsis if there is one.
 std::string ImpliedOutput(const std::vector<std::string>& inputs) {
   std::map<char, int> counts;
@@ -99,12 +92,12 @@ Tensor Contract(const std::vector<Operand>& operands, const std::string& output)
   std::vector<Input> inputs;
   std::string equation;
   for (const Operand& operand : operands) {
-    equation += (inputs.empty() ? "" : ",") + Written(operand.labels);
+    equation += (inputs.empty() ? "" : ",") + WrittenSubscript(operand.labels);
     inputs.push_back(operand.tensor);
   }
   return OpBuilder("Einsum", {})
       .InList(inputs)
-      .Attr("equation", equation + "->" + Written(output))
+      .Attr("equation", equation + "->" + WrittenSubscript(output))
       .Output();
 }
 

@@ -68,7 +68,7 @@ absl::Status RestoreSliceShape(ShapeContext& c) {
   return absl::OkStatus();
 }
 
-absl::Status MergeShape(ShapeContext& c) {
+absl::Status MergeCheckpointsShape(ShapeContext& c) {
   WEFT_RETURN_IF_ERROR(c.InputWithRank(0, 1).status());
   return ScalarInputs(c, 1, 2);
 }
@@ -121,7 +121,7 @@ void RegisterCheckpointOps(OpRegistry& ops) {
       .Attr("allow_missing_files: bool = false")
       .Input("checkpoint_prefixes: string")
       .Input("destination_prefix: string")
-      .Shape(MergeShape)
+      .Shape(MergeCheckpointsShape)
       .Stateful()
       .NoGradient(kFiles);
   ops.Add("Save")

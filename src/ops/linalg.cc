@@ -50,8 +50,6 @@ namespace {
 
 constexpr char kMatrixTypes[] = "T: {double, float, half, complex64, complex128}";
 
-PartialShape MatrixOf(int64_t rows, int64_t columns) { return PartialShape({rows, columns}); }
-
 // Input i as a stack of square matrices: its leading dimensions and the matrices' size.
 struct SquareStack {
   PartialShape batch;

@@ -9,6 +9,10 @@ namespace weft {
 void RegisterDecompositionOps(OpRegistry& ops);  // eigenvalues, singular values, LU
 void RegisterDeterminantOps(OpRegistry& ops);    // determinants, roots, tridiagonal systems
 
+inline PartialShape MatrixOf(int64_t rows, int64_t columns) {
+  return PartialShape({rows, columns});
+}
+
 // Of each matrix of a stack. The conjugate transpose:
 Tensor AdjointOf(GradientContext& g, Tensor a);
 // The entries on and below (lower) or on and above the diagonal.

@@ -12,8 +12,6 @@
 namespace weft {
 namespace {
 
-PartialShape MatrixOf(int64_t rows, int64_t columns) { return PartialShape({rows, columns}); }
-
 absl::Status EigShape(ShapeContext& c) {
   WEFT_ASSIGN_OR_RETURN(const PartialShape a, c.WithRankAtLeast(c.input(0), 2));
   WEFT_ASSIGN_OR_RETURN(const int64_t n, c.MergeDim(a.dim(-2), a.dim(-1)));

@@ -11,11 +11,11 @@ namespace {
 
 constexpr const char* kNoNumbers = "a table is no function of numbers";
 
-struct Version {
+struct TableVersion {
   const char* suffix;
   const char* handle;  // type of the handle
 };
-constexpr Version kVersions[] = {{"", "Ref(string)"}, {"V2", "resource"}};
+constexpr TableVersion kTableVersions[] = {{"", "Ref(string)"}, {"V2", "resource"}};
 
 bool ByReference(ShapeContext& c) { return c.input_dtype(0) != kResource; }
 
@@ -115,7 +115,7 @@ absl::Status TextFileShape(ShapeContext& c) {
   return c.InputWithRank(1, 0).status();
 }
 
-OpDefBuilder&& Table(OpDefBuilder&& op, const Version& v) {
+OpDefBuilder&& Table(OpDefBuilder&& op, const TableVersion& v) {
   return std::move(op)
       .Output(StrCat("table_handle: ", v.handle))
       .Attr("container: string = ''")
@@ -125,7 +125,7 @@ OpDefBuilder&& Table(OpDefBuilder&& op, const Version& v) {
       .NoGradient(kNoNumbers);
 }
 
-void RegisterTables(OpRegistry& ops, const Version& v) {
+void RegisterTables(OpRegistry& ops, const TableVersion& v) {
   const auto table = [&v](OpDefBuilder&& op) -> OpDefBuilder&& { return Table(std::move(op), v); };
   ops.Add(StrCat("HashTable", v.suffix))
       .Summary("A table that is filled once.")
@@ -162,12 +162,12 @@ void RegisterTables(OpRegistry& ops, const Version& v) {
 }
 
 // The reference forms are not marked in TensorFlow's schema; references keep them apart.
-OpDefBuilder&& Access(OpDefBuilder&& op, const Version& v) {
+OpDefBuilder&& Access(OpDefBuilder&& op, const TableVersion& v) {
   auto&& done = std::move(op).NoGradient(kNoNumbers);
   return *v.suffix ? std::move(done).Stateful() : std::move(done);
 }
 
-void RegisterAccess(OpRegistry& ops, const Version& v) {
+void RegisterAccess(OpRegistry& ops, const TableVersion& v) {
   const auto access = [&v](OpDefBuilder&& op) -> OpDefBuilder&& {
     return Access(std::move(op), v);
   };
@@ -235,7 +235,7 @@ void RegisterAccess(OpRegistry& ops, const Version& v) {
 }  // namespace
 
 void RegisterLookupOps(OpRegistry& ops) {
-  for (const Version& v : kVersions) {
+  for (const TableVersion& v : kTableVersions) {
     RegisterTables(ops, v);
     RegisterAccess(ops, v);
   }

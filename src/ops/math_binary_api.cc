@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/core/status.h"
 #include "src/core/strings.h"
+#include "src/ops/one_node.h"
 #include "src/ops/op_scope.h"
 #include "weft/graph/op_builder.h"
 #include "weft/ops/math_binary.h"
 
 namespace weft {
-namespace {
 
-Tensor Binary(const char* op, const Input& x, const Input& y, const NameOptions& options,
-              const char* default_name = "") {
-  return OpBuilder(op, options, default_name).In(x).In(y).Output();
-}
-
-}  // namespace
+using weft::internal::BinaryNode;
+namespace {}  // namespace
 
 namespace {
 // As Python's overloads do, an operator reads its own variable before it opens the node's scope: x
@@ -28,7 +24,7 @@ void ReadOwner(const Input& a, const Input& b) {
 
 Tensor internal::BinaryOperator(const char* op, const char* name, const Input& a, const Input& b) {
   ReadOwner(a, b);
-  return Binary(op, a, b, {}, name);
+  return BinaryNode(op, a, b, {}, name);
 }
 Tensor internal::NegateOperator(const Tensor& a) {
   return OpBuilder("Neg", NameOptions()).In(a).Output();
@@ -40,63 +36,63 @@ Tensor internal::DivideOperator(const Input& a, const Input& b) {
 }
 
 Tensor Add(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("AddV2", x, y, options, "Add");
+  return BinaryNode("AddV2", x, y, options, "Add");
 }
 Tensor Subtract(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("Sub", x, y, options);
+  return BinaryNode("Sub", x, y, options);
 }
 Tensor Multiply(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("Mul", x, y, options);
+  return BinaryNode("Mul", x, y, options);
 }
 Tensor RealDiv(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("RealDiv", x, y, options);
+  return BinaryNode("RealDiv", x, y, options);
 }
 Tensor FloorDiv(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("FloorDiv", x, y, options, "floordiv");
+  return BinaryNode("FloorDiv", x, y, options, "floordiv");
 }
 Tensor TruncateDiv(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("TruncateDiv", x, y, options);
+  return BinaryNode("TruncateDiv", x, y, options);
 }
 Tensor DivideNoNan(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("DivNoNan", x, y, options, "div_no_nan");
+  return BinaryNode("DivNoNan", x, y, options, "div_no_nan");
 }
 Tensor MultiplyNoNan(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("MulNoNan", x, y, options, "multiply_no_nan");
+  return BinaryNode("MulNoNan", x, y, options, "multiply_no_nan");
 }
 Tensor FloorMod(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("FloorMod", x, y, options);
+  return BinaryNode("FloorMod", x, y, options);
 }
 Tensor TruncateMod(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("TruncateMod", x, y, options);
+  return BinaryNode("TruncateMod", x, y, options);
 }
 Tensor Pow(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("Pow", x, y, options);
+  return BinaryNode("Pow", x, y, options);
 }
 Tensor Maximum(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("Maximum", x, y, options);
+  return BinaryNode("Maximum", x, y, options);
 }
 Tensor Minimum(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("Minimum", x, y, options);
+  return BinaryNode("Minimum", x, y, options);
 }
 Tensor SquaredDifference(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("SquaredDifference", x, y, options);
+  return BinaryNode("SquaredDifference", x, y, options);
 }
 Tensor Atan2(const Input& y, const Input& x, const NameOptions& options) {
-  return Binary("Atan2", y, x, options);
+  return BinaryNode("Atan2", y, x, options);
 }
 Tensor Xdivy(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("Xdivy", x, y, options, "xdivy");
+  return BinaryNode("Xdivy", x, y, options, "xdivy");
 }
 Tensor Xlogy(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("Xlogy", x, y, options, "xlogy");
+  return BinaryNode("Xlogy", x, y, options, "xlogy");
 }
 Tensor Xlog1py(const Input& x, const Input& y, const NameOptions& options) {
-  return Binary("Xlog1py", x, y, options, "xlog1py");
+  return BinaryNode("Xlog1py", x, y, options, "xlog1py");
 }
 
 Tensor Divide(const Input& x, const Input& y, const NameOptions& options) {
   const DataType dtype = DtypeOf({&x, &y}, x.array().valid() ? x.array().dtype() : kFloat32);
-  if (!IsInteger(dtype)) return Binary("RealDiv", x, y, options, "truediv");
+  if (!IsInteger(dtype)) return BinaryNode("RealDiv", x, y, options, "truediv");
   const DataType real = DTypeSize(dtype) <= 2 ? kFloat32 : kFloat64;
   const OpScope scope(options.name, "truediv", {&x, &y});
   auto cast = [&](const Input& in, const char* name) {
@@ -128,7 +124,7 @@ Tensor ClipByValue(const Input& t, const Input& low, const Input& high,
                StrCat("ClipByValue: the limits change the shape ", values.shape().ToPythonString(),
                       " of t to ", limited.shape().ToPythonString()));
   };
-  const Tensor upper = check(Binary("Minimum", values, high, "Minimum"));
+  const Tensor upper = check(BinaryNode("Minimum", values, high, "Minimum"));
   return check(OpBuilder("Maximum", scope.self()).In(upper).In(low).Output());
 }
 

@@ -2,6 +2,7 @@
 // Special functions of one operand.
 // kernels: kernels/cpu/math_special.cc   test: tests/ops/math_special_test.cc
 #include "weft/ops/math_special.h"
+#include "src/ops/one_node.h"
 #include "weft/graph/op_builder.h"
 
 #include <cmath>
@@ -12,6 +13,8 @@
 #include "weft/ops/math_unary.h"
 
 namespace weft {
+
+using weft::internal::UnaryNode;
 namespace {
 
 constexpr double kPi = std::numbers::pi;
@@ -170,10 +173,6 @@ void RegisterIntegrals(OpRegistry& ops) {
       .Gradient(Times(SpenceSlope));
 }
 
-Tensor Unary(const char* op, const Input& x, const NameOptions& options) {
-  return OpBuilder(op, options).In(x).Output();
-}
-
 }  // namespace
 
 void RegisterMathSpecialOps(OpRegistry& ops) {
@@ -183,56 +182,66 @@ void RegisterMathSpecialOps(OpRegistry& ops) {
   RegisterIntegrals(ops);
 }
 
-Tensor Lgamma(const Input& x, const NameOptions& options) { return Unary("Lgamma", x, options); }
-Tensor Digamma(const Input& x, const NameOptions& options) { return Unary("Digamma", x, options); }
-Tensor Erf(const Input& x, const NameOptions& options) { return Unary("Erf", x, options); }
-Tensor Erfc(const Input& x, const NameOptions& options) { return Unary("Erfc", x, options); }
-Tensor Erfinv(const Input& x, const NameOptions& options) { return Unary("Erfinv", x, options); }
-Tensor Ndtri(const Input& x, const NameOptions& options) { return Unary("Ndtri", x, options); }
-Tensor Dawsn(const Input& x, const NameOptions& options) { return Unary("Dawsn", x, options); }
-Tensor Expint(const Input& x, const NameOptions& options) { return Unary("Expint", x, options); }
-Tensor Spence(const Input& x, const NameOptions& options) { return Unary("Spence", x, options); }
+Tensor Lgamma(const Input& x, const NameOptions& options) {
+  return UnaryNode("Lgamma", x, options);
+}
+Tensor Digamma(const Input& x, const NameOptions& options) {
+  return UnaryNode("Digamma", x, options);
+}
+Tensor Erf(const Input& x, const NameOptions& options) { return UnaryNode("Erf", x, options); }
+Tensor Erfc(const Input& x, const NameOptions& options) { return UnaryNode("Erfc", x, options); }
+Tensor Erfinv(const Input& x, const NameOptions& options) {
+  return UnaryNode("Erfinv", x, options);
+}
+Tensor Ndtri(const Input& x, const NameOptions& options) { return UnaryNode("Ndtri", x, options); }
+Tensor Dawsn(const Input& x, const NameOptions& options) { return UnaryNode("Dawsn", x, options); }
+Tensor Expint(const Input& x, const NameOptions& options) {
+  return UnaryNode("Expint", x, options);
+}
+Tensor Spence(const Input& x, const NameOptions& options) {
+  return UnaryNode("Spence", x, options);
+}
 Tensor FresnelCos(const Input& x, const NameOptions& options) {
-  return Unary("FresnelCos", x, options);
+  return UnaryNode("FresnelCos", x, options);
 }
 Tensor FresnelSin(const Input& x, const NameOptions& options) {
-  return Unary("FresnelSin", x, options);
+  return UnaryNode("FresnelSin", x, options);
 }
 Tensor BesselI0(const Input& x, const NameOptions& options) {
-  return Unary("BesselI0", x, options);
+  return UnaryNode("BesselI0", x, options);
 }
 Tensor BesselI0e(const Input& x, const NameOptions& options) {
-  return Unary("BesselI0e", x, options);
+  return UnaryNode("BesselI0e", x, options);
 }
 Tensor BesselI1(const Input& x, const NameOptions& options) {
-  return Unary("BesselI1", x, options);
+  return UnaryNode("BesselI1", x, options);
 }
 Tensor BesselI1e(const Input& x, const NameOptions& options) {
-  return Unary("BesselI1e", x, options);
+  return UnaryNode("BesselI1e", x, options);
 }
 Tensor BesselK0(const Input& x, const NameOptions& options) {
-  return Unary("BesselK0", x, options);
+  return UnaryNode("BesselK0", x, options);
 }
 Tensor BesselK0e(const Input& x, const NameOptions& options) {
-  return Unary("BesselK0e", x, options);
+  return UnaryNode("BesselK0e", x, options);
 }
 Tensor BesselK1(const Input& x, const NameOptions& options) {
-  return Unary("BesselK1", x, options);
+  return UnaryNode("BesselK1", x, options);
 }
 Tensor BesselK1e(const Input& x, const NameOptions& options) {
-  return Unary("BesselK1e", x, options);
+  return UnaryNode("BesselK1e", x, options);
 }
 Tensor BesselJ0(const Input& x, const NameOptions& options) {
-  return Unary("BesselJ0", x, options);
+  return UnaryNode("BesselJ0", x, options);
 }
 Tensor BesselJ1(const Input& x, const NameOptions& options) {
-  return Unary("BesselJ1", x, options);
+  return UnaryNode("BesselJ1", x, options);
 }
 Tensor BesselY0(const Input& x, const NameOptions& options) {
-  return Unary("BesselY0", x, options);
+  return UnaryNode("BesselY0", x, options);
 }
 Tensor BesselY1(const Input& x, const NameOptions& options) {
-  return Unary("BesselY1", x, options);
+  return UnaryNode("BesselY1", x, options);
 }
 
 Tensor Erfcinv(const Input& x, const NameOptions& options) {

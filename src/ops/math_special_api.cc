@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Public special functions of several arguments.
+#include "src/ops/one_node.h"
 #include "src/ops/op_scope.h"
 #include "src/ops/operators.h"
 #include "weft/graph/op_builder.h"
@@ -7,28 +8,24 @@
 #include "weft/ops/reduction.h"
 
 namespace weft {
-namespace {
 
-Tensor Binary(const char* op, const Input& a, const Input& b, const NameOptions& options) {
-  return OpBuilder(op, options).In(a).In(b).Output();
-}
-
-}  // namespace
+using weft::internal::BinaryNode;
+namespace {}  // namespace
 
 Tensor Igamma(const Input& a, const Input& x, const NameOptions& options) {
-  return Binary("Igamma", a, x, options);
+  return BinaryNode("Igamma", a, x, options);
 }
 Tensor Igammac(const Input& a, const Input& x, const NameOptions& options) {
-  return Binary("Igammac", a, x, options);
+  return BinaryNode("Igammac", a, x, options);
 }
 Tensor Betainc(const Input& a, const Input& b, const Input& x, const NameOptions& options) {
   return OpBuilder("Betainc", options).In(a).In(b).In(x).Output();
 }
 Tensor Zeta(const Input& x, const Input& q, const NameOptions& options) {
-  return Binary("Zeta", x, q, options);
+  return BinaryNode("Zeta", x, q, options);
 }
 Tensor Polygamma(const Input& a, const Input& x, const NameOptions& options) {
-  return Binary("Polygamma", a, x, options);
+  return BinaryNode("Polygamma", a, x, options);
 }
 
 Tensor Lbeta(const Input& x, const NameOptions& options) {

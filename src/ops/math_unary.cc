@@ -2,6 +2,7 @@
 // Elementary functions of one operand, and the ops of their gradients.
 // kernels: kernels/cpu/math_unary.cc   test: tests/ops/math_unary_test.cc
 #include "src/ops/math_unary.h"
+#include "src/ops/one_node.h"
 
 #include "src/ops/op_scope.h"
 #include "weft/core/complex.h"
@@ -10,6 +11,8 @@
 #include "weft/ops/math_unary.h"
 
 namespace weft {
+
+using weft::internal::UnaryNode;
 namespace {
 
 OpDefBuilder&& UnaryNumber(OpDefBuilder&& op) {
@@ -261,57 +264,58 @@ void RegisterMathUnaryOps(OpRegistry& ops) {
 
 namespace {
 
-Tensor Unary(const char* op, const Input& x, const NameOptions& options) {
-  return OpBuilder(op, options).In(x).Output();
-}
 bool IsIntegerInput(const Input& x) { return IsInteger(x.dtype()); }
 
 }  // namespace
 
 Tensor Abs(const Input& x, const NameOptions& options) {
   const DataType dtype = x.dtype();
-  if (!IsComplex(dtype)) return Unary("Abs", x, options);
+  if (!IsComplex(dtype)) return UnaryNode("Abs", x, options);
   return OpBuilder("ComplexAbs", options, "Abs")
       .In(x)
       .Attr("Tout", dtype == kComplex64 ? kFloat32 : kFloat64)
       .Output();
 }
 Tensor Round(const Input& x, const NameOptions& options) {
-  return IsIntegerInput(x) ? AsTensor(x) : Unary("Round", x, options);
+  return IsIntegerInput(x) ? AsTensor(x) : UnaryNode("Round", x, options);
 }
-Tensor Negative(const Input& x, const NameOptions& options) { return Unary("Neg", x, options); }
-Tensor operator-(const Tensor& x) { return Unary("Neg", x, {}); }
-Tensor Sign(const Input& x, const NameOptions& options) { return Unary("Sign", x, options); }
+Tensor Negative(const Input& x, const NameOptions& options) { return UnaryNode("Neg", x, options); }
+Tensor operator-(const Tensor& x) { return UnaryNode("Neg", x, {}); }
+Tensor Sign(const Input& x, const NameOptions& options) { return UnaryNode("Sign", x, options); }
 Tensor Reciprocal(const Input& x, const NameOptions& options) {
-  return Unary("Reciprocal", x, options);
+  return UnaryNode("Reciprocal", x, options);
 }
-Tensor Square(const Input& x, const NameOptions& options) { return Unary("Square", x, options); }
-Tensor Sqrt(const Input& x, const NameOptions& options) { return Unary("Sqrt", x, options); }
-Tensor Rsqrt(const Input& x, const NameOptions& options) { return Unary("Rsqrt", x, options); }
-Tensor Rint(const Input& x, const NameOptions& options) { return Unary("Rint", x, options); }
-Tensor Floor(const Input& x, const NameOptions& options) { return Unary("Floor", x, options); }
-Tensor Ceil(const Input& x, const NameOptions& options) { return Unary("Ceil", x, options); }
-Tensor Exp(const Input& x, const NameOptions& options) { return Unary("Exp", x, options); }
-Tensor Expm1(const Input& x, const NameOptions& options) { return Unary("Expm1", x, options); }
-Tensor Log(const Input& x, const NameOptions& options) { return Unary("Log", x, options); }
-Tensor Log1p(const Input& x, const NameOptions& options) { return Unary("Log1p", x, options); }
-Tensor Sin(const Input& x, const NameOptions& options) { return Unary("Sin", x, options); }
-Tensor Cos(const Input& x, const NameOptions& options) { return Unary("Cos", x, options); }
-Tensor Tan(const Input& x, const NameOptions& options) { return Unary("Tan", x, options); }
-Tensor Asin(const Input& x, const NameOptions& options) { return Unary("Asin", x, options); }
-Tensor Acos(const Input& x, const NameOptions& options) { return Unary("Acos", x, options); }
-Tensor Atan(const Input& x, const NameOptions& options) { return Unary("Atan", x, options); }
-Tensor Sinh(const Input& x, const NameOptions& options) { return Unary("Sinh", x, options); }
-Tensor Cosh(const Input& x, const NameOptions& options) { return Unary("Cosh", x, options); }
-Tensor Tanh(const Input& x, const NameOptions& options) { return Unary("Tanh", x, options); }
-Tensor Asinh(const Input& x, const NameOptions& options) { return Unary("Asinh", x, options); }
-Tensor Acosh(const Input& x, const NameOptions& options) { return Unary("Acosh", x, options); }
-Tensor Atanh(const Input& x, const NameOptions& options) { return Unary("Atanh", x, options); }
-Tensor Sigmoid(const Input& x, const NameOptions& options) { return Unary("Sigmoid", x, options); }
-Tensor IsNan(const Input& x, const NameOptions& options) { return Unary("IsNan", x, options); }
-Tensor IsInf(const Input& x, const NameOptions& options) { return Unary("IsInf", x, options); }
+Tensor Square(const Input& x, const NameOptions& options) {
+  return UnaryNode("Square", x, options);
+}
+Tensor Sqrt(const Input& x, const NameOptions& options) { return UnaryNode("Sqrt", x, options); }
+Tensor Rsqrt(const Input& x, const NameOptions& options) { return UnaryNode("Rsqrt", x, options); }
+Tensor Rint(const Input& x, const NameOptions& options) { return UnaryNode("Rint", x, options); }
+Tensor Floor(const Input& x, const NameOptions& options) { return UnaryNode("Floor", x, options); }
+Tensor Ceil(const Input& x, const NameOptions& options) { return UnaryNode("Ceil", x, options); }
+Tensor Exp(const Input& x, const NameOptions& options) { return UnaryNode("Exp", x, options); }
+Tensor Expm1(const Input& x, const NameOptions& options) { return UnaryNode("Expm1", x, options); }
+Tensor Log(const Input& x, const NameOptions& options) { return UnaryNode("Log", x, options); }
+Tensor Log1p(const Input& x, const NameOptions& options) { return UnaryNode("Log1p", x, options); }
+Tensor Sin(const Input& x, const NameOptions& options) { return UnaryNode("Sin", x, options); }
+Tensor Cos(const Input& x, const NameOptions& options) { return UnaryNode("Cos", x, options); }
+Tensor Tan(const Input& x, const NameOptions& options) { return UnaryNode("Tan", x, options); }
+Tensor Asin(const Input& x, const NameOptions& options) { return UnaryNode("Asin", x, options); }
+Tensor Acos(const Input& x, const NameOptions& options) { return UnaryNode("Acos", x, options); }
+Tensor Atan(const Input& x, const NameOptions& options) { return UnaryNode("Atan", x, options); }
+Tensor Sinh(const Input& x, const NameOptions& options) { return UnaryNode("Sinh", x, options); }
+Tensor Cosh(const Input& x, const NameOptions& options) { return UnaryNode("Cosh", x, options); }
+Tensor Tanh(const Input& x, const NameOptions& options) { return UnaryNode("Tanh", x, options); }
+Tensor Asinh(const Input& x, const NameOptions& options) { return UnaryNode("Asinh", x, options); }
+Tensor Acosh(const Input& x, const NameOptions& options) { return UnaryNode("Acosh", x, options); }
+Tensor Atanh(const Input& x, const NameOptions& options) { return UnaryNode("Atanh", x, options); }
+Tensor Sigmoid(const Input& x, const NameOptions& options) {
+  return UnaryNode("Sigmoid", x, options);
+}
+Tensor IsNan(const Input& x, const NameOptions& options) { return UnaryNode("IsNan", x, options); }
+Tensor IsInf(const Input& x, const NameOptions& options) { return UnaryNode("IsInf", x, options); }
 Tensor IsFinite(const Input& x, const NameOptions& options) {
-  return Unary("IsFinite", x, options);
+  return UnaryNode("IsFinite", x, options);
 }
 
 Tensor LogSigmoid(const Input& x, const NameOptions& options) {

@@ -192,7 +192,7 @@ Tensor Activate(const char* op, const Input& features, const NameOptions& option
 Tensor Mul(const Input& x, const Input& y) {
   return OpBuilder("Mul", {}, "mul").In(x).In(y).Output();
 }
-Tensor Add(const Input& x, const Input& y) {
+Tensor AddOf(const Input& x, const Input& y) {
   return OpBuilder("AddV2", {}, "add").In(x).In(y).Output();
 }
 
@@ -238,11 +238,11 @@ Tensor Gelu(const Input& features, const GeluOptions& options) {
   const Tensor half = Mul(0.5, x);
   if (!options.approximate) {
     const Tensor scaled = OpBuilder("RealDiv", {}, "truediv").In(x).In(std::sqrt(2.0)).Output();
-    return Mul(half, Add(1.0, Erf(scaled)));
+    return Mul(half, AddOf(1.0, Erf(scaled)));
   }
   const Tensor cube = OpBuilder("Pow", {}).In(x).In(3.0).Output();
-  const Tensor inner = Add(x, Mul(0.044715, cube));
-  return Mul(half, Add(1.0, Tanh(Mul(std::sqrt(2 / std::acos(-1.0)), inner))));
+  const Tensor inner = AddOf(x, Mul(0.044715, cube));
+  return Mul(half, AddOf(1.0, Tanh(Mul(std::sqrt(2 / std::acos(-1.0)), inner))));
 }
 
 Tensor Swish(const Input& features, const SwishOptions& options) {

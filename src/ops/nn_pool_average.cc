@@ -52,7 +52,7 @@ OpDefBuilder&& DeepAttrs(OpDefBuilder&& op) {
       .Attr("data_format: {'NDHWC', 'NCDHW'} = 'NDHWC'")
       .Attr("T: {half, bfloat16, float, double}");
 }
-OpDefBuilder&& GradArgs(OpDefBuilder&& op) {
+OpDefBuilder&& AverageGradArgs(OpDefBuilder&& op) {
   return std::move(op).Input("orig_input_shape: int32").Input("grad: T").Output("output: T");
 }
 
@@ -68,7 +68,7 @@ void RegisterAveragePoolOps(OpRegistry& ops) {
       .Gradient(ByGrad("AvgPoolGrad"));
   ops.Add("AvgPoolGrad")
       .Summary("The gradient of AvgPool: equal shares to the elements of a window.")
-      .Apply(GradArgs)
+      .Apply(AverageGradArgs)
       .Apply(FlatAttrs)
       .Shape([](ShapeContext& c) { return ShapeOfSizes(c, 4); })
       .Gradient(ByForward("AvgPool"));
@@ -81,7 +81,7 @@ void RegisterAveragePoolOps(OpRegistry& ops) {
       .Gradient(ByGrad("AvgPool3DGrad"));
   ops.Add("AvgPool3DGrad")
       .Summary("The gradient of AvgPool3D: equal shares to the elements of a window.")
-      .Apply(GradArgs)
+      .Apply(AverageGradArgs)
       .Apply(DeepAttrs)
       .Shape([](ShapeContext& c) { return ShapeOfSizes(c, 5); })
       .Gradient(ByForward("AvgPool3D"));

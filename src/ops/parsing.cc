@@ -8,8 +8,6 @@
 namespace weft {
 namespace {
 
-constexpr const char* kBytes = "what comes out is read from bytes";
-
 // The input's shape and one more dimension.
 absl::Status DecodeRawShape(ShapeContext& c) {
   c.set_output(0, c.input(0).Concatenate(PartialShape::Vector(kUnknownDim)));
@@ -51,7 +49,7 @@ void RegisterTensors(OpRegistry& ops) {
       .Output("output: out_type")
       .Attr("out_type: type")
       .Shape(shape::Unknown)
-      .NoGradient(kBytes);
+      .NoGradient(kReadFromBytes);
   ops.Add("SerializeTensor")
       .Summary("A tensor as a serialised TensorProto.")
       .Input("tensor: T")
@@ -92,7 +90,7 @@ void RegisterWav(OpRegistry& ops) {
       .Attr("desired_channels: int = -1")
       .Attr("desired_samples: int = -1")
       .Shape(DecodeWavShape)
-      .NoGradient(kBytes);
+      .NoGradient(kReadFromBytes);
   ops.Add("EncodeWav")
       .Summary("Samples from -1 to 1 as a WAV file of 16 bits.")
       .Input("audio: float")
@@ -117,7 +115,7 @@ void RegisterParsingOps(OpRegistry& ops) {
           "complex128, bool, bfloat16}")
       .Attr("little_endian: bool = true")
       .Shape(DecodeRawShape)
-      .NoGradient(kBytes);
+      .NoGradient(kReadFromBytes);
   ops.Add("DecodePaddedRaw")
       .Summary(
           "The bytes of texts as numbers; each text is cut or filled with zeros to one length.")
@@ -127,14 +125,14 @@ void RegisterParsingOps(OpRegistry& ops) {
       .Attr("out_type: {half, float, double, int32, uint16, uint8, int16, int8, int64, bfloat16}")
       .Attr("little_endian: bool = true")
       .Shape(DecodePaddedRawShape)
-      .NoGradient(kBytes);
+      .NoGradient(kReadFromBytes);
   ops.Add("DecodeCompressed")
       .Summary("Texts that were compressed with zlib or gzip.")
       .Input("bytes: string")
       .Output("output: string")
       .Attr("compression_type: string = ''")
       .Shape(shape::SameAsInput)
-      .NoGradient(kBytes);
+      .NoGradient(kReadFromBytes);
   ops.Add("DecodeCSV")
       .Summary("The columns of lines of comma-separated values, one tensor a column.")
       .Input("records: string")
@@ -146,20 +144,20 @@ void RegisterParsingOps(OpRegistry& ops) {
       .Attr("na_value: string = ''")
       .Attr("select_cols: list(int) = []")
       .Shape(DecodeCsvShape)
-      .NoGradient(kBytes);
+      .NoGradient(kReadFromBytes);
   ops.Add("DecodeJSONExample")
       .Summary("Examples written as JSON, serialised.")
       .Input("json_examples: string")
       .Output("binary_examples: string")
       .Shape(shape::SameAsInput)
-      .NoGradient(kBytes);
+      .NoGradient(kReadFromBytes);
   ops.Add("StringToNumber")
       .Summary("The number that each text writes.")
       .Input("string_tensor: string")
       .Output("output: out_type")
       .Attr("out_type: {float, double, int32, int64} = DT_FLOAT")
       .Shape(shape::SameAsInput)
-      .NoGradient(kBytes);
+      .NoGradient(kReadFromBytes);
 }
 
 }  // namespace weft

@@ -6,6 +6,9 @@
 
 namespace weft {
 
+// Why the family has no gradients.
+inline constexpr const char* kReadFromBytes = "what comes out is read from bytes";
+
 void RegisterParsingExampleOps(OpRegistry& ops);
 
 }  // namespace weft

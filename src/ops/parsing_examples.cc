@@ -7,7 +7,6 @@
 namespace weft {
 namespace {
 
-constexpr const char* kBytes = "what comes out is read from bytes";
 constexpr const char* kTypes = "list({float, int64, string}) >= 0";
 
 std::string TypesAttr(std::string_view name, bool with_default) {
@@ -159,7 +158,7 @@ void RegisterExamples(OpRegistry& ops) {
       .Attr(TypesAttr("Tdense", false))
       .Attr("dense_shapes: list(shape) >= 0")
       .Shape(ParseExampleShape)
-      .NoGradient(kBytes);
+      .NoGradient(kReadFromBytes);
   ops.Add("ParseExampleV2")
       .Summary("The features of serialised Examples, or of one: dense, sparse and ragged.")
       .Input("serialized: string")
@@ -181,7 +180,7 @@ void RegisterExamples(OpRegistry& ops) {
       .Attr("ragged_split_types: list({int32, int64}) >= 0")
       .Attr("dense_shapes: list(shape) >= 0")
       .Shape(ParseExampleV2Shape)
-      .NoGradient(kBytes);
+      .NoGradient(kReadFromBytes);
   ops.Add("ParseSingleExample")
       .Summary("The features of one serialised Example.")
       .Input("serialized: string")
@@ -197,7 +196,7 @@ void RegisterExamples(OpRegistry& ops) {
       .Attr(TypesAttr("Tdense", false))
       .Attr("dense_shapes: list(shape) >= 0")
       .Shape(ParseSingleExampleShape)
-      .NoGradient(kBytes);
+      .NoGradient(kReadFromBytes);
 }
 
 OpDefBuilder&& SequenceAttrs(OpDefBuilder&& op) {
@@ -208,7 +207,7 @@ OpDefBuilder&& SequenceAttrs(OpDefBuilder&& op) {
       .Attr("context_dense_shapes: list(shape) >= 0 = []")
       .Attr(TypesAttr("feature_list_sparse_types", true))
       .Attr("feature_list_dense_shapes: list(shape) >= 0 = []")
-      .NoGradient(kBytes);
+      .NoGradient(kReadFromBytes);
 }
 
 OpDefBuilder&& ContextOutputs(OpDefBuilder&& op) {

@@ -9,13 +9,13 @@
 namespace weft {
 namespace {
 
-struct Version {
+struct QueueVersion {
   const char* suffix;
   const char* handle;  // type of the handle
 };
-constexpr Version kVersions[] = {{"", "Ref(string)"}, {"V2", "resource"}};
+constexpr QueueVersion kQueueVersions[] = {{"", "Ref(string)"}, {"V2", "resource"}};
 
-OpDefBuilder&& Common(OpDefBuilder&& op, const Version& v) {
+OpDefBuilder&& Common(OpDefBuilder&& op, const QueueVersion& v) {
   // The reference forms that read and write are not marked in TensorFlow's schema; references keep
   // them apart.
   if (*v.suffix != '\0') return std::move(op).Stateful();
@@ -37,7 +37,7 @@ absl::Status DequeueManyShape(ShapeContext& c) {
   return shape::Unknown(c);
 }
 
-OpDefBuilder&& QueueAttrs(OpDefBuilder&& op, const Version& v) {
+OpDefBuilder&& QueueAttrs(OpDefBuilder&& op, const QueueVersion& v) {
   return std::move(op)
       .Output(StrCat("handle: ", v.handle))
       .Attr("container: string = ''")
@@ -47,7 +47,7 @@ OpDefBuilder&& QueueAttrs(OpDefBuilder&& op, const Version& v) {
       .NoGradient("a queue is no number");
 }
 
-void RegisterHandles(OpRegistry& ops, const Version& v) {
+void RegisterHandles(OpRegistry& ops, const QueueVersion& v) {
   const auto attrs = [&v](OpDefBuilder&& op) -> OpDefBuilder&& {
     return QueueAttrs(std::move(op), v);
   };
@@ -80,7 +80,7 @@ void RegisterHandles(OpRegistry& ops, const Version& v) {
       .Apply(attrs);
 }
 
-void RegisterTransfers(OpRegistry& ops, const Version& v) {
+void RegisterTransfers(OpRegistry& ops, const QueueVersion& v) {
   const auto common = [&v](OpDefBuilder&& op) -> OpDefBuilder&& {
     return Common(std::move(op), v);
   };
@@ -125,7 +125,7 @@ void RegisterTransfers(OpRegistry& ops, const Version& v) {
   }
 }
 
-void RegisterStates(OpRegistry& ops, const Version& v) {
+void RegisterStates(OpRegistry& ops, const QueueVersion& v) {
   const auto common = [&v](OpDefBuilder&& op) -> OpDefBuilder&& {
     return Common(std::move(op), v);
   };
@@ -156,7 +156,7 @@ void RegisterStates(OpRegistry& ops, const Version& v) {
 }  // namespace
 
 void RegisterQueueOps(OpRegistry& ops) {
-  for (const Version& v : kVersions) {
+  for (const QueueVersion& v : kQueueVersions) {
     RegisterHandles(ops, v);
     RegisterTransfers(ops, v);
     RegisterStates(ops, v);

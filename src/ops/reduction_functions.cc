@@ -2,11 +2,14 @@
 // The public functions of reductions.
 #include <numeric>
 
+#include "src/ops/one_node.h"
 #include "src/ops/op_scope.h"
 #include "weft/graph/op_builder.h"
 #include "weft/ops/reduction.h"
 
 namespace weft {
+
+using weft::internal::UnaryNode;
 namespace {
 
 // The axes as the operand of an op; nodes that all of them need are made here, outside of the op's
@@ -34,22 +37,18 @@ Tensor Reduction(const char* op, const Input& input, const ReduceOptions& option
   return OpBuilder(op, options.name).In(x).In(axes).Attr("keep_dims", options.keep_dims).Output();
 }
 
-Tensor Unary(const char* op, const Input& x, const NameOptions& name = {}) {
-  return OpBuilder(op, name).In(x).Output();
-}
-
 // mean |x - mean x|^2 in the scope of the caller.
 Tensor Variance(const Tensor& x, const ReduceOptions& options) {
   const Tensor mean = Reduction("Mean", x, {.axis = options.axis, .keep_dims = true});
   const Tensor off = OpBuilder("Sub", "sub").In(x).In(mean).Output();
   Tensor squares;
   if (IsComplex(RemoveRef(x.dtype()))) {
-    const Tensor conjugate = Unary("Conj", off);
+    const Tensor conjugate = UnaryNode("Conj", off);
     const Tensor product = OpBuilder("Mul", "Mul").In(conjugate).In(off).Output();
     const DataType part = RemoveRef(x.dtype()) == kComplex64 ? kFloat32 : kFloat64;
     squares = OpBuilder("Real", "").In(product).Attr("Tout", part).Output();
   } else {
-    squares = Unary("Square", off);
+    squares = UnaryNode("Square", off);
   }
   return Reduction("Mean", squares, {.axis = options.axis, .keep_dims = options.keep_dims});
 }
@@ -105,16 +104,16 @@ Tensor ReduceLogsumexp(const Input& input, const ReduceOptions& options) {
   const OpScope scope(options.name, "ReduceLogSumExp", {&input});
   const Tensor x = AsTensor(input, kInvalidType, "input_tensor");
   const Tensor raw = Reduction("Max", x, {.axis = options.axis, .keep_dims = true});
-  const Tensor finite = Unary("IsFinite", raw);
-  const Tensor zeros = Unary("ZerosLike", raw);
+  const Tensor finite = UnaryNode("IsFinite", raw);
+  const Tensor zeros = UnaryNode("ZerosLike", raw);
   const Tensor bounded = OpBuilder("Select", "").In(finite).In(raw).In(zeros).Output();
-  Tensor max = Unary("StopGradient", bounded);
+  Tensor max = UnaryNode("StopGradient", bounded);
   const Tensor small = OpBuilder("Sub", "Sub").In(x).In(max).Output();
-  const Tensor sum =
-      Reduction("Sum", Unary("Exp", small), {.axis = options.axis, .keep_dims = options.keep_dims});
-  const Tensor log = Unary("Log", sum);
+  const Tensor sum = Reduction("Sum", UnaryNode("Exp", small),
+                               {.axis = options.axis, .keep_dims = options.keep_dims});
+  const Tensor log = UnaryNode("Log", sum);
   if (!options.keep_dims) {
-    const Tensor shape = Unary("Shape", log);
+    const Tensor shape = UnaryNode("Shape", log);
     max = OpBuilder("Reshape", "").In(max).In(shape).Output();
   }
   return OpBuilder("AddV2", scope.self()).In(log).In(max).Output();
@@ -129,7 +128,7 @@ Tensor ReduceStd(const Input& input, const ReduceOptions& options) {
   const Tensor x = AsTensor(input, kInvalidType, "input_tensor");
   ReduceOptions inner = options;
   inner.name.clear();
-  return Unary("Sqrt", ReduceVariance(x, inner));
+  return UnaryNode("Sqrt", ReduceVariance(x, inner));
 }
 
 Tensor CountNonzero(const Input& input, const CountNonzeroOptions& options) {

@@ -61,8 +61,6 @@ Tensor GammaAlphaGradient(GradientContext& g, Tensor alpha, int lead, Tensor lea
 
 namespace {
 
-constexpr char kSource[] = "a source of random numbers";
-
 OpDefBuilder&& Seeds(OpDefBuilder&& op) {
   return std::move(op).Attr("seed: int = 0").Attr("seed2: int = 0").Stateful();
 }
@@ -75,7 +73,7 @@ OpDefBuilder&& FloatSource(OpDefBuilder&& op) {
       .Attr("dtype: {half, bfloat16, float, double}")
       .Attr("T: {int32, int64}")
       .Shape(ShapeFromFirstInput)
-      .NoGradient(kSource);
+      .NoGradient(kRandomSource);
 }
 
 // The shape of what is drawn for each element of input 1, and then input 1's.
@@ -148,7 +146,7 @@ void RegisterParametricOps(OpRegistry& ops) {
         for (int i = 1; i < 5; ++i) WEFT_RETURN_IF_ERROR(c.WithRankAtMost(c.input(i), 1).status());
         return ShapeFromFirstInput(c);
       })
-      .NoGradient(kSource);
+      .NoGradient(kRandomSource);
 }
 
 void RegisterChoiceOps(OpRegistry& ops) {
@@ -159,7 +157,7 @@ void RegisterChoiceOps(OpRegistry& ops) {
       .Apply(Seeds)
       .Attr("T: type")
       .Shape(shape::SameAsInput)
-      .NoGradient(kSource);
+      .NoGradient(kRandomSource);
   ops.Add("Multinomial")
       .Summary("Classes drawn for each row of unnormalised log probabilities.")
       .Input("logits: T")
@@ -169,7 +167,7 @@ void RegisterChoiceOps(OpRegistry& ops) {
       .Attr("T: realnumbertype")
       .Attr("output_dtype: {int32, int64} = DT_INT64")
       .Shape(MultinomialShape)
-      .NoGradient(kSource);
+      .NoGradient(kRandomSource);
 }
 
 }  // namespace
@@ -196,7 +194,7 @@ void RegisterRngOps(OpRegistry& ops) {
         WEFT_RETURN_IF_ERROR(c.InputWithRank(2, 0).status());
         return ShapeFromFirstInput(c);
       })
-      .NoGradient(kSource);
+      .NoGradient(kRandomSource);
   RegisterParametricOps(ops);
   RegisterChoiceOps(ops);
   RegisterStatelessRngOps(ops);

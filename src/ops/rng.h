@@ -6,6 +6,9 @@
 
 namespace weft {
 
+// Why the family has no gradients.
+inline constexpr char kRandomSource[] = "a source of random numbers";
+
 // The stateless half of RegisterRngOps (rng_stateless.cc).
 void RegisterStatelessRngOps(OpRegistry& ops);
 

@@ -12,8 +12,6 @@
 namespace weft {
 namespace {
 
-constexpr char kSource[] = "a source of random numbers";
-
 // Input i is a vector of `size` elements.
 absl::Status CheckVector(ShapeContext& c, int i, int64_t size) {
   WEFT_ASSIGN_OR_RETURN(const PartialShape vector, c.InputWithRank(i, 1));
@@ -53,7 +51,7 @@ void RegisterFloats(OpRegistry& ops, const std::string& name, const std::string&
       .Attr("T: {int32, int64} = DT_INT32")
       .Attr("Tseed: {int32, int64} = DT_INT64")
       .Shape(SeededShape)
-      .NoGradient(kSource);
+      .NoGradient(kRandomSource);
   ops.Add(name + "V2")
       .Summary(summary)
       .Apply(Keyed)
@@ -61,7 +59,7 @@ void RegisterFloats(OpRegistry& ops, const std::string& name, const std::string&
       .Attr(dtypes)
       .Attr("Tshape: {int32, int64} = DT_INT32")
       .Shape(KeyedShape)
-      .NoGradient(kSource);
+      .NoGradient(kRandomSource);
 }
 
 void RegisterIntegers(OpRegistry& ops) {
@@ -78,7 +76,7 @@ void RegisterIntegers(OpRegistry& ops) {
         WEFT_RETURN_IF_ERROR(CheckScalarBounds(c, 2));
         return SeededShape(c);
       })
-      .NoGradient(kSource);
+      .NoGradient(kRandomSource);
   ops.Add("StatelessRandomUniformIntV2")
       .Summary("Integers distributed evenly over [minval, maxval).")
       .Apply(Keyed)
@@ -91,7 +89,7 @@ void RegisterIntegers(OpRegistry& ops) {
         WEFT_RETURN_IF_ERROR(CheckScalarBounds(c, 4));
         return KeyedShape(c);
       })
-      .NoGradient(kSource);
+      .NoGradient(kRandomSource);
   ops.Add("StatelessRandomUniformFullInt")
       .Summary("Integers distributed evenly over all values of the dtype.")
       .Apply(Seeded)
@@ -100,7 +98,7 @@ void RegisterIntegers(OpRegistry& ops) {
       .Attr("T: {int32, int64} = DT_INT32")
       .Attr("Tseed: {int32, int64, uint32, uint64} = DT_INT64")
       .Shape(SeededShape)
-      .NoGradient(kSource);
+      .NoGradient(kRandomSource);
   ops.Add("StatelessRandomUniformFullIntV2")
       .Summary("Integers distributed evenly over all values of the dtype.")
       .Apply(Keyed)
@@ -108,7 +106,7 @@ void RegisterIntegers(OpRegistry& ops) {
       .Attr("dtype: {int32, int64, uint32, uint64} = DT_UINT64")
       .Attr("Tshape: {int32, int64} = DT_INT32")
       .Shape(KeyedShape)
-      .NoGradient(kSource);
+      .NoGradient(kRandomSource);
   ops.Add("StatelessMultinomial")
       .Summary("Classes drawn for each row of unnormalised log probabilities.")
       .Input("logits: T")
@@ -122,7 +120,7 @@ void RegisterIntegers(OpRegistry& ops) {
         WEFT_RETURN_IF_ERROR(CheckVector(c, 2, 2));
         return MultinomialShape(c);
       })
-      .NoGradient(kSource);
+      .NoGradient(kRandomSource);
 }
 
 // `alpha` is this input; `shape`, input 0, ends with its shape.
@@ -170,7 +168,7 @@ void RegisterParametric(OpRegistry& ops) {
       .Attr("T: {int32, int64}")
       .Attr("Tseed: {int32, int64} = DT_INT64")
       .Shape(SeededShape)
-      .NoGradient(kSource);
+      .NoGradient(kRandomSource);
 }
 
 // The standard normal distribution function.
@@ -257,7 +255,7 @@ void RegisterBounded(OpRegistry& ops) {
       .Attr("T: {half, float, double, int32, int64} = DT_DOUBLE")
       .Attr("dtype: {half, float, double, int32, int64} = DT_INT64")
       .Shape(SeededShape)
-      .NoGradient(kSource);
+      .NoGradient(kRandomSource);
   ops.Add("StatelessShuffle")
       .Summary("The rows of a tensor (its slices along dimension 0) in a random order.")
       .Input("value: T")

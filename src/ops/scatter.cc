@@ -11,8 +11,6 @@
 namespace weft {
 namespace {
 
-constexpr const char* kNoGradient = "it changes a variable; what it returns counts as a constant";
-
 absl::Status ScatterShape(ShapeContext& c) {
   WEFT_RETURN_IF_ERROR(CheckRowUpdates(c, c.input(0), c.input(1), c.input(2)));
   c.set_output(0, c.input(0));
@@ -47,7 +45,7 @@ OpDefBuilder&& RowArithmetic(OpDefBuilder&& op) {
       .Attr("Tindices: {int32, int64}")
       .Attr("use_locking: bool = false")
       .Shape(ScatterShape)
-      .NoGradient(kNoGradient);
+      .NoGradient(kChangesVariable);
 }
 
 OpDefBuilder&& RowExtremum(OpDefBuilder&& op) {
@@ -157,11 +155,11 @@ void RegisterSlices(OpRegistry& ops) {
   ops.Add("ScatterNdAdd")
       .Summary("ref[indices[i]] += updates[i]; indices[i] names a slice.")
       .Apply(SliceArithmetic)
-      .NoGradient(kNoGradient);
+      .NoGradient(kChangesVariable);
   ops.Add("ScatterNdSub")
       .Summary("ref[indices[i]] -= updates[i]; indices[i] names a slice.")
       .Apply(SliceArithmetic)
-      .NoGradient(kNoGradient);
+      .NoGradient(kChangesVariable);
   ops.Add("ScatterNdMin")
       .Summary("ref[indices[i]] = min(itself, updates[i]); indices[i] names a slice.")
       .Apply(SliceArithmetic);
@@ -177,7 +175,7 @@ void RegisterSlices(OpRegistry& ops) {
       .Attr("Tindices: {int32, int64}")
       .Attr("use_locking: bool = true")
       .Shape(ScatterNdUpdateShape)
-      .NoGradient(kNoGradient);
+      .NoGradient(kChangesVariable);
   ops.Add("ResourceScatterNdAdd")
       .Summary("ScatterNdAdd of a variable given by its handle.")
       .Apply(ResourceSlices);

@@ -80,7 +80,7 @@ void MeanGradient(GradientContext& g) {
 }
 
 // dy goes in equal parts to the rows' elements that are the extremum of their segment.
-void ExtremumGradient(GradientContext& g) {
+void SegmentExtremumGradient(GradientContext& g) {
   Segments segments(g);
   const Tensor x = g.input(0);
   const Tensor extrema = segments.RowOfSegment(g.output(0));
@@ -219,8 +219,8 @@ void RegisterSegmentOps(OpRegistry& ops) {
   const Kind kinds[] = {
       {"Sum", "The sum", kNumber, SumGradient},
       {"Prod", "The product", kNumber, ProdGradient},
-      {"Min", "The least element", kReal, ExtremumGradient},
-      {"Max", "The greatest element", kReal, ExtremumGradient},
+      {"Min", "The least element", kReal, SegmentExtremumGradient},
+      {"Max", "The greatest element", kReal, SegmentExtremumGradient},
   };
   for (const Kind& kind : kinds) {
     RegisterSorted(ops, kind);

@@ -94,7 +94,7 @@ absl::Status ReduceShape(ShapeContext& c) {
 
 // ---- gradients ----
 
-Tensor Gather(GradientContext& g, Tensor params, Tensor indices) {
+Tensor GatherRows(GradientContext& g, Tensor params, Tensor indices) {
   return g.Op("GatherV2", {params, indices, g.ConstInt(0)});
 }
 Tensor GatherNd(GradientContext& g, Tensor params, Tensor indices) {
@@ -110,7 +110,7 @@ void AddGradient(GradientContext& g) {
 }
 
 // The gradient goes to the operand that was chosen. a - b has the indices of the result.
-void ExtremumGradient(GradientContext& g) {
+void SparseExtremumGradient(GradientContext& g) {
   const bool is_maximum = g.op().type() == "SparseSparseMaximum";
   const Tensor zero = g.ConstOf(g.input(1).dtype(), 0);
   const std::vector<Tensor> added =
@@ -157,8 +157,8 @@ void MatMulGradient(GradientContext& g) {
   const Tensor db = g.Op("SparseTensorDenseMatMul", {indices, g.input(1), g.input(2), dy},
                          {{"adjoint_a", !adjoint_a}, {"adjoint_b", false}});
   const Tensor rows = Column(g, indices, 0), columns = Column(g, indices, 1);
-  const Tensor left = Gather(g, dy, adjoint_a ? columns : rows);
-  const Tensor right = Gather(g, adjoint_b ? Adjoint(g, b) : b, adjoint_a ? rows : columns);
+  const Tensor left = GatherRows(g, dy, adjoint_a ? columns : rows);
+  const Tensor right = GatherRows(g, adjoint_b ? Adjoint(g, b) : b, adjoint_a ? rows : columns);
   const Tensor da = g.Sum(g.Mul(left, g.Conj(right)), g.ConstInt(1));
   g.SetDx(1, adjoint_a ? g.Conj(da) : da);
   g.SetDx(3, adjoint_b ? Adjoint(g, db) : db);
@@ -237,7 +237,7 @@ OpDefBuilder&& Extremum(OpDefBuilder&& op) {
       .Output("output_indices: int64")
       .Output("output_values: T")
       .Shape(ExtremumShape)
-      .Gradient(ExtremumGradient);
+      .Gradient(SparseExtremumGradient);
 }
 OpDefBuilder&& Cwise(OpDefBuilder&& op) {
   return std::move(op)

@@ -26,7 +26,7 @@ absl::Status ConcatShape(ShapeContext& c) {
   return absl::OkStatus();
 }
 
-absl::Status SplitShape(ShapeContext& c) {
+absl::Status SparseSplitShape(ShapeContext& c) {
   WEFT_RETURN_IF_ERROR(c.InputWithRank(0, 0).status());
   const int n = c.num_outputs() / 3;
   const PartialShape& shape = c.input(3);
@@ -132,7 +132,7 @@ void RegisterSparsePartsOps(OpRegistry& ops) {
       .Output("output_shape: num_split * int64")
       .Attr("num_split: int >= 1")
       .Attr("T: type")
-      .Shape(SplitShape);
+      .Shape(SparseSplitShape);
   ops.Add("SparseSlice")
       .Summary("The part of a sparse tensor that begins at `start` and is of `size`, or less.")
       .Input("indices: int64")

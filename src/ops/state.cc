@@ -9,8 +9,6 @@
 namespace weft {
 namespace {
 
-constexpr const char* kNoGradient = "it changes a variable; what it returns counts as a constant";
-
 // A scalar shape of the old op stands for "not known": its GraphDefs could not tell the two apart.
 absl::Status LegacyVariableShape(ShapeContext& c) {
   const PartialShape shape = c.Attr<PartialShape>("shape");
@@ -59,7 +57,7 @@ OpDefBuilder&& AssignUpdateSchema(OpDefBuilder&& op) {
       .Attr("T: numbertype")
       .Attr("use_locking: bool = false")
       .Shape(shape::MergeOfInputs)
-      .NoGradient(kNoGradient);
+      .NoGradient(kChangesVariable);
 }
 
 }  // namespace
@@ -109,7 +107,7 @@ void RegisterStateOps(OpRegistry& ops) {
       .Attr("use_locking: bool = true")
       .AllowsUninitializedInput()
       .Shape(AssignShape)
-      .NoGradient(kNoGradient);
+      .NoGradient(kChangesVariable);
   ops.Add("AssignAdd").Summary("ref += value. Returns the reference.").Apply(AssignUpdateSchema);
   ops.Add("AssignSub").Summary("ref -= value. Returns the reference.").Apply(AssignUpdateSchema);
   ops.Add("CountUpTo")

@@ -4,19 +4,18 @@
 #include <utility>
 #include <vector>
 
+#include "src/ops/one_node.h"
 #include "src/ops/op_scope.h"
 #include "weft/graph/op_builder.h"
 #include "weft/ops/array.h"
 #include "weft/ops/strings.h"
 
 namespace weft::strings {
+
+using weft::internal::UnaryNode;
 namespace {
 
 const char* NameOf(Unit unit) { return unit == Unit::kByte ? "BYTE" : "UTF8_CHAR"; }
-
-Tensor Unary(const char* op, const Input& input, const NameOptions& options) {
-  return OpBuilder(op, options).In(input).Output();
-}
 
 Tensor ChangeCase(const char* op, const Input& input, const CaseOptions& o) {
   return OpBuilder(op, o.name).In(input).Attr("encoding", o.encoding).Output();
@@ -83,7 +82,7 @@ Tensor Upper(const Input& input, const CaseOptions& o) {
   return ChangeCase("StringUpper", input, o);
 }
 Tensor Strip(const Input& input, const NameOptions& options) {
-  return Unary("StringStrip", input, options);
+  return UnaryNode("StringStrip", input, options);
 }
 
 Tensor RegexFullMatch(const Input& input, const Input& pattern, const NameOptions& options) {
@@ -196,7 +195,7 @@ Tensor EncodeBase64(const Input& input, bool pad, const NameOptions& options) {
   return OpBuilder("EncodeBase64", options).In(input).Attr("pad", pad).Output();
 }
 Tensor DecodeBase64(const Input& input, const NameOptions& options) {
-  return Unary("DecodeBase64", input, options);
+  return UnaryNode("DecodeBase64", input, options);
 }
 
 CodePoints UnicodeDecode(const Input& input, const std::string& input_encoding,
@@ -225,7 +224,7 @@ Tensor UnicodeTranscode(const Input& input, const std::string& input_encoding,
 }
 
 Tensor UnicodeScript(const Input& input, const NameOptions& options) {
-  return Unary("UnicodeScript", input, options);
+  return UnaryNode("UnicodeScript", input, options);
 }
 
 }  // namespace weft::strings

@@ -8,7 +8,7 @@ namespace weft {
 namespace {
 
 // A vector of texts becomes a sparse matrix.
-absl::Status SplitShape(ShapeContext& c) {
+absl::Status StringSplitShape(ShapeContext& c) {
   WEFT_RETURN_IF_ERROR(c.InputWithRank(0, 1).status());
   WEFT_RETURN_IF_ERROR(c.InputWithRank(1, 0).status());
   c.set_output(0, PartialShape::Matrix(kUnknownDim, 2));
@@ -22,7 +22,7 @@ OpDefBuilder&& SparseParts(OpDefBuilder&& op) {
       .Output("indices: int64")
       .Output("values: string")
       .Output("shape: int64")
-      .Shape(SplitShape)
+      .Shape(StringSplitShape)
       .NoGradient(kTexts);
 }
 

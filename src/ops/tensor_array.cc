@@ -12,15 +12,15 @@
 namespace weft {
 namespace {
 
-struct Version {
+struct TensorArrayVersion {
   const char* suffix;
   const char* handle;  // type of the handle
   int deprecated_at;
 };
-constexpr Version kVersions[] = {
+constexpr TensorArrayVersion kTensorArrayVersions[] = {
     {"", "Ref(string)", 16}, {"V2", "string", 26}, {"V3", "resource", 0}};
 
-OpDefBuilder&& Common(OpDefBuilder&& op, const Version& v) {
+OpDefBuilder&& Common(OpDefBuilder&& op, const TensorArrayVersion& v) {
   if (v.deprecated_at == 0) return std::move(op).Stateful();
   const char* const instead = *v.suffix == '\0' ? "Use the V3 op" : "Use the V3 op, by handle";
   return std::move(op).Stateful().Deprecated(v.deprecated_at, instead);
@@ -75,7 +75,7 @@ absl::Status ReadShape(ShapeContext& c) {
   return absl::OkStatus();
 }
 
-absl::Status GatherShape(ShapeContext& c) {
+absl::Status ArrayGatherShape(ShapeContext& c) {
   WEFT_RETURN_IF_ERROR(c.InputWithRank(0, 1).status());
   WEFT_ASSIGN_OR_RETURN(const PartialShape indices, c.InputWithRank(1, 1));
   WEFT_RETURN_IF_ERROR(ScalarInput(c, 2));
@@ -108,7 +108,7 @@ absl::Status ConcatShape(ShapeContext& c) {
   return absl::OkStatus();
 }
 
-absl::Status SplitShape(ShapeContext& c) {
+absl::Status ArraySplitShape(ShapeContext& c) {
   WEFT_RETURN_IF_ERROR(c.InputWithRank(0, 1).status());
   WEFT_RETURN_IF_ERROR(c.InputWithRank(2, 1).status());
   WEFT_RETURN_IF_ERROR(ScalarInput(c, 3));
@@ -181,7 +181,7 @@ void WriteGradient(GradientContext& g) {
   g.SetDx(3, flow);
 }
 
-void GatherGradient(GradientContext& g) {
+void ArrayGatherGradient(GradientContext& g) {
   const Tensor dy = g.dy(0);
   const GradArray a = MakeGradArray(g, dy, g.input(2));
   if (!g.ok()) return;
@@ -189,7 +189,7 @@ void GatherGradient(GradientContext& g) {
                      {a.handle, g.input(1), dy, a.flow}));
 }
 
-void ScatterGradient(GradientContext& g) {
+void ArrayScatterGradient(GradientContext& g) {
   const Tensor flow = g.dy(0);
   const GradArray a = MakeGradArray(g, flow, flow);
   if (!g.ok()) return;
@@ -198,7 +198,7 @@ void ScatterGradient(GradientContext& g) {
   g.SetDx(3, flow);
 }
 
-void ConcatGradient(GradientContext& g) {
+void ArrayConcatGradient(GradientContext& g) {
   const Tensor dy = g.dy(0);
   const GradArray a = MakeGradArray(g, dy, g.input(1));
   if (!g.ok()) return;
@@ -206,7 +206,7 @@ void ConcatGradient(GradientContext& g) {
       1, InScope(g, "TensorArraySplit", "TensorArraySplitV3", {a.handle, dy, g.output(1), a.flow}));
 }
 
-void SplitGradient(GradientContext& g) {
+void ArraySplitGradient(GradientContext& g) {
   const Tensor flow = g.dy(0);
   const GradArray a = MakeGradArray(g, flow, flow);
   if (!g.ok()) return;
@@ -217,12 +217,12 @@ void SplitGradient(GradientContext& g) {
 }
 
 // The gradients are written for the third version; the others count as constants.
-OpDefBuilder&& WithGradient(OpDefBuilder&& op, const Version& v, GradientFn gradient) {
+OpDefBuilder&& WithGradient(OpDefBuilder&& op, const TensorArrayVersion& v, GradientFn gradient) {
   if (v.deprecated_at == 0) return std::move(op).Gradient(std::move(gradient));
   return std::move(op).NoGradient("TensorArrays of old versions are not differentiated");
 }
 
-void RegisterMakers(OpRegistry& ops, const Version& v) {
+void RegisterMakers(OpRegistry& ops, const TensorArrayVersion& v) {
   const auto common = [&v](OpDefBuilder&& op) -> OpDefBuilder&& {
     return Common(std::move(op), v);
   };
@@ -273,7 +273,7 @@ void RegisterMakers(OpRegistry& ops, const Version& v) {
   }
 }
 
-void RegisterElements(OpRegistry& ops, const Version& v) {
+void RegisterElements(OpRegistry& ops, const TensorArrayVersion& v) {
   const auto common = [&v](OpDefBuilder&& op) -> OpDefBuilder&& {
     return Common(std::move(op), v);
   };
@@ -312,8 +312,8 @@ void RegisterElements(OpRegistry& ops, const Version& v) {
       .Output("value: dtype")
       .Attr("dtype: type")
       .Attr("element_shape: shape = { unknown_rank: true }")
-      .Shape(GatherShape)
-      .Apply(gradient(GatherGradient))
+      .Shape(ArrayGatherShape)
+      .Apply(gradient(ArrayGatherGradient))
       .Apply(common);
   ops.Add(StrCat("TensorArrayScatter", v.suffix))
       .Summary("Sets elements to the rows of a tensor.")
@@ -324,7 +324,7 @@ void RegisterElements(OpRegistry& ops, const Version& v) {
       .Output("flow_out: float")
       .Attr("T: type")
       .Shape(ScatterShape)
-      .Apply(gradient(ScatterGradient))
+      .Apply(gradient(ArrayScatterGradient))
       .Apply(common);
   ops.Add(StrCat("TensorArrayConcat", v.suffix))
       .Summary("All elements, joined along their first dimension, and their sizes there.")
@@ -335,7 +335,7 @@ void RegisterElements(OpRegistry& ops, const Version& v) {
       .Attr("dtype: type")
       .Attr("element_shape_except0: shape = { unknown_rank: true }")
       .Shape(ConcatShape)
-      .Apply(gradient(ConcatGradient))
+      .Apply(gradient(ArrayConcatGradient))
       .Apply(common);
   ops.Add(StrCat("TensorArraySplit", v.suffix))
       .Summary("Sets the elements to pieces of a tensor, of these lengths in the first dimension.")
@@ -345,8 +345,8 @@ void RegisterElements(OpRegistry& ops, const Version& v) {
       .Input("flow_in: float")
       .Output("flow_out: float")
       .Attr("T: type")
-      .Shape(SplitShape)
-      .Apply(gradient(SplitGradient))
+      .Shape(ArraySplitShape)
+      .Apply(gradient(ArraySplitGradient))
       .Apply(common);
   ops.Add(StrCat("TensorArraySize", v.suffix))
       .Summary("The number of elements.")
@@ -396,7 +396,8 @@ absl::Status PushShape(ShapeContext& c) {
 }
 
 void RegisterStacks(OpRegistry& ops) {
-  for (const Version& v : {Version{"", "Ref(string)", 0}, Version{"V2", "resource", 0}}) {
+  for (const TensorArrayVersion& v :
+       {TensorArrayVersion{"", "Ref(string)", 0}, TensorArrayVersion{"V2", "resource", 0}}) {
     const std::string handle = StrCat("handle: ", v.handle);
     const bool by_handle = *v.suffix != '\0';
     const auto max_size = [by_handle](OpDefBuilder&& op) -> OpDefBuilder&& {
@@ -444,7 +445,7 @@ void RegisterStacks(OpRegistry& ops) {
 }  // namespace
 
 void RegisterTensorArrayOps(OpRegistry& ops) {
-  for (const Version& v : kVersions) {
+  for (const TensorArrayVersion& v : kTensorArrayVersions) {
     RegisterMakers(ops, v);
     RegisterElements(ops, v);
   }

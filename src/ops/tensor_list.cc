@@ -59,7 +59,7 @@ absl::Status FromTensorShape(ShapeContext& c) {
   return NewList(1)(c);
 }
 
-absl::Status SplitShape(ShapeContext& c) {
+absl::Status ListSplitShape(ShapeContext& c) {
   WEFT_ASSIGN_OR_RETURN(const PartialShape tensor, c.WithRankAtLeast(c.input(0), 1));
   WEFT_RETURN_IF_ERROR(c.InputWithRank(2, 1).status());
   WEFT_ASSIGN_OR_RETURN(const PartialShape element, ShapeOfInput(c, 1));
@@ -153,7 +153,7 @@ absl::Status StackShape(ShapeContext& c) {
   return absl::OkStatus();
 }
 
-absl::Status GatherShape(ShapeContext& c) {
+absl::Status ListGatherShape(ShapeContext& c) {
   WEFT_ASSIGN_OR_RETURN(const PartialShape element, Elements(c, 2));
   c.set_output(0, c.input(1).Concatenate(element));
   return absl::OkStatus();
@@ -237,11 +237,11 @@ void FromTensorGradient(GradientContext& g) {
                   {{"element_dtype", x.dtype()}, {"num_elements", n}}));
 }
 
-void ConcatGradient(GradientContext& g) {
+void ListConcatGradient(GradientContext& g) {
   g.SetDx(0, g.Op("TensorListSplit", {g.dy(0), ElementShapeOf(g, g.input(0)), g.output(1)}));
 }
 
-void SplitGradient(GradientContext& g) {
+void ListSplitGradient(GradientContext& g) {
   const Tensor x = g.input(0);
   const Tensor shape =
       g.Op("ConcatV2",
@@ -275,7 +275,7 @@ void ResizeGradient(GradientContext& g) {
   g.SetDx(0, g.Op("TensorListResize", {g.dy(0), size}));
 }
 
-void GatherGradient(GradientContext& g) {
+void ListGatherGradient(GradientContext& g) {
   const Tensor dy = g.dy(0);
   if (!g.ok()) return;
   g.SetDx(0,
@@ -287,7 +287,7 @@ Tensor GatherRows(GradientContext& g, Tensor list, Tensor indices, Tensor rows_o
               {{"element_dtype", rows_of.dtype()}});
 }
 
-void ScatterGradient(GradientContext& g) {
+void ListScatterGradient(GradientContext& g) {
   g.SetDx(0, GatherRows(g, g.dy(0), g.input(1), g.input(0)));
 }
 
@@ -337,8 +337,8 @@ void RegisterMakers(OpRegistry& ops) {
       .Input("lengths: int64")
       .Output("output_handle: variant")
       .Apply(WithShapeType)
-      .Shape(SplitShape)
-      .Gradient(SplitGradient);
+      .Shape(ListSplitShape)
+      .Gradient(ListSplitGradient);
   for (const bool second : {false, true}) {
     const auto size = [second](OpDefBuilder&& op) -> OpDefBuilder&& {
       return second ? std::move(op).Input("num_elements: int32") : std::move(op);
@@ -352,7 +352,7 @@ void RegisterMakers(OpRegistry& ops) {
         .Output("output_handle: variant")
         .Apply(WithShapeType)
         .Shape(NewList(2))
-        .Gradient(ScatterGradient);
+        .Gradient(ListScatterGradient);
   }
 }
 
@@ -457,8 +457,8 @@ void RegisterReaders(OpRegistry& ops) {
       .Input("element_shape: int32")
       .Output("values: element_dtype")
       .Apply(OfElements)
-      .Shape(GatherShape)
-      .Gradient(GatherGradient);
+      .Shape(ListGatherShape)
+      .Gradient(ListGatherGradient);
   ops.Add("TensorListConcat")
       .Summary("All elements, joined along their first dimension, and their sizes there.")
       .Input("input_handle: variant")
@@ -468,7 +468,7 @@ void RegisterReaders(OpRegistry& ops) {
       .Attr("element_shape: shape = { unknown_rank: true }")
       .Shape(
           [](ShapeContext& c) { return SetConcatShape(c, c.Attr<PartialShape>("element_shape")); })
-      .Gradient(ConcatGradient);
+      .Gradient(ListConcatGradient);
   ops.Add("TensorListConcatV2")
       .Summary("As TensorListConcat; elements that are not set have leading_dims rows.")
       .Input("input_handle: variant")
@@ -481,7 +481,7 @@ void RegisterReaders(OpRegistry& ops) {
         WEFT_ASSIGN_OR_RETURN(const PartialShape element, ShapeOfInput(c, 1));
         return SetConcatShape(c, element);
       })
-      .Gradient(ConcatGradient);
+      .Gradient(ListConcatGradient);
 }
 
 }  // namespace

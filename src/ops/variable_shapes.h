@@ -10,6 +10,10 @@
 
 namespace weft {
 
+// Why ops that change variables have no gradient.
+inline constexpr const char* kChangesVariable =
+    "it changes a variable; what it returns counts as a constant";
+
 // What is known of the variable behind handle input i; an unknown shape and kInvalidType if nothing
 // is. InvalidArgument if it is known to hold another dtype than the type attribute `dtype_attr`
 // says.

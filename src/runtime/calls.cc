@@ -13,7 +13,7 @@
 namespace weft {
 namespace {
 
-constexpr size_t kMaxIdleStates = 8;
+constexpr size_t kMaxIdleCallStates = 8;
 
 // One function, ready to be run by any number of threads.
 class FunctionPlan {
@@ -61,7 +61,7 @@ class FunctionPlan {
       }
     }
     std::lock_guard lock(mu_);
-    if (idle_.size() < kMaxIdleStates) idle_.push_back(std::move(state));
+    if (idle_.size() < kMaxIdleCallStates) idle_.push_back(std::move(state));
   }
 
   std::unique_ptr<Plan> plan_;

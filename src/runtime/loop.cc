@@ -12,7 +12,7 @@ namespace weft {
 namespace {
 
 // As many threads may run the loop at once without making a state anew.
-constexpr size_t kMaxIdleStates = 8;
+constexpr size_t kMaxIdleLoopStates = 8;
 
 Value* FeedOf(ExecState& state, size_t i) {
   const int slot = state.plan.feed_slots[i];
@@ -141,7 +141,7 @@ void LoopKernel::GiveBack(State state) {
   Clear(*state.condition);
   Clear(*state.body);
   std::lock_guard lock(mu_);
-  if (idle_.size() < kMaxIdleStates) idle_.push_back(std::move(state));
+  if (idle_.size() < kMaxIdleLoopStates) idle_.push_back(std::move(state));
 }
 
 absl::Status LoopKernel::Compute(KernelContext& ctx) {

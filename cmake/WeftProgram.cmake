@@ -11,11 +11,11 @@ endfunction()
 
 # weft_test(NAME SOURCES file... [NEEDS target...])
 #
-# A GoogleTest program, bin/NAME, whose cases ctest runs one by one in the project's root folder. It links libweft only if
-# NEEDS names it.
+# A GoogleTest program, bin/NAME, whose cases ctest runs one by one in the project's root folder. NEEDS libweft or not.
 function(weft_test name)
   cmake_parse_arguments(PARSE_ARGV 1 TEST "" "" "SOURCES;NEEDS")
   add_executable(${name} ${TEST_SOURCES})
+  weft_unity(${name} ON)
   target_link_libraries(${name} PRIVATE weft_options ${TEST_NEEDS} GTest::gtest_main GTest::gmock)
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O0>)  # compiled quickly: they only call the library
   if(WEFT_PRECOMPILE AND "weft" IN_LIST TEST_NEEDS)

@@ -98,6 +98,14 @@ class DilationKernel : public Kernel {
   static Largest<T> Find(const DilationGeometry& g, const T* x, const T* filter, int64_t image,
                          int64_t row, int64_t column, int64_t channel) {
     Largest<T> best;
+    if (g.rows == 0 || g.columns == 0) {
+      // An empty filter: the gradient goes to where the window begins.
+      const int64_t y = std::max<int64_t>(row * g.stride_y - g.top, 0);
+      const int64_t at_x = std::max<int64_t>(column * g.stride_x - g.left, 0);
+      if (y < g.in_rows && at_x < g.in_columns)
+        best.in_image = ((image * g.in_rows + y) * g.in_columns + at_x) * g.channels + channel;
+      return best;
+    }
     for (int64_t ky = 0; ky < g.rows; ++ky) {
       const int64_t y = row * g.stride_y - g.top + ky * g.rate_y;
       if (y < 0 || y >= g.in_rows) continue;

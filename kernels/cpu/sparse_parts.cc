@@ -56,8 +56,19 @@ class SparseConcat final : public Kernel {
   }
 
  private:
+  // Internal if the sizes of a dense shape multiply to more than an int64 holds.
+  static absl::Status CheckProduct(KernelContext& ctx, const Array& shape) {
+    int64_t product = 1;
+    for (const int64_t size : shape.values<int64_t>()) {
+      if (size < 0 || !__builtin_mul_overflow(product, size, &product)) continue;
+      return ctx.Error(absl::StatusCode::kInternal, "Encountered overflow from large input shape.");
+    }
+    return absl::OkStatus();
+  }
+
   absl::StatusOr<Shape> OutputShape(KernelContext& ctx, int n, int64_t* axis) const {
     std::vector<int64_t> sizes;
+    for (int i = 0; i < n; ++i) WEFT_RETURN_IF_ERROR(CheckProduct(ctx, ctx.input(2 * n + i)));
     for (int i = 0; i < n; ++i) {
       WEFT_RETURN_IF_ERROR(CheckSparseInputs(ctx, i, n + i, 2 * n + i));
       WEFT_ASSIGN_OR_RETURN(const Shape shape, ReadShape(ctx, ctx.input(2 * n + i)));
@@ -133,6 +144,7 @@ absl::Status SparseSplit(KernelContext& ctx) {
         StrCat("split_dim must be a scalar, but is of shape ", ctx.input(0).shape().ToString()));
   }
   WEFT_ASSIGN_OR_RETURN(const Shape shape, ReadShape(ctx, ctx.input(3)));
+  WEFT_RETURN_IF_ERROR(CheckIndices(ctx, ctx.input(1), shape));
   const int64_t given = ctx.input(0).AsInt64(), axis = given < 0 ? given + shape.rank() : given;
   if (axis < 0 || axis >= shape.rank()) {
     return ctx.InvalidArgument(

@@ -62,7 +62,10 @@ class SparseReduce final : public Kernel {
     WEFT_RETURN_IF_ERROR(CheckSparseInputs(ctx, 0, 1, 2));
     const Array& indices = ctx.input(0);
     WEFT_ASSIGN_OR_RETURN(const Shape shape, ReadShape(ctx, ctx.input(2)));
-    WEFT_RETURN_IF_ERROR(CheckIndices(ctx, indices, shape));
+    if (const absl::Status inside = CheckIndices(ctx, indices, shape); !inside.ok()) {
+      // A dense result's code is TensorFlow's.
+      return is_sparse_ ? inside : absl::Status(absl::StatusCode::kInternal, inside.message());
+    }
     const int rank = shape.rank();
     std::vector<bool> is_reduced(static_cast<size_t>(rank));
     for (const int32_t axis : ctx.input(3).values<int32_t>()) {

@@ -6,11 +6,13 @@
 tests/nn/data/layers.golden: the nodes that each layer adds (see graph_golden.h).
 tests/tutorials/data/nets.golden: the nodes of two of slim's nets.
 tests/tutorials/data/net_variables.txt: names and shapes of the variables of slim's nets.
+tests/tutorials/data/net_logits.txt: what slim's nets make of two pictures, with weights of seed 1.
 """
 import os
 import sys
 
 from graph_text import section, tf, write
+import numpy as np
 import keras.src.legacy_tf_layers.normalization
 from tensorflow.python.framework import ops
 import tf_slim as slim
@@ -275,3 +277,26 @@ with open('tests/tutorials/data/net_variables.txt', 'w') as out:
             with slim.arg_scope(scope()): net(ph([2, side, side, 3]), 1000, is_training=False)
             lines = ['%s [%s]' % (v.op.name, ','.join(str(d) for d in v.shape.as_list())) for v in tf.global_variables()]
             for line in sorted(lines): out.write('%s %s\n' % (name, line))
+
+
+# What models_test.cc makes too.
+def pictures(side): return ((np.arange(2 * side * side * 3) * 7919 % 256) / 128 - 1).reshape(2, side, side, 3)
+
+
+RUNS = [
+    ('inception_v3', inception_v3.inception_v3, inception_v3.inception_v3_arg_scope, 139,
+     {'min_depth': 8, 'depth_multiplier': 0.2}),
+    ('resnet_v1_50', resnet_v1.resnet_v1_50, resnet_v1.resnet_arg_scope, 65, {}),
+    ('resnet_v2_50', resnet_v2.resnet_v2_50, resnet_v2.resnet_arg_scope, 65, {}),
+]
+with open('tests/tutorials/data/net_logits.txt', 'w') as out:
+    out.write('# SPDX-License-Identifier: Apache-2.0\n# Made by tests/support/%s\n' % os.path.basename(sys.argv[0]))
+    for name, net, scope, side, arguments in RUNS:
+        with tf.Graph().as_default():
+            tf.set_random_seed(1)
+            images = ph([2, side, side, 3])
+            with slim.arg_scope(scope()): logits, _ = net(images, 5, is_training=False, **arguments)
+            with tf.Session() as session:
+                session.run(tf.global_variables_initializer())
+                values = session.run(logits, {images: pictures(side)})
+        out.write(' '.join([name] + ['%.9g' % v for v in np.ravel(values)]) + '\n')

@@ -5,10 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <functional>
 #include <map>
 #include <span>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -309,6 +311,66 @@ TEST(ModelVariables, AreSlims) {
     std::sort(lines.begin(), lines.end());
     EXPECT_EQ(lines, expected.at(net.name)) << net.name;
   }
+}
+
+// ---- Logits from the same weights ---------------------------------------------------------------
+
+std::map<std::string, std::vector<double>> LogitsOfSlim() {
+  std::map<std::string, std::vector<double>> nets;
+  std::ifstream in("tests/tutorials/data/net_logits.txt");
+  EXPECT_TRUE(in.good()) << "net_logits.txt can't be read";
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("#")) continue;
+    std::istringstream words(line);
+    std::string name;
+    words >> name;
+    for (double v; words >> v;) nets[name].push_back(v);
+  }
+  return nets;
+}
+
+Array TwoPictures(int64_t side) {
+  Array a(kFloat32, Shape({2, side, side, 3}));
+  const std::span<float> pixels = a.mutable_values<float>();
+  for (size_t i = 0; i < pixels.size(); ++i)
+    pixels[i] = static_cast<float>(i * 7919 % 256) / 128.0f - 1.0f;
+  return a;
+}
+
+// With a graph seed, random weights are the same if the nets add the same nodes in the same order.
+void ExpectLogits(const char* name, int64_t side,
+                  const std::function<Tensor(const Tensor& images)>& build) {
+  Graph graph;
+  const GraphScope scope(graph);
+  graph.set_seed(1);
+  const Tensor images = Placeholder(kFloat32, {2, side, side, 3}, "x");
+  const Tensor logits = build(images);
+  Session session(graph);
+  session.Run(GlobalVariablesInitializer());
+  const Array got = session.Run(logits, {{images, TwoPictures(side)}});
+  const std::vector<double> want = LogitsOfSlim().at(name);
+  ASSERT_EQ(got.shape(), Shape({2, 5})) << name;
+  ASSERT_EQ(want.size(), 10u) << name;
+  double greatest = 0;
+  for (const double v : want) greatest = std::max(greatest, std::abs(v));
+  for (int64_t i = 0; i < 10; ++i)
+    EXPECT_NEAR(got.AsDouble(i), want[static_cast<size_t>(i)], 1e-4 * greatest) << name << " " << i;
+}
+
+TEST(ModelLogits, AreSlims) {
+  const NetOptions o{.num_classes = 5, .is_training = false};
+  ExpectLogits("inception_v3", 139, [&](const Tensor& images) {
+    const ArgScope scope(InceptionV3ArgScope());
+    return InceptionV3(images, o, {.min_depth = 8, .depth_multiplier = 0.2}).logits;
+  });
+  ExpectLogits("resnet_v1_50", 65, [&](const Tensor& images) {
+    const ArgScope scope(ResnetArgScope());
+    return ResnetV1(50, images, o).logits;
+  });
+  ExpectLogits("resnet_v2_50", 65, [&](const Tensor& images) {
+    const ArgScope scope(ResnetArgScope());
+    return ResnetV2(50, images, o).logits;
+  });
 }
 
 }  // namespace

@@ -60,6 +60,12 @@ Cnn BuildCnn(int64_t graph_seed);
 // Trains as the reference says, on the MNIST files in `data`.
 void CheckMnistCnn(const Json& reference, const std::filesystem::path& data);
 
+// ---- c_sin_lstm ---------------------------------------------------------------------------------
+
+// Trains the sine's LSTM (examples/lstm/sine.h) as one of the reference's runs says, for at most
+// `max_steps` steps: the first losses, and the error on the test samples.
+void CheckSineRun(const Json& run, int64_t max_steps);
+
 // ---- e_random_values ----------------------------------------------------------------------------
 
 // How many numbers were compared, and how far they were off.

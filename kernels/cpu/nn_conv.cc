@@ -74,8 +74,9 @@ class ConvKernel : public Kernel {
       WindowSpec w = windows_[layout_.place(k)];
       w.size = filter.dim(k);
       if (w.size <= 0) {
-        return ctx.InvalidArgument(
-            StrCat("filter sizes must be positive, got ", filter.ToString()));
+        return ctx.InvalidArgument(StrCat(
+            "filter must not have zero elements (i.e. all dimensions must be non-zero), got ",
+            filter.ToString()));
       }
       const int64_t in = image.space[layout_.place(k)];
       const absl::StatusOr<WindowFit> fit = FitWindows(in, w);

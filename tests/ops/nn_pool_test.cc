@@ -2,6 +2,9 @@
 // Pooling at odd sizes and values, and its errors. Values were computed by TensorFlow where they
 // are not obvious. Gradients: tests/gradients/table_nn.cc; golden values: tests/conformance.
 #include <limits>
+#include <span>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "tests/support/op_case.h"
@@ -17,14 +20,12 @@ OpCase Pool(const char* op, const Ints& ksize, const Ints& strides, const char* 
   c.Attr("ksize", ksize).Attr("strides", strides).Attr("padding", padding);
   return c;
 }
-Array Zeros(const Ints& dims) {
+Array NoPixels(const Ints& dims) {
   Array a(kFloat32, Shape(std::span<const int64_t>(dims)));
   std::fill_n(a.mutable_data<float>(), a.num_elements(), 0.f);
   return a;
 }
 const Ints kUnit = {1, 1, 1, 1}, kTwo = {1, 2, 2, 1};
-constexpr Code kInvalid = Code::kInvalidArgument;
-
 TEST(AvgPool, PaddingIsNotCounted) {
   const Array x = F32(Shape({1, 2, 3, 1}), {1, 2, 3, 4, 5, 6});
   Pool("AvgPool", kTwo, kTwo, "SAME")
@@ -49,13 +50,13 @@ TEST(AvgPool, PaddingIsNotCounted) {
 
 TEST(AvgPool, OddSizes) {
   Pool("AvgPool", kTwo, kUnit, "SAME")
-      .In(Zeros({0, 4, 4, 2}))
-      .Out(Zeros({0, 4, 4, 2}))
+      .In(NoPixels({0, 4, 4, 2}))
+      .Out(NoPixels({0, 4, 4, 2}))
       .RunEverywhere();
   Pool("AvgPoolGrad", kTwo, kUnit, "SAME")
       .Const(I32({0, 4, 4, 2}))
-      .In(Zeros({0, 4, 4, 2}))
-      .Out(Zeros({0, 4, 4, 2}))
+      .In(NoPixels({0, 4, 4, 2}))
+      .Out(NoPixels({0, 4, 4, 2}))
       .RunEverywhere();
   // A stride above the window.
   Pool("AvgPool", {1, 1, 1, 1}, {1, 1, 3, 1}, "VALID")
@@ -63,8 +64,8 @@ TEST(AvgPool, OddSizes) {
       .Out(F32(Shape({1, 1, 2, 1}), {1, 4}))
       .RunEverywhere();
   Pool("AvgPool3D", {1, 2, 2, 2, 1}, {1, 1, 1, 1, 1}, "SAME")
-      .In(Zeros({0, 4, 4, 4, 2}))
-      .Out(Zeros({0, 4, 4, 4, 2}))
+      .In(NoPixels({0, 4, 4, 4, 2}))
+      .Out(NoPixels({0, 4, 4, 4, 2}))
       .RunEverywhere();
 }
 
@@ -75,50 +76,73 @@ TEST(AvgPool, Errors) {
   ExpectBuildError("AvgPool", {"?"}, "AvgPool requires the ksize attribute to contain 4 values",
                    {{"ksize", Ints{1, 1, 1, 1, 1}}, {"strides", kUnit}, {"padding", "SAME"}});
   Pool("AvgPool", {2, 1, 1, 1}, kUnit, "SAME")
-      .In(Zeros({1, 4, 4, 2}))
+      .In(NoPixels({1, 4, 4, 2}))
       .ExpectRunError(Code::kUnimplemented, "not yet supported on the batch dimension");
   Pool("AvgPool", {1, 1, 1, 2}, {1, 1, 1, 2}, "SAME")
-      .In(Zeros({1, 4, 4, 2}))
+      .In(NoPixels({1, 4, 4, 2}))
       .ExpectRunError(Code::kUnimplemented, "not yet supported on the depth dimension");
-  Pool("AvgPool", kTwo, kUnit, "SAME").In(Zeros({2, 2})).ExpectRunError(kInvalid, "4-dimensional");
+  Pool("AvgPool", kTwo, kUnit, "SAME")
+      .In(NoPixels({2, 2}))
+      .ExpectRunError(Code::kInvalidArgument, "4-dimensional");
   Pool("AvgPoolGrad", kTwo, kUnit, "SAME")
       .In(I32({1, 4, 4}))
-      .In(Zeros({1, 4, 4, 2}))
-      .ExpectRunError(kInvalid, "must be 1-dimensional and 4 elements");
+      .In(NoPixels({1, 4, 4, 2}))
+      .ExpectRunError(Code::kInvalidArgument, "must be 1-dimensional and 4 elements");
   Pool("AvgPool3D", {1, 2, 2, 2, 2}, {1, 1, 1, 1, 1}, "SAME")
-      .In(Zeros({1, 4, 4, 4, 2}))
+      .In(NoPixels({1, 4, 4, 4, 2}))
       .ExpectRunError(Code::kUnimplemented, "not yet supported on the depth dimension");
+}
+
+// The one output of a pool of an image whose shape is not known when it is built.
+Array PooledOfUnknownShape(const char* op, const Array& image, const Ints& ksize,
+                           const Ints& strides, const char* padding) {
+  const Graph graph;
+  const GraphScope scope(graph);
+  const Tensor x = PlaceholderOf(kFloat32);
+  const absl::StatusOr<Operation> pool =
+      AddNode(op, {x}, {{"ksize", ksize}, {"strides", strides}, {"padding", padding}});
+  if (!pool.ok()) throw std::runtime_error(std::string(pool.status().message()));
+  Session session(graph);
+  return session.Run(pool->output(0), {{x, image}});
 }
 
 // Expected values: TensorFlow's.
 TEST(Pools, NoPixels) {
   for (const Ints& image : {Ints{0, 5, 5, 2}, Ints{2, 0, 5, 2}, Ints{2, 5, 0, 2}}) {
     const std::vector<int> sizes(image.begin(), image.end());
-    for (const bool same : {true, false}) {
-      const char* const padding = same ? "SAME" : "VALID";
+    for (const char* padding : {"SAME", "VALID"}) {
+      const bool same = std::string(padding) == "SAME";
       const auto out = [&](int64_t n) { return same ? (n + 1) / 2 : n / 2; };
       const Ints pooled = {image[0], out(image[1]), out(image[2]), 2};
-      for (const char* op : {"MaxPool", "AvgPool"})
-        Pool(op, kTwo, kTwo, padding).In(Zeros(image)).Out(Zeros(pooled)).RunEverywhere();
+      for (const char* op : {"MaxPool", "AvgPool"}) {
+        EXPECT_EQ(PooledOfUnknownShape(op, NoPixels(image), kTwo, kTwo, padding).shape(),
+                  Shape(std::span<const int64_t>(pooled)));
+        if (same || image[0] == 0) {
+          Pool(op, kTwo, kTwo, padding).In(NoPixels(image)).Out(NoPixels(pooled)).RunEverywhere();
+        } else {  // A static shape that is smaller than the window is refused.
+          ExpectBuildError(op, {ShapeInput(NoPixels(image))}, "Negative dimension size",
+                           {{"ksize", kTwo}, {"strides", kTwo}, {"padding", padding}});
+        }
+      }
       Pool("MaxPoolGrad", kTwo, kTwo, padding)
-          .In(Zeros(image))
-          .In(Zeros(pooled))
-          .In(Zeros(pooled))
-          .Out(Zeros(image))
+          .In(NoPixels(image))
+          .In(NoPixels(pooled))
+          .In(NoPixels(pooled))
+          .Out(NoPixels(image))
           .RunEverywhere();
       Pool("AvgPoolGrad", kTwo, kTwo, padding)
           .Const(Array::FromVector(sizes))
-          .In(Zeros(pooled))
-          .Out(Zeros(image))
+          .In(NoPixels(pooled))
+          .Out(NoPixels(image))
           .RunEverywhere();
     }
     Pool("MaxPoolWithArgmax", kTwo, kTwo, "SAME")
-        .In(Zeros(image))
-        .ExpectRunError(kInvalid, "tensor_in must not be empty");
+        .In(NoPixels(image))
+        .ExpectRunError(Code::kInvalidArgument, "tensor_in must not be empty");
   }
   Pool("MaxPool", kTwo, kUnit, "SAME")
-      .In(Zeros({1, 3, 3, 0}))
-      .Out(Zeros({1, 3, 3, 0}))
+      .In(NoPixels({1, 3, 3, 0}))
+      .Out(NoPixels({1, 3, 3, 0}))
       .RunEverywhere();
 }
 
@@ -141,7 +165,7 @@ TEST(Pools, OnePixelAndLargeWindows) {
   for (const char* op : {"MaxPool", "AvgPool"}) {
     Pool(op, {1, 5, 5, 1}, kUnit, "VALID")
         .In(x)
-        .ExpectRunError(kInvalid,
+        .ExpectRunError(Code::kInvalidArgument,
                         "Computed output size would be negative: -2 [input_size: 2, "
                         "effective_filter_size: 5, stride: 1]");
   }
@@ -150,15 +174,9 @@ TEST(Pools, OnePixelAndLargeWindows) {
 // A window that is one larger than the image has no place, and that is no error in a run.
 TEST(Pools, WindowAboveImage) {
   for (const char* op : {"MaxPool", "AvgPool"}) {
-    const Graph graph;
-    const GraphScope scope(graph);
-    const Tensor x = PlaceholderOf(kFloat32);
-    const absl::StatusOr<Operation> pool =
-        AddNode(op, {x}, {{"ksize", Ints{1, 3, 3, 1}}, {"strides", kUnit}, {"padding", "VALID"}});
-    ASSERT_TRUE(pool.ok()) << pool.status();
-    Session session(graph);
-    EXPECT_EQ(session.Run(pool->output(0), {{x, Zeros({1, 2, 2, 1})}}).shape(),
-              Shape({1, 0, 0, 1}));
+    const Array none =
+        PooledOfUnknownShape(op, NoPixels({1, 2, 2, 1}), {1, 3, 3, 1}, kUnit, "VALID");
+    EXPECT_EQ(none.shape(), Shape({1, 0, 0, 1}));
   }
 }
 
@@ -249,17 +267,18 @@ TEST(MaxPool3D, Ties) {
 
 TEST(MaxPool3D, Errors) {
   const Ints window = {1, 2, 2, 2, 1}, unit = {1, 1, 1, 1, 1};
-  const Array x = Zeros({1, 2, 2, 2, 1});
+  const Array x = NoPixels({1, 2, 2, 2, 1});
   Pool("MaxPool3DGrad", window, unit, "SAME")
       .In(x)
       .In(x)
-      .In(Zeros({1, 1, 1, 1, 1}))
-      .ExpectRunError(kInvalid, "Expected grad shape to be [1,2,2,2,1], but got [1,1,1,1,1]");
+      .In(NoPixels({1, 1, 1, 1, 1}))
+      .ExpectRunError(Code::kInvalidArgument,
+                      "Expected grad shape to be [1,2,2,2,1], but got [1,1,1,1,1]");
   Pool("MaxPool3DGrad", window, unit, "SAME")
       .In(x)
-      .In(Zeros({1, 2, 1, 2, 1}))
+      .In(NoPixels({1, 2, 1, 2, 1}))
       .In(x)
-      .ExpectRunError(kInvalid, "Expected orig_output shape to be [1,2,2,2,1]");
+      .ExpectRunError(Code::kInvalidArgument, "Expected orig_output shape to be [1,2,2,2,1]");
   ExpectShape("MaxPool3D", {"[?,4,?,6,3]"}, "[?,2,?,3,3]",
               {{"ksize", window}, {"strides", Ints{1, 2, 2, 2, 1}}, {"padding", "SAME"}});
 }
@@ -286,14 +305,14 @@ TEST(MaxPoolWithArgmax, Places) {
       .Out(F32(Shape({2, 1, 1, 2}), {3, 9, 8, 6}))
       .RunEverywhere();
   Pool("MaxPoolWithArgmax", window, window, "VALID")
-      .In(Zeros({0, 1, 2, 2}))
-      .ExpectRunError(kInvalid, "tensor_in must not be empty");
+      .In(NoPixels({0, 1, 2, 2}))
+      .ExpectRunError(Code::kInvalidArgument, "tensor_in must not be empty");
   for (int64_t bad : {int64_t{9}, int64_t{-1}, std::numeric_limits<int64_t>::max()}) {
     Pool("MaxPoolGradWithArgmax", window, window, "VALID")
-        .In(Zeros({1, 1, 2, 2}))
-        .In(Zeros({1, 1, 1, 2}))
+        .In(NoPixels({1, 1, 2, 2}))
+        .In(NoPixels({1, 1, 1, 2}))
         .In(I64(Shape({1, 1, 1, 2}), {bad, 0}))
-        .ExpectRunError(kInvalid, "argmax has an invalid index");
+        .ExpectRunError(Code::kInvalidArgument, "argmax has an invalid index");
   }
 }
 
@@ -342,7 +361,8 @@ TEST(FractionalPool, Windows) {
 }
 
 TEST(FractionalPool, Errors) {
-  const Array x = Zeros({1, 4, 4, 2}), y = Zeros({1, 2, 2, 1}), image = Zeros({1, 4, 4, 1});
+  const Array x = NoPixels({1, 4, 4, 2}), y = NoPixels({1, 2, 2, 1}),
+              image = NoPixels({1, 4, 4, 1});
   const auto pool = [&](const std::vector<float>& ratio) {
     OpCase c("FractionalMaxPool");
     c.Attr("pooling_ratio", ratio).In(x);
@@ -355,27 +375,28 @@ TEST(FractionalPool, Errors) {
   pool({2, 1.5f, 1.5f, 1})
       .ExpectRunError(Code::kUnimplemented, "not yet supported on the batch nor channel dimension");
   pool({1, 5, 1.5f, 1})
-      .ExpectRunError(kInvalid,
+      .ExpectRunError(Code::kInvalidArgument,
                       "Pooling ratio is higher than input dimension size for dimension 1. "
                       "Input dim size: 4 pooling ratio: 5");
   pool({1, 2, 2, 1})
       .Attr("seed", 1)
-      .ExpectRunError(kInvalid, "Both seed and seed2 should be 0 if deterministic is false.");
+      .ExpectRunError(Code::kInvalidArgument,
+                      "Both seed and seed2 should be 0 if deterministic is false.");
   const auto grad = [&](const Array& rows) {
     OpCase c("FractionalMaxPoolGrad");
     c.In(image).In(y).In(y).In(rows).In(I64({0, 2, 4}));
     return c;
   };
   grad(I64(Shape({1, 2}), {0, 2}))
-      .ExpectRunError(kInvalid, "row_pooling_sequence must be a vector");
-  grad(I64({0, -2, 4})).ExpectRunError(kInvalid, "row_pooling_sequence must ascend");
-  grad(I64({0, 2, 9})).ExpectRunError(kInvalid, "row_pooling_sequence must ascend");
+      .ExpectRunError(Code::kInvalidArgument, "row_pooling_sequence must be a vector");
+  grad(I64({0, -2, 4})).ExpectRunError(Code::kInvalidArgument, "row_pooling_sequence must ascend");
+  grad(I64({0, 2, 9})).ExpectRunError(Code::kInvalidArgument, "row_pooling_sequence must ascend");
   OpCase("FractionalAvgPoolGrad")
       .In(I64({1, 4, 4}))
       .In(y)
       .In(I64({0, 2, 4}))
       .In(I64({0, 2, 4}))
-      .ExpectRunError(kInvalid, "must be 1-dimensional and 4 elements");
+      .ExpectRunError(Code::kInvalidArgument, "must be 1-dimensional and 4 elements");
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ using testing::HasSubstr;
 using Bytes = std::vector<uint8_t>;
 using Dims = std::vector<int64_t>;
 
-constexpr int64_t kPixels = 4;
+constexpr int64_t kPixelsOfImage = 4;
 
 // Pictures of 2 x 2 pixels whose first pixel is the number of the example: 14 for training (10 and
 // 4 for validation), 6 for test numbered from 14. The class of example i is i % 10.
@@ -42,14 +42,15 @@ void WriteSmallMnist(const TemporaryFolder& dir) {
   write(14, 6, kTestImages, kTestLabels);
 }
 
-constexpr DataSetOptions kSmall = {.dtype = PixelType::kUint8, .validation_size = 4, .seed = 11};
+constexpr DataSetOptions kSmallSets = {
+    .dtype = PixelType::kUint8, .validation_size = 4, .seed = 11};
 
 // The numbers of the examples in a uint8 batch, which must be whole examples with their labels.
 Bytes Numbers(const Values& images, const Values& labels) {
-  EXPECT_EQ(images.shape, (Dims{labels.shape[0], kPixels}));
+  EXPECT_EQ(images.shape, (Dims{labels.shape[0], kPixelsOfImage}));
   Bytes numbers;
   for (int64_t i = 0; i < labels.shape[0]; ++i) {
-    const uint8_t* picture = &images.bytes()[i * kPixels];
+    const uint8_t* picture = &images.bytes()[i * kPixelsOfImage];
     EXPECT_EQ(picture[1], 255 - picture[0]);
     EXPECT_EQ(labels.bytes()[i], picture[0] % 10);
     numbers.push_back(picture[0]);
@@ -61,7 +62,7 @@ Bytes Numbers(const Batch& batch) { return Numbers(batch.images, batch.labels); 
 TEST(ReadDataSets, Splits) {
   TemporaryFolder dir;
   WriteSmallMnist(dir);
-  const DataSets sets = ReadDataSets(dir.path(), kSmall);
+  const DataSets sets = ReadDataSets(dir.path(), kSmallSets);
   EXPECT_EQ(Numbers(sets.validation.images(), sets.validation.labels()), (Bytes{0, 1, 2, 3}));
   EXPECT_EQ(Numbers(sets.train.images(), sets.train.labels()),
             (Bytes{4, 5, 6, 7, 8, 9, 10, 11, 12, 13}));
@@ -89,10 +90,10 @@ TEST(ReadDataSets, FloatPixelsAndOneHotLabels) {
   ASSERT_EQ(images.shape, (Dims{4, 4}));
   ASSERT_EQ(labels.shape, (Dims{4, 10}));
   const float unit = 1.0f / 255.0f;
-  EXPECT_EQ(images.floats()[3 * kPixels], 3 * unit);
-  EXPECT_EQ(images.floats()[3 * kPixels + 1], 252 * unit);
-  EXPECT_EQ(images.floats()[3 * kPixels + 2], 0.0f);
-  EXPECT_EQ(images.floats()[3 * kPixels + 3], 1.0f);
+  EXPECT_EQ(images.floats()[3 * kPixelsOfImage], 3 * unit);
+  EXPECT_EQ(images.floats()[3 * kPixelsOfImage + 1], 252 * unit);
+  EXPECT_EQ(images.floats()[3 * kPixelsOfImage + 2], 0.0f);
+  EXPECT_EQ(images.floats()[3 * kPixelsOfImage + 3], 1.0f);
   for (int64_t i = 0; i < 40; ++i)
     EXPECT_EQ(labels.floats()[i], i / 10 == i % 10 ? 1.0f : 0.0f) << i;
 }
@@ -111,7 +112,7 @@ TEST(ReadDataSets, TakesUnpackedFiles) {
   const IdxArray labels = ReadIdx(dir / kTestLabels);
   std::filesystem::remove(dir / kTestLabels);
   WriteIdx(dir / kTestLabels.substr(0, kTestLabels.size() - 3), labels);
-  EXPECT_EQ(ReadDataSets(dir.path(), kSmall).test.num_examples(), 6);
+  EXPECT_EQ(ReadDataSets(dir.path(), kSmallSets).test.num_examples(), 6);
 }
 
 // The order that numpy.random.seed(11) gives to the Python data sets for the same calls: computed
@@ -119,7 +120,7 @@ TEST(ReadDataSets, TakesUnpackedFiles) {
 TEST(NextBatch, OrderOfShuffledEpochs) {
   TemporaryFolder dir;
   WriteSmallMnist(dir);
-  DataSets sets = ReadDataSets(dir.path(), kSmall);
+  DataSets sets = ReadDataSets(dir.path(), kSmallSets);
   DataSet& train = sets.train;
   EXPECT_EQ(Numbers(train.NextBatch(4)), (Bytes{11, 12, 6, 10}));
   EXPECT_EQ(Numbers(train.NextBatch(4)), (Bytes{8, 9, 5, 7}));
@@ -145,7 +146,7 @@ TEST(NextBatch, OrderOfShuffledEpochs) {
 TEST(NextBatch, WithoutShuffleTheOrderIsTheFiles) {
   TemporaryFolder dir;
   WriteSmallMnist(dir);
-  DataSets sets = ReadDataSets(dir.path(), kSmall);
+  DataSets sets = ReadDataSets(dir.path(), kSmallSets);
   EXPECT_EQ(Numbers(sets.test.NextBatch(4, false)), (Bytes{14, 15, 16, 17}));
   EXPECT_EQ(Numbers(sets.test.NextBatch(4, false)), (Bytes{18, 19, 14, 15}));
   EXPECT_EQ(Numbers(sets.test.NextBatch(4, false)), (Bytes{16, 17, 18, 19}));
@@ -161,7 +162,7 @@ TEST(NextBatch, FloatBatchOverTheEndOfAnEpoch) {
   ASSERT_EQ(batch.labels.shape, (Dims{4, 10}));
   const int numbers[] = {4, 13, 10, 12};
   for (int i = 0; i < 4; ++i) {
-    EXPECT_EQ(batch.images.floats()[i * kPixels], numbers[i] * (1.0f / 255.0f));
+    EXPECT_EQ(batch.images.floats()[i * kPixelsOfImage], numbers[i] * (1.0f / 255.0f));
     EXPECT_EQ(batch.labels.floats()[i * 10 + numbers[i] % 10], 1.0f);
   }
   EXPECT_EQ(std::accumulate(batch.labels.floats().begin(), batch.labels.floats().end(), 0.0f),
@@ -182,7 +183,7 @@ TEST(NextBatch, EachEpochHasEachExampleOnce) {
 TEST(NextBatch, RefusesBatchesThatDoNotFit) {
   TemporaryFolder dir;
   WriteSmallMnist(dir);
-  DataSets sets = ReadDataSets(dir.path(), kSmall);
+  DataSets sets = ReadDataSets(dir.path(), kSmallSets);
   EXPECT_THROW(sets.train.NextBatch(0), std::invalid_argument);
   EXPECT_THROW(sets.train.NextBatch(11), std::invalid_argument);
   EXPECT_EQ(sets.train.NextBatch(10).labels.shape, Dims{10});
@@ -190,7 +191,7 @@ TEST(NextBatch, RefusesBatchesThatDoNotFit) {
 
 void ExpectReadFails(const TemporaryFolder& dir, std::vector<std::string> texts) {
   try {
-    ReadDataSets(dir.path(), kSmall);
+    ReadDataSets(dir.path(), kSmallSets);
     ADD_FAILURE() << "was read; expected: " << texts[0];
   } catch (const FileError& error) {
     for (const std::string& text : texts) EXPECT_THAT(error.what(), HasSubstr(text));
@@ -201,9 +202,9 @@ TEST(ReadDataSets, MissingFilesAreNamedWithTheWayOut) {
   TemporaryFolder dir;
   WriteSmallMnist(dir);
   std::filesystem::remove(dir / kTestImages);
-  ExpectReadFails(dir, {dir.path(),
-                        "looked here for train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz",
-                        "missing: t10k-images-idx3-ubyte.gz.", "WriteDefaultDigits"});
+  ExpectReadFails(
+      dir, {dir.path(), "looked here for train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz",
+            "missing: t10k-images-idx3-ubyte.gz.", "WriteDefaultDigits"});
 }
 
 TEST(ReadDataSets, FilesThatDoNotBelongTogether) {

@@ -19,10 +19,10 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 
-constexpr const char* kCopies = "tests/io/data/checkpoints";
+constexpr const char* kCheckpointCopies = "tests/io/data/checkpoints";
 
 TEST(CheckpointReader, ReadsFilesOfTensorFlow) {
-  const CheckpointReader reader(std::string(kCopies) + "/partitioned/model.ckpt");
+  const CheckpointReader reader(std::string(kCheckpointCopies) + "/partitioned/model.ckpt");
   EXPECT_TRUE(reader.HasTensor("part/emb"));
   EXPECT_FALSE(reader.HasTensor("part/emb/part_0"));
   EXPECT_EQ(reader.GetVariableToShapeMap().at("part/emb"), Shape({10, 4}));

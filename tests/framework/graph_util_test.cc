@@ -2,6 +2,7 @@
 // GraphDefs after each function of graph_util.h, node by node as TensorFlow makes them; freezing
 // and folding keep the values.
 #include "weft/framework/graph_util.h"
+#include "tests/support/errors.h"
 
 #include <gmock/gmock.h>
 #include <google/protobuf/text_format.h>
@@ -253,36 +254,26 @@ TEST(GraphUtil, ShapesByInputName) {
   EXPECT_EQ(TensorShapeFromNodeDefName(graph, "parts:1").ToString(), "[2,3]");
 }
 
-template <typename E>
-std::string MessageOf(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "no such error";
-}
-
 TEST(GraphUtil, BadArguments) {
   const GraphDef def = GraphDef::ParseText(R"(node { name: "a" op: "NoOp" input: "^b" }
                                               node { name: "c" op: "NoOp" })");
   using Invalid = InvalidArgumentError;
-  EXPECT_EQ(MessageOf<Invalid>([&] { ExtractSubGraph(def, {"x"}); }), "x is not in graph");
-  EXPECT_THAT(MessageOf<Invalid>([&] { ExtractSubGraph(def, {"a"}); }), HasSubstr("'b'"));
-  EXPECT_EQ(MessageOf<Invalid>([&] { StripUnused(def, {"a:0"}, {"c"}); }),
+  EXPECT_EQ(test::MessageOf<Invalid>([&] { ExtractSubGraph(def, {"x"}); }), "x is not in graph");
+  EXPECT_THAT(test::MessageOf<Invalid>([&] { ExtractSubGraph(def, {"a"}); }), HasSubstr("'b'"));
+  EXPECT_EQ(test::MessageOf<Invalid>([&] { StripUnused(def, {"a:0"}, {"c"}); }),
             "Name 'a:0' appears to refer to a Tensor, not an Operation.");
-  EXPECT_EQ(MessageOf<Invalid>([&] { StripUnused(def, {"q"}, {"c"}); }),
+  EXPECT_EQ(test::MessageOf<Invalid>([&] { StripUnused(def, {"q"}, {"c"}); }),
             "The following input nodes were not found: {'q'}.");
-  EXPECT_THAT(MessageOf<Invalid>([&] { StripUnused(def, {"a"}, {"c"}, {}); }),
+  EXPECT_THAT(test::MessageOf<Invalid>([&] { StripUnused(def, {"a"}, {"c"}, {}); }),
               HasSubstr("0 types"));
   const GraphDef twice = GraphDef::ParseText(R"(node { name: "a" op: "NoOp" }
                                                 node { name: "a" op: "NoOp" })");
-  EXPECT_EQ(MessageOf<Invalid>([&] { FoldBatchNorms(twice); }),
+  EXPECT_EQ(test::MessageOf<Invalid>([&] { FoldBatchNorms(twice); }),
             "Duplicate node names detected for a");
   const GraphDef cycle = GraphDef::ParseText(R"(node { name: "a" op: "Identity" input: "b" }
                                                 node { name: "b" op: "Identity" input: "a" }
                                                 node { name: "c" op: "Neg" input: "a" })");
-  EXPECT_THAT(MessageOf<Invalid>([&] { RemoveTrainingNodes(cycle); }), HasSubstr("cycle"));
+  EXPECT_THAT(test::MessageOf<Invalid>([&] { RemoveTrainingNodes(cycle); }), HasSubstr("cycle"));
 }
 
 TEST(GraphUtil, VariablesWithoutAValue) {

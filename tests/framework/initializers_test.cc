@@ -2,6 +2,7 @@
 // What initializers promise of their values, and their errors. Nodes: variable_nodes_test.cc;
 // numbers: tests/tutorials/random_values_test.cc.
 #include "weft/framework/initializers.h"
+#include "tests/support/errors.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -24,16 +25,6 @@ class Initializers : public testing::Test {
   Graph graph_;
   GraphScope scope_{graph_};
 };
-
-template <typename E>
-std::string ErrorOf(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 // a a^T, or a^T a, is gain^2 times the identity.
 void ExpectOrthogonal(const Array& a, int64_t rows, int64_t columns, double gain) {
@@ -154,11 +145,11 @@ TEST_F(Initializers, ConstantsFill) {
   EXPECT_TRUE(ArraysEqual(
       Run(ConstantInitializer(Array::FromVector<std::string>({"a", "b"})), {3}, kString),
       Str({"a", "b", "b"})));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([] {
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([] {
                 ConstantInitializer({1, 2, 3})({2}, kFloat32);
               }),
               HasSubstr("Needed at most 2, but received 3"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([] {
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([] {
                 ConstantInitializer({1, 2, 3, 4}, {.verify_shape = true})({2, 2}, kFloat32);
               }),
               HasSubstr("expected Tensor's shape: (2, 2), got (4,)."));
@@ -166,7 +157,7 @@ TEST_F(Initializers, ConstantsFill) {
 
 TEST_F(Initializers, BadShapesAndDtypes) {
   const auto error = [](const Initializer& f, const Shape& shape, DataType dtype = kFloat32) {
-    return ErrorOf<InvalidArgumentError>([&] { f(shape, dtype); });
+    return test::MessageOf<InvalidArgumentError>([&] { f(shape, dtype); });
   };
   EXPECT_THAT(error(OrthogonalInitializer(), {3}), HasSubstr("at least two-dimensional"));
   EXPECT_THAT(error(OrthogonalInitializer(), {3, 3}, kInt32), HasSubstr("int32"));
@@ -182,8 +173,9 @@ TEST_F(Initializers, BadShapesAndDtypes) {
   EXPECT_THAT(error(IdentityInitializer(), {3, 3, 3}), HasSubstr("two-dimensional"));
   EXPECT_THAT(error(VarianceScalingInitializer(), {3}, kInt64), HasSubstr("int64"));
   EXPECT_THAT(error(RandomUniformInitializer(0), {3}, kInt64), HasSubstr("maxval"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([] { VarianceScalingInitializer({.scale = 0}); }),
-              HasSubstr("must be a positive float"));
+  EXPECT_THAT(
+      test::MessageOf<InvalidArgumentError>([] { VarianceScalingInitializer({.scale = 0}); }),
+      HasSubstr("must be a positive float"));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <memory>
 #include <numbers>
 
+#include "tests/support/errors.h"
 #include "tests/support/graph_golden.h"
 #include "weft/framework/partitioned_variable.h"
 #include "weft/framework/train/contrib_optimizers.h"
@@ -18,7 +19,7 @@ namespace {
 using testing::HasSubstr;
 using MakeOptimizer = std::function<std::shared_ptr<Optimizer>()>;
 
-GoldenGraphs Golden() { return GoldenGraphs("tests/framework/data/optimizers.golden"); }
+GoldenGraphs OptimizerGraphs() { return GoldenGraphs("tests/framework/data/optimizers.golden"); }
 
 template <typename T, typename... Arguments>
 MakeOptimizer Make(Arguments... arguments) {
@@ -39,12 +40,12 @@ void UpdateAll(const MakeOptimizer& make, DataType dtype = kFloat32,
                             options ? options() : ApplyGradientsOptions());
 }
 
-struct Case {
+struct OptimizerCase {
   const char* section;
   MakeOptimizer make;
 };
 
-std::vector<Case> AllOptimizers() {
+std::vector<OptimizerCase> AllOptimizers() {
   return {
       {"gradient_descent", Make<GradientDescentOptimizer>(.5)},
       {"momentum", Make<MomentumOptimizer>(.5, .9)},
@@ -77,26 +78,26 @@ std::vector<Case> AllOptimizers() {
 }
 
 TEST(OptimizerGraphs, EachRule) {
-  for (const Case& c : AllOptimizers()) {
-    Golden().Expect(c.section, [&] { UpdateAll(c.make); });
+  for (const OptimizerCase& c : AllOptimizers()) {
+    OptimizerGraphs().Expect(c.section, [&] { UpdateAll(c.make); });
   }
 }
 
 TEST(OptimizerGraphs, RatesAreCast) {
-  Golden().Expect("adagrad_doubles", [] {
+  OptimizerGraphs().Expect("adagrad_doubles", [] {
     UpdateAll(Make<AdagradOptimizer>(.5, AdagradOptions{.initial_accumulator_value = .2}),
               kFloat64);
   });
-  Golden().Expect("adam_doubles", [] { UpdateAll(Make<AdamOptimizer>(.5), kFloat64); });
+  OptimizerGraphs().Expect("adam_doubles", [] { UpdateAll(Make<AdamOptimizer>(.5), kFloat64); });
 }
 
 TEST(OptimizerGraphs, NamesAndSteps) {
-  Golden().Expect("names_and_steps", [] {
+  OptimizerGraphs().Expect("names_and_steps", [] {
     const Variable step = GetOrCreateGlobalStep();
     UpdateAll(Make<AdamOptimizer>(.1, AdamOptions{.use_locking = true, .name = "Bold"}), kFloat32,
               [&] { return ApplyGradientsOptions{.global_step = step, .name = "go"}; });
   });
-  Golden().Expect("resource_steps", [] {
+  OptimizerGraphs().Expect("resource_steps", [] {
     const Variable step(0, {.name = "step", .trainable = false, .use_resource = true});
     const Variable w({1.f, 2.f}, {.name = "w", .use_resource = true});
     AdamOptimizer(.1).ApplyGradients({{Constant({1.f, 1.f}), w}}, {.global_step = step});
@@ -104,7 +105,7 @@ TEST(OptimizerGraphs, NamesAndSteps) {
 }
 
 TEST(OptimizerGraphs, TensorsAndFunctionsAsRates) {
-  Golden().Expect("tensors_and_functions", [] {
+  OptimizerGraphs().Expect("tensors_and_functions", [] {
     const Tensor rate = Constant(.1f, "rate");
     const Variable beta(.9f, {.name = "beta", .trainable = false});
     const Variable w({1.f, 2.f}, {.name = "w"});
@@ -119,7 +120,7 @@ TEST(OptimizerGraphs, TensorsAndFunctionsAsRates) {
 }
 
 TEST(OptimizerGraphs, SlotsOfSeveralOptimizers) {
-  Golden().Expect("two_of_a_kind", [] {
+  OptimizerGraphs().Expect("two_of_a_kind", [] {
     const Variable w({1.f, 2.f}, {.name = "w"}), b(Array({1.f}), {.name = "b"});
     const Tensor g = Constant({1.f, 1.f}, "g"), h = Constant({1.f}, "h");
     AdamOptimizer(.1).ApplyGradients({{g, w}, {h, b}});
@@ -129,7 +130,7 @@ TEST(OptimizerGraphs, SlotsOfSeveralOptimizers) {
 }
 
 TEST(OptimizerGraphs, InScopes) {
-  Golden().Expect("in_scopes", [] {
+  OptimizerGraphs().Expect("in_scopes", [] {
     const Variable w = [] {
       const VariableScope net("net");
       return GetVariable("w", {2}, {.initializer = ZerosInitializer()});
@@ -152,14 +153,14 @@ TEST(OptimizerGraphs, InScopes) {
 }
 
 TEST(OptimizerGraphs, UnknownShapesAndLargeOnes) {
-  Golden().Expect("unknown_shapes", [] {
+  OptimizerGraphs().Expect("unknown_shapes", [] {
     const Variable w(Placeholder(kFloat32, {-1, 2}, "x"), {.name = "w", .validate_shape = false});
     const Tensor g = Constant({{1.f, 1.f}}, "g");
     MomentumOptimizer(.1, .9).ApplyGradients({{g, w}});
     AdagradOptimizer(.1).ApplyGradients({{g, w}});
     RMSPropOptimizer(.1).ApplyGradients({{g, w}});
   });
-  Golden().Expect("large_variables", [] {
+  OptimizerGraphs().Expect("large_variables", [] {
     const Variable w(Zeros({40, 50}), {.name = "w"});
     const Variable u(Zeros({40, 50}), {.name = "u", .use_resource = true});
     const Tensor g = Ones({40, 50});
@@ -171,13 +172,13 @@ TEST(OptimizerGraphs, UnknownShapesAndLargeOnes) {
 }
 
 TEST(OptimizerGraphs, ConstraintsAndParts) {
-  Golden().Expect("constraints", [] {
+  OptimizerGraphs().Expect("constraints", [] {
     const auto limited = [](const Input& x) { return ClipByValue(x, 0., 1.); };
     const Variable w({1.f, 2.f}, {.name = "w", .constraint = limited});
     const Variable u({1.f, 2.f}, {.name = "u", .use_resource = true, .constraint = limited});
     MomentumOptimizer(.5, .9).Minimize(ReduceSum(w * u));
   });
-  Golden().Expect("parts", [] {
+  OptimizerGraphs().Expect("parts", [] {
     const Variable v = GetVariable(
         "v", {4, 2}, {.initializer = ZerosInitializer(), .partitioner = FixedSizePartitioner(2)});
     AdamOptimizer(.5).Minimize(ReduceSum(v.AsTensor()));
@@ -196,15 +197,6 @@ std::vector<std::string> NamesOf(const std::vector<Variable>& variables) {
   std::vector<std::string> names;
   for (const Variable& v : variables) names.push_back(v.op_name());
   return names;
-}
-
-std::string ErrorOf(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const InvalidArgumentError& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 TEST_F(Optimizers, SlotsCanBeAskedFor) {
@@ -319,7 +311,7 @@ TEST_F(Optimizers, ConstraintsHoldAfterEachUpdate) {
     session.Run(train);
     EXPECT_EQ(session.Run(w).ToString(), "[0.  0.5]");
     const IndexedSlices slices{Constant({1.f}), Constant({0}), {}};
-    EXPECT_THAT(ErrorOf([&] {
+    EXPECT_THAT(test::MessageOf([&] {
                   MomentumOptimizer(.1, .9).ApplyGradients({{slices, w}});
                 }),
                 HasSubstr("Cannot use a constraint function on a sparse variable."));
@@ -363,36 +355,36 @@ TEST_F(Optimizers, OfAProgramsOwn) {
 }
 
 TEST_F(Optimizers, Errors) {
-  EXPECT_THAT(ErrorOf([] { AdamOptimizer(.1, {.name = ""}); }),
+  EXPECT_THAT(test::MessageOf([] { AdamOptimizer(.1, {.name = ""}); }),
               HasSubstr("Must specify the optimizer name"));
-  EXPECT_THAT(ErrorOf([] { AdagradOptimizer(.1, {.initial_accumulator_value = 0}); }),
+  EXPECT_THAT(test::MessageOf([] { AdagradOptimizer(.1, {.initial_accumulator_value = 0}); }),
               HasSubstr("initial_accumulator_value must be positive: 0"));
-  EXPECT_THAT(ErrorOf([] { FtrlOptimizer(.1, {.learning_rate_power = .5}); }),
+  EXPECT_THAT(test::MessageOf([] { FtrlOptimizer(.1, {.learning_rate_power = .5}); }),
               HasSubstr("learning_rate_power 0.5 needs to be negative or zero"));
-  EXPECT_THAT(ErrorOf([] { FtrlOptimizer(.1, {.l1_regularization_strength = -1}); }),
+  EXPECT_THAT(test::MessageOf([] { FtrlOptimizer(.1, {.l1_regularization_strength = -1}); }),
               HasSubstr("l1_regularization_strength -1 needs to be positive or zero"));
-  EXPECT_THAT(ErrorOf([] { PowerSignOptimizer(.1, {.base = 0}); }),
+  EXPECT_THAT(test::MessageOf([] { PowerSignOptimizer(.1, {.base = 0}); }),
               HasSubstr("base must be positive"));
   MomentumOptimizer momentum(.1, .9);
   const Variable w(1.f, {.name = "w"}), n(1, {.name = "n"});
   const Tensor c = Constant(1.f, "c");
-  const std::string no_path = ErrorOf([&] { momentum.Minimize(c); });
+  const std::string no_path = test::MessageOf([&] { momentum.Minimize(c); });
   EXPECT_THAT(no_path, HasSubstr("No gradients provided for any variable, check your graph for ops "
                                  "that do not support gradients, between variables [<Variable "
                                  "'w:0' shape=() dtype=float32_ref>, <Variable 'n:0'"));
   EXPECT_THAT(no_path, HasSubstr("and loss Tensor(\"c:0\", shape=(), dtype=float32)."));
-  EXPECT_THAT(ErrorOf([&] { momentum.Minimize(Cast(w, kInt32)); }),
+  EXPECT_THAT(test::MessageOf([&] { momentum.Minimize(Cast(w, kInt32)); }),
               HasSubstr("Invalid type int32 for Cast:0, expected: [float16, "));
-  EXPECT_THAT(ErrorOf([&] { momentum.Minimize(Square(w), {.var_list = {Variable()}}); }),
+  EXPECT_THAT(test::MessageOf([&] { momentum.Minimize(Square(w), {.var_list = {Variable()}}); }),
               HasSubstr("unsupported type"));
-  EXPECT_THAT(ErrorOf([&] {
+  EXPECT_THAT(test::MessageOf([&] {
                 AddSignOptimizer(.1, {.sign_decay_fn = LinearSignDecay(10)}).Minimize(Square(w));
               }),
               HasSubstr("global_step is required for linear_decay"));
   const Graph other;
   const GraphScope use(other);
   const Variable elsewhere(1.f);
-  EXPECT_THAT(ErrorOf([&] {
+  EXPECT_THAT(test::MessageOf([&] {
                 momentum.ApplyGradients({{c, elsewhere}});
               }),
               HasSubstr("must be from the same graph"));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Variables in parts: partitioners, values, assignment, sharing, slices, messages.
 #include "weft/framework/partitioned_variable.h"
+#include "tests/support/errors.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -22,21 +23,11 @@ class Parts : public testing::Test {
   GraphScope scope_{graph_};
 };
 
-template <typename E>
-std::string ErrorOf(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "no error";
-}
-
 TEST(Partitioners, FixedSize) {
   EXPECT_THAT(FixedSizePartitioner(3)(Shape({10, 4}), kFloat32), ElementsAre(3, 1));
   EXPECT_THAT(FixedSizePartitioner(3, 1)(Shape({10, 2}), kFloat32), ElementsAre(1, 2));
   EXPECT_THAT(FixedSizePartitioner(3, -1)(Shape({10, 4}), kFloat32), ElementsAre(1, 3));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([] {
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([] {
                 FixedSizePartitioner(3, 2)(Shape({1, 2}), kFloat32);
               }),
               HasSubstr("Cannot partition variable along axis 2 when shape is only (1, 2)"));
@@ -56,7 +47,7 @@ TEST(Partitioners, VariableAxisSize) {
   EXPECT_THAT(parts(1, 0, 3, kFloat32), ElementsAre(3, 1, 1));
   EXPECT_THAT(parts(1024, 1, 0, kFloat32), ElementsAre(1, 2, 1));
   EXPECT_THAT(parts(1024, 2, 0, kString), ElementsAre(1, 1, 8));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([] { VariableAxisSizePartitioner(0); }),
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([] { VariableAxisSizePartitioner(0); }),
               HasSubstr("max_shard_bytes is 0"));
 }
 
@@ -127,13 +118,13 @@ TEST_F(Parts, PartitionInfoErrors) {
   const PartitionInfo info{Shape({4, 6}), {2, 0}};
   EXPECT_EQ(info.SingleSliceDim(Shape({2, 6})), 0);
   EXPECT_EQ(info.SingleOffset(Shape({2, 6})), 2);
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] { info.SingleSliceDim(Shape({2})); }),
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] { info.SingleSliceDim(Shape({2})); }),
               HasSubstr("Expected equal rank"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] {
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] {
                 info.SingleSliceDim(Shape({3, 6}));
               }),
               HasSubstr("would exceed full_shape=[4,6] in dimension 0"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] {
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] {
                 info.SingleSliceDim(Shape({2, 3}));
               }),
               HasSubstr("either dimension 0 or 1"));
@@ -153,31 +144,34 @@ TEST_F(Parts, GradientsReachTheParts) {
 TEST_F(Parts, Sharing) {
   const Partitioner two = FixedSizePartitioner(2);
   const Variable v = GetVariable("v", {4}, {.partitioner = two});
-  EXPECT_THAT(ErrorOf<AlreadyExistsError>([&] { GetVariable("v", {4}, {.partitioner = two}); }),
-              HasSubstr("Partitioned variable with name v already exists. Did you mean to set "
-                        "reuse=True or reuse=tf.AUTO_REUSE in VarScope?"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([] { GetVariable("v", {4}); }),
+  EXPECT_THAT(
+      test::MessageOf<AlreadyExistsError>([&] { GetVariable("v", {4}, {.partitioner = two}); }),
+      HasSubstr("Partitioned variable with name v already exists. Did you mean to set "
+                "reuse=True or reuse=tf.AUTO_REUSE in VarScope?"));
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([] { GetVariable("v", {4}); }),
               HasSubstr("No partitioner was provided, but a partitioned version of the variable "
                         "was found: v/part_0."));
   const Variable whole = GetVariable("whole", {4});
-  EXPECT_THAT(
-      ErrorOf<InvalidArgumentError>([&] { GetVariable("whole", {4}, {.partitioner = two}); }),
-      HasSubstr("A partitioner was provided, but an unpartitioned version of the variable "
-                "was found: whole."));
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>(
+                  [&] { GetVariable("whole", {4}, {.partitioner = two}); }),
+              HasSubstr("A partitioner was provided, but an unpartitioned version of the variable "
+                        "was found: whole."));
   const VariableScope reuse("", {.reuse = Reuse::kTrue});
   EXPECT_EQ(GetVariable("v", {4}), v);
   EXPECT_EQ(GetVariable("v"), v);
   EXPECT_EQ(GetVariable("v", {4}, {.partitioner = two}), v);
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>(
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>(
                   [&] { GetVariable("v", {4}, {.partitioner = FixedSizePartitioner(4)}); }),
               HasSubstr("specified partitions [4] and found partitions [2]."));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] { GetVariable("v", {5}, {.partitioner = two}); }),
-              HasSubstr("specified shape (5,) and found shape (4,)."));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>(
+  EXPECT_THAT(
+      test::MessageOf<InvalidArgumentError>([&] { GetVariable("v", {5}, {.partitioner = two}); }),
+      HasSubstr("specified shape (5,) and found shape (4,)."));
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>(
                   [&] { GetVariable("v", {4}, {.dtype = kFloat64, .partitioner = two}); }),
               HasSubstr("specified dtype float64 and found dtype float32."));
-  EXPECT_THAT(ErrorOf<NotFoundError>([&] { GetVariable("none", {5}, {.partitioner = two}); }),
-              HasSubstr("PartitionedVariable none does not exist"));
+  EXPECT_THAT(
+      test::MessageOf<NotFoundError>([&] { GetVariable("none", {5}, {.partitioner = two}); }),
+      HasSubstr("PartitionedVariable none does not exist"));
 }
 
 TEST_F(Parts, OnePartIsReachedByItsName) {
@@ -192,13 +186,13 @@ TEST_F(Parts, BadPartitionings) {
       GetVariable("v", {4, 4}, {.partitioner = [=](const Shape&, DataType) { return partitions; }});
     };
   };
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>(with({2})),
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>(with({2})),
               HasSubstr("does not match the Variable's rank: [2] vs. (4, 4)"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>(with({0, 1})),
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>(with({0, 1})),
               HasSubstr("zero partitions for some axes: [0, 1]"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>(with({2, 2})),
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>(with({2, 2})),
               HasSubstr("Can only slice a variable along one dimension"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>(
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>(
                   [] { GetVariable("v", {.partitioner = FixedSizePartitioner(2)}); }),
               HasSubstr("Shape of a new partitioned variable must be fully defined"));
   EXPECT_TRUE(GlobalVariables().empty());
@@ -213,8 +207,9 @@ TEST_F(Parts, NoSingleNode) {
                                             v.Assign({1.f, 2.f, 3.f, 4.f});
                                           },
                                           [&] { v.initializer(); }, [&] { v.initialized_value(); }})
-    EXPECT_THAT(ErrorOf<InvalidArgumentError>(use), HasSubstr("Variable 'v' is in 2 parts"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([] { PartitionedVariable(Variable(1.f)); }),
+    EXPECT_THAT(test::MessageOf<InvalidArgumentError>(use),
+                HasSubstr("Variable 'v' is in 2 parts"));
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([] { PartitionedVariable(Variable(1.f)); }),
               HasSubstr("has no parts"));
 }
 
@@ -240,11 +235,11 @@ TEST_F(Parts, OfGivenVariables) {
   const Variable b = part("b", 2), a = part("a", 0);
   const PartitionedVariable whole("whole", Shape({4}), kFloat32, {b, a}, {2});
   EXPECT_EQ(whole[0], a);
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] {
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] {
                 PartitionedVariable("whole", Shape({5}), kFloat32, {b, a}, {2});
               }),
               HasSubstr("All parts' full shapes must match shape: (5,)"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] {
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] {
                 PartitionedVariable("whole", Shape({4}), kFloat32, {Variable({1.f, 2.f})}, {1});
               }),
               HasSubstr("must have a save_slice_info"));
@@ -298,7 +293,7 @@ TEST_F(Parts, BadMessages) {
   const auto error = [&](auto change) {
     proto::VariableDef bad = def;
     change(&bad);
-    return ErrorOf<Error>([&] { Variable::FromVariableDef(bad.SerializeAsString()); });
+    return test::MessageOf<Error>([&] { Variable::FromVariableDef(bad.SerializeAsString()); });
   };
   EXPECT_THAT(error([](auto* d) { d->set_variable_name("nope:0"); }), HasSubstr("nope"));
   EXPECT_THAT(error([](auto* d) { d->set_variable_name("w/read:0"); }),

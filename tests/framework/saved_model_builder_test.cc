@@ -10,6 +10,7 @@
 #include "proto/weft/saved_model.pb.h"
 #include "src/core/status.h"
 #include "src/framework/saved_model/messages.h"
+#include "tests/support/errors.h"
 #include "tests/support/temporary_folder.h"
 #include "weft/framework/saved_model.h"
 #include "weft/framework/saver.h"
@@ -22,16 +23,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
-
-template <typename E>
-std::string MessageOf(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "no such error";
-}
 
 std::vector<std::string> FilesBelow(const std::string& folder) {
   std::vector<std::string> files;
@@ -132,7 +123,7 @@ TEST_F(Writing, AssetsAndMainOp) {
   options.main_op = keep.op();
   Builder builder(export_);
   builder.AddMetaGraphAndVariables(session_, {"serve"}, options);
-  EXPECT_THAT(MessageOf<FailedPreconditionError>(
+  EXPECT_THAT(test::MessageOf<FailedPreconditionError>(
                   [&] { builder.AddMetaGraph({"again"}, {.main_op = keep.op()}); }),
               HasSubstr("Graph already contains one or more main ops under the collection "
                         "saved_model_main_op."));
@@ -202,9 +193,9 @@ TEST(WritingConstants, AModelWithoutVariables) {
 TEST_F(Writing, Mistakes) {
   using Invalid = InvalidArgumentError;
   Builder builder(export_);
-  EXPECT_THAT(MessageOf<FailedPreconditionError>([&] { builder.AddMetaGraph({"serve"}); }),
+  EXPECT_THAT(test::MessageOf<FailedPreconditionError>([&] { builder.AddMetaGraph({"serve"}); }),
               HasSubstr("Graph state including variables and assets has not been saved yet."));
-  EXPECT_THAT(MessageOf<Invalid>([&] {
+  EXPECT_THAT(test::MessageOf<Invalid>([&] {
                 builder.AddMetaGraphAndVariables(
                     session_, {"serve"}, {.signatures = {{kInitOpSignatureKey, SignatureDef()}}});
               }),
@@ -213,19 +204,19 @@ TEST_F(Writing, Mistakes) {
   SignatureDef nameless = PredictSignatureDef(In(), Out());
   nameless.inputs["x"].name.clear();
   EXPECT_THAT(
-      MessageOf<Invalid>([&] {
+      test::MessageOf<Invalid>([&] {
         builder.AddMetaGraphAndVariables(session_, {"serve"}, {.signatures = {{"s", nameless}}});
       }),
       HasSubstr("Invalid `tensor_info` 'x' of signature 's'"));
-  EXPECT_THAT(MessageOf<Invalid>(
+  EXPECT_THAT(test::MessageOf<Invalid>(
                   [&] { builder.AddMetaGraphAndVariables(session_, {"serve"}, {.assets = {x_}}); }),
               HasSubstr("Asset path tensor x:0 must be of type constant."));
   builder.AddMetaGraphAndVariables(session_, {"serve"}, Predicting());
-  EXPECT_THAT(MessageOf<FailedPreconditionError>(
+  EXPECT_THAT(test::MessageOf<FailedPreconditionError>(
                   [&] { builder.AddMetaGraphAndVariables(session_, {"serve"}); }),
               HasSubstr("has already been saved. Please invoke `AddMetaGraph()` instead."));
   builder.Save();
-  EXPECT_THAT(MessageOf<Invalid>([&] { Builder again(export_); }),
+  EXPECT_THAT(test::MessageOf<Invalid>([&] { Builder again(export_); }),
               HasSubstr("Export directory " + export_ + " already exists, and isn't empty."));
 }
 
@@ -237,7 +228,7 @@ TEST_F(Writing, ACheckpointServes) {
     const serving::Predictor model = serving::Predictor::Load(path, {.outputs = {{"y", "y"}}});
     EXPECT_EQ(model.Predict(Array({1.f, 2.f})), Array({13.f, 46.f}));
   }
-  EXPECT_THAT(MessageOf<InvalidArgumentError>([&] { serving::Predictor::Load(prefix); }),
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] { serving::Predictor::Load(prefix); }),
               HasSubstr("has no signatures: name its inputs and outputs"));
 }
 

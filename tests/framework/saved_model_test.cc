@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SavedModels: signatures, the files, loading.
 #include "weft/framework/saved_model.h"
+#include "tests/support/errors.h"
 
 #include <gmock/gmock.h>
 #include <google/protobuf/text_format.h>
@@ -20,15 +21,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-template <typename E>
-std::string MessageOf(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "no such error";
-}
 using Invalid = InvalidArgumentError;
 
 class Signatures : public testing::Test {
@@ -78,13 +70,14 @@ TEST_F(Signatures, ForServing) {
 }
 
 TEST_F(Signatures, BadArguments) {
-  EXPECT_EQ(MessageOf<Invalid>([&] {
+  EXPECT_EQ(test::MessageOf<Invalid>([&] {
               PredictSignatureDef({}, {{"y", x_}});
             }),
             "Prediction `inputs` cannot be None or empty.");
-  EXPECT_EQ(MessageOf<Invalid>([&] { ClassificationSignatureDef(examples_, Tensor(), Tensor()); }),
-            "Classification `classes` and `scores` cannot both be None.");
-  EXPECT_THAT(MessageOf<Invalid>([&] { RegressionSignatureDef(x_, x_); }),
+  EXPECT_EQ(
+      test::MessageOf<Invalid>([&] { ClassificationSignatureDef(examples_, Tensor(), Tensor()); }),
+      "Classification `classes` and `scores` cannot both be None.");
+  EXPECT_THAT(test::MessageOf<Invalid>([&] { RegressionSignatureDef(x_, x_); }),
               HasSubstr("Regression `examples` must be of type string. Found tensor 'x:0' with "
                         "type float32."));
 }
@@ -172,7 +165,7 @@ TEST_F(Loading, TextForm) {
   Session session(graph);
   EXPECT_EQ(Load(session).signatures.size(), 1u);
   std::ofstream(folder_.File("saved_model.pbtxt")) << "meta_graphs { nonsense }";
-  EXPECT_THAT(MessageOf<DataLossError>([&] { Load(session); }),
+  EXPECT_THAT(test::MessageOf<DataLossError>([&] { Load(session); }),
               HasSubstr("Cannot parse file " + folder_.File("saved_model.pbtxt") + ": line 1"));
 }
 
@@ -181,7 +174,7 @@ TEST_F(Loading, ChoosesByTags) {
   EXPECT_EQ(ListMetaGraphs(folder_.path()).size(), 2u);
   EXPECT_EQ(ReadGraphDef(folder_.path(), {"gpu", "serve"}).num_nodes(), 0);
   EXPECT_EQ(ReadGraphDef(folder_.path(), {"serve"}).num_nodes(), 7);
-  EXPECT_EQ(MessageOf<NotFoundError>([&] {
+  EXPECT_EQ(test::MessageOf<NotFoundError>([&] {
               ReadGraphDef(folder_.path(), {"train", "x"});
             }),
             "MetaGraphDef associated with tags 'train', 'x' could not be found in SavedModel, with "
@@ -214,24 +207,25 @@ TEST_F(Loading, MissingAndDamagedFiles) {
   EXPECT_FALSE(MaybeSavedModelDirectory(folder_.path()));
   const Graph graph;
   Session session(graph);
-  EXPECT_EQ(MessageOf<NotFoundError>([&] { Load(session); }),
+  EXPECT_EQ(test::MessageOf<NotFoundError>([&] { Load(session); }),
             "SavedModel file does not exist at: " + folder_.path() +
                 "/{saved_model.pbtxt|saved_model.pb}");
   std::ofstream(folder_.File("saved_model.pb")) << "this is no SavedModel";
-  EXPECT_THAT(MessageOf<DataLossError>([&] { Load(session); }), HasSubstr("Cannot parse file"));
+  EXPECT_THAT(test::MessageOf<DataLossError>([&] { Load(session); }),
+              HasSubstr("Cannot parse file"));
   proto::SavedModel model = Model();
   model.mutable_meta_graphs(0)->mutable_saver_def()->set_restore_op_name("init");
   model.mutable_meta_graphs(0)->mutable_saver_def()->set_filename_tensor_name("file:0");
   model.mutable_meta_graphs(0)->mutable_saver_def()->set_save_tensor_name("file:0");
   Write(model);
   EXPECT_EQ(
-      MessageOf<Invalid>([&] { Load(session); }),
+      test::MessageOf<Invalid>([&] { Load(session); }),
       "The passed save_path is not a valid checkpoint: " + folder_.path() + "/variables/variables");
   auto& names = *(*model.mutable_meta_graphs(0)->mutable_collection_def())["saved_model_main_op"]
                      .mutable_node_list();
   names.add_value("keep");
   Write(model);
-  EXPECT_EQ(MessageOf<Invalid>([&] { Load(session); }),
+  EXPECT_EQ(test::MessageOf<Invalid>([&] { Load(session); }),
             "Expected exactly one SavedModel init op. Found 2: [init, keep].");
 }
 

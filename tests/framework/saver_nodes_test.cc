@@ -10,8 +10,8 @@
 namespace weft {
 namespace {
 
-void Expect(const std::string& section, const std::function<void()>& build,
-            std::source_location where = std::source_location::current()) {
+void ExpectSaver(const std::string& section, const std::function<void()>& build,
+                 std::source_location where = std::source_location::current()) {
   GoldenGraphs("tests/framework/data/saver.golden").Expect(section, build, where);
 }
 
@@ -21,7 +21,7 @@ Variable Get(const char* name, const Shape& shape, bool use_resource = false) {
 }
 
 TEST(SaverNodes, ReferenceVariables) {
-  Expect("reference_variables", [] {
+  ExpectSaver("reference_variables", [] {
     Get("w", {2, 3});
     Get("b", {3});
     train::Saver();
@@ -30,7 +30,7 @@ TEST(SaverNodes, ReferenceVariables) {
 }
 
 TEST(SaverNodes, ResourceVariables) {
-  Expect("resource_variables", [] {
+  ExpectSaver("resource_variables", [] {
     Get("w", {2, 3}, true);
     {
       DeviceScope device("/device:CPU:0");
@@ -41,7 +41,7 @@ TEST(SaverNodes, ResourceVariables) {
 }
 
 TEST(SaverNodes, InShards) {
-  Expect("in_shards", [] {
+  ExpectSaver("in_shards", [] {
     {
       DeviceScope device("/device:CPU:1");
       Get("w", {2, 3});
@@ -57,7 +57,7 @@ TEST(SaverNodes, InShards) {
 }
 
 TEST(SaverNodes, InParts) {
-  Expect("in_parts", [] {
+  ExpectSaver("in_parts", [] {
     GetVariable("p/w", {4, 3},
                 {.initializer = ZerosInitializer(), .partitioner = FixedSizePartitioner(2)});
     GetVariable("r", {3, 4},
@@ -70,7 +70,7 @@ TEST(SaverNodes, InParts) {
 }
 
 TEST(SaverNodes, Reshaped) {
-  Expect("reshaped", [] {
+  ExpectSaver("reshaped", [] {
     Get("w", {2, 3});
     Get("u", {2, 3}, true);
     Variable(Placeholder(kFloat32, PartialShape::Unknown(), "x"),
@@ -80,11 +80,11 @@ TEST(SaverNodes, Reshaped) {
 }
 
 TEST(SaverNodes, VersionOne) {
-  Expect("version_1", [] {
+  ExpectSaver("version_1", [] {
     const Variable w = Get("w", {2, 3});
     train::Saver({{"x", w}}, {.write_version = train::CheckpointVersion::kV1});
   });
-  Expect("version_1_in_shards", [] {
+  ExpectSaver("version_1_in_shards", [] {
     {
       DeviceScope device("/device:CPU:0");
       Get("w", {2, 3});
@@ -98,7 +98,7 @@ TEST(SaverNodes, VersionOne) {
 }
 
 TEST(SaverNodes, SomeVariables) {
-  Expect("some_variables", [] {
+  ExpectSaver("some_variables", [] {
     const Variable w = Get("w", {2, 3}), b = Get("b", {3});
     Get("c", {3});
     {

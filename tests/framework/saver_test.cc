@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/framework/saver.h"
+#include "tests/support/errors.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -19,18 +20,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::IsSupersetOf;
 using ::testing::Not;
-
-template <typename F>
-std::string ErrorOf(Code code, F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), code) << e.what();
-    return e.what();
-  }
-  ADD_FAILURE() << "no error";
-  return {};
-}
 
 class SaverTest : public ::testing::Test {
  protected:
@@ -68,30 +57,32 @@ TEST_F(SaverTest, NamesOfSteps) {
   EXPECT_EQ(Saver().Save(session, File("m"), step), File("m-7"));
   EXPECT_EQ(Saver().Save(session, File("m"), 12), File("m-12"));
   EXPECT_EQ(Saver({.pad_step_number = true}).Save(session, File("m"), step), File("m-00000007"));
-  EXPECT_THAT(ErrorOf(Code::kInvalidArgument, [&] { Saver().Save(session, File("checkpoint")); }),
-              HasSubstr("'latest_filename' collides with 'save_path'"));
-  ErrorOf(Code::kInvalidArgument,
-          [&] { Saver().Save(session, File("m"), 1, {.latest_filename = "a/b"}); });
-  ErrorOf(Code::kInvalidArgument, [&] { Saver().Save(session, ""); });
+  EXPECT_THAT(
+      test::MessageOf(Code::kInvalidArgument, [&] { Saver().Save(session, File("checkpoint")); }),
+      HasSubstr("'latest_filename' collides with 'save_path'"));
+  test::MessageOf(Code::kInvalidArgument,
+                  [&] { Saver().Save(session, File("m"), 1, {.latest_filename = "a/b"}); });
+  test::MessageOf(Code::kInvalidArgument, [&] { Saver().Save(session, ""); });
 }
 
 TEST_F(SaverTest, ListsAreChecked) {
-  EXPECT_THAT(ErrorOf(Code::kInvalidArgument, [] { Saver(); }), HasSubstr("No variables to save"));
+  EXPECT_THAT(test::MessageOf(Code::kInvalidArgument, [] { Saver(); }),
+              HasSubstr("No variables to save"));
   Session session;
   EXPECT_EQ(Saver({.allow_empty = true}).Save(session, File("m")), "");
   Saver({.allow_empty = true}).Restore(session, File("nothing"));
   const Variable w(1.f, {.name = "w"});
-  EXPECT_THAT(ErrorOf(Code::kInvalidArgument,
-                      [&] {
-                        Saver({w, w});
-                      }),
+  EXPECT_THAT(test::MessageOf(Code::kInvalidArgument,
+                              [&] {
+                                Saver({w, w});
+                              }),
               HasSubstr("At least two variables have the same name: w"));
-  EXPECT_THAT(ErrorOf(Code::kInvalidArgument,
-                      [&] {
-                        Saver({{"a", w}, {"b", w}});
-                      }),
+  EXPECT_THAT(test::MessageOf(Code::kInvalidArgument,
+                              [&] {
+                                Saver({{"a", w}, {"b", w}});
+                              }),
               HasSubstr("The same saveable will be restored with two names: b"));
-  ErrorOf(Code::kInvalidArgument, [&] { Saver({Variable()}); });
+  test::MessageOf(Code::kInvalidArgument, [&] { Saver({Variable()}); });
 }
 
 TEST_F(SaverTest, WhatDoesNotFitIsTold) {
@@ -100,18 +91,24 @@ TEST_F(SaverTest, WhatDoesNotFitIsTold) {
   session.Run(GlobalVariablesInitializer());
   Saver({w}).Save(session, File("m"));
   const Variable v(1.f, {.name = "v"}), i({1, 2}, {.name = "i"}), f({1.f, 2.f}, {.name = "f"});
-  std::string text = ErrorOf(Code::kNotFound, [&] { Saver({v}).Restore(session, File("m")); });
+  std::string text =
+      test::MessageOf(Code::kNotFound, [&] { Saver({v}).Restore(session, File("m")); });
   EXPECT_THAT(text, HasSubstr("Restoring from checkpoint failed. This is most likely due to a "
                               "Variable name or other graph key that is missing"));
   EXPECT_THAT(text, HasSubstr("Key v not found in checkpoint"));
-  text = ErrorOf(Code::kInvalidArgument, [&] { Saver({{"w", i}}).Restore(session, File("m")); });
+  text = test::MessageOf(Code::kInvalidArgument, [&] {
+    Saver({{"w", i}}).Restore(session, File("m"));
+  });
   EXPECT_THAT(text, HasSubstr("a mismatch between the current graph and the graph"));
   EXPECT_THAT(text, HasSubstr("tensor_name = w; expected dtype int32 does not equal original "
                               "dtype float"));
-  text = ErrorOf(Code::kInvalidArgument, [&] { Saver({{"w", f}}).Restore(session, File("m")); });
+  text = test::MessageOf(Code::kInvalidArgument, [&] {
+    Saver({{"w", f}}).Restore(session, File("m"));
+  });
   EXPECT_THAT(text, HasSubstr("a mismatch between the current graph and the graph"));
-  EXPECT_THAT(ErrorOf(Code::kInvalidArgument, [&] { Saver().Restore(session, File("none")); }),
-              HasSubstr("The passed save_path is not a valid checkpoint: "));
+  EXPECT_THAT(
+      test::MessageOf(Code::kInvalidArgument, [&] { Saver().Restore(session, File("none")); }),
+      HasSubstr("The passed save_path is not a valid checkpoint: "));
 }
 
 TEST_F(SaverTest, Reshapes) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/arrays.h"
+#include "tests/support/errors.h"
 #include "tests/support/graph_golden.h"
 #include "weft/graph/op_builder.h"
 #include "weft/weft.h"
@@ -13,7 +14,7 @@ namespace {
 
 using testing::HasSubstr;
 
-GoldenGraphs Golden() { return GoldenGraphs("tests/framework/data/graphs.golden"); }
+GoldenGraphs TrainingGraphs() { return GoldenGraphs("tests/framework/data/graphs.golden"); }
 
 class Training : public testing::Test {
  protected:
@@ -21,20 +22,10 @@ class Training : public testing::Test {
   GraphScope scope_{graph_};
 };
 
-template <typename E>
-std::string ErrorOf(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "no error";
-}
-
 // ---- optimizers ---------------------------------------------------------------------------------
 
 TEST(OptimizerNodes, Minimize) {
-  Golden().Expect("minimize", [] {
+  TrainingGraphs().Expect("minimize", [] {
     const Variable w({1.f, 2.f, 3.f}, {.name = "w"});
     const Variable u({1.f, 2.f, 3.f}, {.name = "u", .use_resource = true});
     Variable(1.f, {.name = "q"});
@@ -45,7 +36,7 @@ TEST(OptimizerNodes, Minimize) {
 }
 
 TEST(OptimizerNodes, GatesColocationAndNames) {
-  Golden().Expect("gates_and_names", [] {
+  TrainingGraphs().Expect("gates_and_names", [] {
     const Variable w({1.f, 2.f, 3.f}, {.name = "w"}), u({1.f, 2.f, 3.f}, {.name = "u"});
     std::optional<GradientDescentOptimizer> optimizer;
     std::vector<GradAndVar> pairs;
@@ -61,7 +52,7 @@ TEST(OptimizerNodes, GatesColocationAndNames) {
     }
     optimizer->ApplyGradients(pairs);
   });
-  Golden().Expect("no_gate", [] {
+  TrainingGraphs().Expect("no_gate", [] {
     const Variable w({1.f, 2.f, 3.f}, {.name = "w"}), u({1.f, 2.f, 3.f}, {.name = "u"});
     const Tensor loss = ReduceSum(w * u);
     GradientDescentOptimizer(.5f, {.use_locking = true, .name = "SGD"})
@@ -70,14 +61,14 @@ TEST(OptimizerNodes, GatesColocationAndNames) {
 }
 
 TEST(OptimizerNodes, SparseGradientsAndResourceSteps) {
-  Golden().Expect("sparse_updates", [] {
+  TrainingGraphs().Expect("sparse_updates", [] {
     const Array value({{1.f, 2.f}, {3.f, 4.f}});
     const Variable w(value, {.name = "w"}), u(value, {.name = "u", .use_resource = true});
     const Tensor values = Constant({{1.f, 1.f}}), rows = Constant({1});
     const IndexedSlices slices{values, rows, {}};
     GradientDescentOptimizer(.1f).ApplyGradients({{slices, w}, {slices, u}});
   });
-  Golden().Expect("resource_global_step", [] {
+  TrainingGraphs().Expect("resource_global_step", [] {
     const Variable step(0, {.name = "step", .trainable = false, .use_resource = true});
     const Variable w({1.f, 2.f, 3.f}, {.name = "w"});
     GradientDescentOptimizer(.1f).ApplyGradients({{Constant({1.f, 1.f, 1.f}), w}},
@@ -146,16 +137,16 @@ TEST_F(Training, VariablesWithoutGradientAreLeftOut) {
 TEST_F(Training, OptimizerErrors) {
   GradientDescentOptimizer optimizer(.1f);
   const Tensor c = Constant(1.f);
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] { optimizer.Minimize(c); }),
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] { optimizer.Minimize(c); }),
               HasSubstr("No variables to optimize"));
   const Variable w(2.f);
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] { optimizer.Minimize(c); }),
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] { optimizer.Minimize(c); }),
               HasSubstr("No gradients provided for any variable"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] { optimizer.Minimize(Constant(1)); }),
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] { optimizer.Minimize(Constant(1)); }),
               HasSubstr("int32"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] { optimizer.ApplyGradients({}); }),
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] { optimizer.ApplyGradients({}); }),
               HasSubstr("No variables provided"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] {
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] {
                 optimizer.ApplyGradients({{Grad(), w}});
               }),
               HasSubstr("No gradients provided for any variable"));
@@ -164,7 +155,7 @@ TEST_F(Training, OptimizerErrors) {
 // ---- learning rates, global step ----------------------------------------------------------------
 
 TEST(ExponentialDecay, Nodes) {
-  Golden().Expect("decays", [] {
+  TrainingGraphs().Expect("decays", [] {
     const Variable g(0, {.name = "g"});
     ExponentialDecay(.1f, g, 100, .9f);
     ExponentialDecay(.1f, GetOrCreateGlobalStep(), 100.f, .9f, {.name = "ed"});
@@ -190,7 +181,7 @@ TEST_F(Training, GlobalStep) {
 // ---- moving averages ----------------------------------------------------------------------------
 
 TEST(MovingAverage, Nodes) {
-  Golden().Expect("moving_average", [] {
+  TrainingGraphs().Expect("moving_average", [] {
     const Variable w({1.f, 2.f}, {.name = "w"});
     const Variable u({1.f, 2.f}, {.name = "u", .use_resource = true});
     const Variable g(0, {.name = "g", .trainable = false});
@@ -199,21 +190,21 @@ TEST(MovingAverage, Nodes) {
     ema.Apply();
     Identity(ema.Average(w));
   });
-  Golden().Expect("moving_average_again", [] {
+  TrainingGraphs().Expect("moving_average_again", [] {
     const Variable w({1.f, 2.f}, {.name = "w"});
     ExponentialMovingAverage ema(Constant(.5f), {.num_updates = 5, .name = "e3"});
     ema.Apply({w});
     ema.Apply({w});
   });
-  Golden().Expect("moving_average_of_doubles", [] {
+  TrainingGraphs().Expect("moving_average_of_doubles", [] {
     const Variable d(Constant(Array({1.0, 2.0})), {.name = "d"});
     ExponentialMovingAverage(.5f, {.name = "e4"}).Apply({d});
   });
-  Golden().Expect("moving_average_of_tensors", [] {
+  TrainingGraphs().Expect("moving_average_of_tensors", [] {
     const Tensor t = Identity(Constant({1.f, 2.f}), "tt");
     ExponentialMovingAverage(.9f).Apply({t});
   });
-  Golden().Expect("moving_average_zero_debias", [] {
+  TrainingGraphs().Expect("moving_average_zero_debias", [] {
     const Tensor t = Identity(Constant({1.f, 2.f}), "tt");
     ExponentialMovingAverage(.9f, {.zero_debias = true, .name = "zd"}).Apply({t});
   });
@@ -247,7 +238,7 @@ TEST_F(Training, AverageNamesToRestore) {
   EXPECT_EQ(names.at("w/ExponentialMovingAverage"), w);
   EXPECT_EQ(names.at("global_step"), step);
   EXPECT_EQ(MovingAverageVariables().size(), 1u);
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] { ema.Apply({step}); }),
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] { ema.Apply({step}); }),
               HasSubstr("The variables must be half, float, or double: global_step:0"));
 }
 
@@ -276,7 +267,7 @@ TEST_F(Training, RegularizersOfScale0AreNone) {
   losses::AddLoss(layers::L2Regularizer(0)(w));
   EXPECT_TRUE(losses::GetLosses().empty());
   EXPECT_EQ(layers::L1L2Regularizer(0, 1)(w).op().name(), "l1_l2_regularizer");
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([] { layers::L2Regularizer(-1); }),
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([] { layers::L2Regularizer(-1); }),
               HasSubstr("less than 0"));
 }
 
@@ -291,7 +282,7 @@ TEST_F(Training, RegularizersReadResourcesInTheirScope) {
 // ---- order --------------------------------------------------------------------------------------
 
 TEST(GroupNodes, GroupTupleWithDependencies) {
-  Golden().Expect("groups", [] {
+  TrainingGraphs().Expect("groups", [] {
     const Variable w({1.f, 2.f}, {.name = "w"}), n(0, {.name = "n"});
     VariablesInitializer({w, n});
     GlobalVariablesInitializer();

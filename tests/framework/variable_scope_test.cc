@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/framework/variable_scope.h"
+#include "tests/support/errors.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -23,16 +24,6 @@ class Scopes : public testing::Test {
   Graph graph_;
   GraphScope scope_{graph_};
 };
-
-template <typename E>
-std::string ErrorOf(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 TEST(VariableScopeNodes, NamesAndInitializers) {
   GoldenGraphs("tests/framework/data/graphs.golden").Expect("get_variable_scopes", [] {
@@ -149,26 +140,27 @@ TEST_F(Scopes, Defaults) {
 TEST_F(Scopes, Errors) {
   const VariableScope layer("layer");
   GetVariable("v", {2, 3});
-  EXPECT_THAT(ErrorOf<AlreadyExistsError>([] {
+  EXPECT_THAT(test::MessageOf<AlreadyExistsError>([] {
                 GetVariable("v", {2, 3});
               }),
               HasSubstr("Variable layer/v already exists, disallowed. Did you mean to set "
                         "reuse=True in VarScope?"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([] { GetVariable("bad"); }),
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([] { GetVariable("bad"); }),
               HasSubstr("layer/bad did not get an initializer, so its `shape` argument must be "
                         "specified"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([] { GetVariable("bad", {2}, {.initializer = 1.f}); }),
-              HasSubstr("do not specify shape"));
+  EXPECT_THAT(
+      test::MessageOf<InvalidArgumentError>([] { GetVariable("bad", {2}, {.initializer = 1.f}); }),
+      HasSubstr("do not specify shape"));
   const VariableScope reuse("", {.reuse = Reuse::kTrue});
-  EXPECT_THAT(ErrorOf<NotFoundError>([] { GetVariable("nope", {2}); }),
+  EXPECT_THAT(test::MessageOf<NotFoundError>([] { GetVariable("nope", {2}); }),
               HasSubstr("Variable layer/nope does not exist, or was not created with "
                         "tf.get_variable(). Did you mean to set reuse=tf.AUTO_REUSE in "
                         "VarScope?"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([] {
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([] {
                 GetVariable("v", {2, 4});
               }),
               HasSubstr("specified shape (2, 4) and found shape (2, 3)"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([] {
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([] {
                 GetVariable("v", {2, 3}, {.dtype = kInt32});
               }),
               HasSubstr("specified dtype int32 and found dtype float32_ref"));
@@ -180,28 +172,29 @@ TEST_F(Scopes, DtypesOfValues) {
   EXPECT_EQ(n.dtype(), kInt32);
   EXPECT_EQ(GetVariable("float", {.initializer = 1.5}).dtype(), kFloat32);
   EXPECT_EQ(GetVariable("double", {.dtype = kFloat64, .initializer = 1.5}).dtype(), kFloat64);
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>(
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>(
                   [] { GetVariable("m", {.dtype = kFloat64, .initializer = 1}); }),
               HasSubstr("Initializer type 'int32' and explicit dtype 'float64' don't match."));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([] { GetVariable("c", {2}, {.dtype = kComplex64}); }),
-              HasSubstr("An initializer for variable c of complex64 is required"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>(
+  EXPECT_THAT(
+      test::MessageOf<InvalidArgumentError>([] { GetVariable("c", {2}, {.dtype = kComplex64}); }),
+      HasSubstr("An initializer for variable c of complex64 is required"));
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>(
                   [] { GetVariable("f", {2}, {.initializer = [] { return Zeros({2}); }}); }),
               HasSubstr("The initializer passed for variable f is not valid"));
-  EXPECT_THAT(
-      ErrorOf<InvalidArgumentError>([] { GetVariable("f", {.initializer = ZerosInitializer()}); }),
-      HasSubstr("The initializer passed for variable f is not valid"));
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>(
+                  [] { GetVariable("f", {.initializer = ZerosInitializer()}); }),
+              HasSubstr("The initializer passed for variable f is not valid"));
   EXPECT_THROW(GetVariable(""), InvalidArgumentError);
   const VariableScope reuse("", {.reuse = Reuse::kTrue});
   EXPECT_EQ(GetVariable("n", {.dtype = kInt32}), n);
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([] { GetVariable("n"); }),
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([] { GetVariable("n"); }),
               HasSubstr("specified dtype float32 and found dtype int32_ref"));
 }
 
 TEST_F(Scopes, UniqueScopesDontReuse) {
-  EXPECT_THAT(
-      ErrorOf<InvalidArgumentError>([] { VariableScope::Unique("s", {.reuse = Reuse::kTrue}); }),
-      HasSubstr("reuse=True cannot be used without a name_or_scope"));
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>(
+                  [] { VariableScope::Unique("s", {.reuse = Reuse::kTrue}); }),
+              HasSubstr("reuse=True cannot be used without a name_or_scope"));
 }
 
 // A scope is changed for all who hold it; scopes that were opened inside before are not.
@@ -275,7 +268,7 @@ TEST_F(Scopes, CollectionsOfAScope) {
   EXPECT_THAT(names(TrainableVariables("layer/")), ElementsAre("layer/v", "layer/model"));
   EXPECT_THAT(names(TrainableVariables(".*/v")), ElementsAre("layer/v", "layer2/v"));
   EXPECT_THAT(names(GlobalVariables("layer[0-9]")), ElementsAre("layer2/v"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([] { GlobalVariables("a("); }),
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([] { GlobalVariables("a("); }),
               HasSubstr("no regular expression"));
 }
 

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "tests/support/arrays.h"
+#include "tests/support/errors.h"
 #include "tests/support/graph_golden.h"
 #include "weft/weft.h"
 
@@ -22,16 +23,6 @@ class InGraph : public testing::Test {
   Graph graph_;
   GraphScope scope_{graph_};
 };
-
-template <typename E>
-std::string ErrorOf(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 // ---- nodes --------------------------------------------------------------------------------------
 
@@ -420,7 +411,7 @@ TEST_F(InGraph, AGivenShapeTakesOtherSizes) {
   session.Run(v.initializer());
   EXPECT_TRUE(ArraysEqual(session.Run(longer), F32({1, 2, 3})));
   for (bool resource : {false, true}) {
-    EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] {
+    EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] {
                   Variable({1.f, 2.f}, {.use_resource = resource, .shape = PartialShape({3})});
                 }),
                 HasSubstr("not compatible with the explicitly supplied `shape` argument ((3,))"));
@@ -478,22 +469,22 @@ TEST_F(InGraph, Collections) {
 
 TEST_F(InGraph, Errors) {
   const Tensor unknown = Placeholder(kFloat32, {-1}, "p");
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] { Variable(unknown, {.name = "v"}); }),
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] { Variable(unknown, {.name = "v"}); }),
               HasSubstr("initial_value must have a shape specified"));
   EXPECT_FALSE(Variable(unknown, {.validate_shape = false}).shape().known_rank());
   const Variable v({1.f, 2.f}), r({1.f, 2.f}, {.use_resource = true});
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] { v.handle(); }), HasSubstr("ref()"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] { r.ref(); }), HasSubstr("handle()"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] {
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] { v.handle(); }), HasSubstr("ref()"));
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] { r.ref(); }), HasSubstr("handle()"));
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] {
                 r.Assign({1.f, 2.f, 3.f});
               }),
               HasSubstr("': Shape mismatch.The variable shape (2,), and the assigned value shape "
                         "(3,) are incompatible."));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] {
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] {
                 v.Assign({1.f, 2.f, 3.f});
               }),
               HasSubstr("[2] and [3]"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([] { Variable().name(); }),
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([] { Variable().name(); }),
               HasSubstr("empty Variable"));
 }
 

@@ -23,7 +23,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-const OpRegistry& TestOps() {
+const OpRegistry& OpsToExport() {
   static const OpRegistry* const ops = [] {
     auto* r = new OpRegistry;
     r->Add("Const")
@@ -58,7 +58,7 @@ NodeSpec ConstSpec(const std::string& name, const Array& value) {
 
 // c -> pair -> join, with control inputs and a device.
 Graph SmallGraph() {
-  Graph g(&TestOps());
+  Graph g(&OpsToExport());
   GraphImpl& impl = g.impl();
   Node* c = *impl.AddNode(ConstSpec("c", Array({1.f, 2.f})));
   Node* d = *impl.AddNode(ConstSpec("d", Array(7)));
@@ -221,13 +221,13 @@ TEST(ExportTest, NothingIsLostThereAndBack) {
                                   }
                                   versions { min_consumer: 12 bad_consumers: 13 })pb")
                                     .proto());
-  Graph g(&TestOps());
+  Graph g(&OpsToExport());
   ImportGraphDef(def, {.prefix = ""}, g);
   EXPECT_EQ(g.AsGraphDef().ToText(), def.ToText());
 }
 
 TEST(ExportTest, AnUnfinishedLoopIsAnError) {
-  Graph g(&TestOps());
+  Graph g(&OpsToExport());
   Node* c = *g.impl().AddNode(ConstSpec("c", Array(1.f)));
   NodeSpec join;
   join.op = "Join";

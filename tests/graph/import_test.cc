@@ -19,7 +19,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 // A few ops of the tests' own: import is about the GraphDef, whatever the ops are.
-const OpRegistry& TestOps() {
+const OpRegistry& OpsToImport() {
   static const OpRegistry* const ops = [] {
     auto* r = new OpRegistry;
     r->Add("Const")
@@ -142,7 +142,7 @@ class ImportTest : public ::testing::Test {
     return names;
   }
 
-  Graph graph_{&TestOps()};
+  Graph graph_{&OpsToImport()};
   std::string last_op_name_;
 };
 

@@ -4,7 +4,7 @@
 namespace weft {
 namespace {
 
-TEST(ScatterNd, Values) {
+TEST(ScatterNdOps, Values) {
   OpCase("ScatterNd")
       .In(I32(Shape({3, 1}), {2, 0, 2}))
       .In(F32({1, 2, 4}))
@@ -44,7 +44,7 @@ TEST(ScatterNd, Values) {
       .RunEverywhere();
 }
 
-TEST(ScatterNd, BadInput) {
+TEST(ScatterNdOps, BadInput) {
   const auto error = [](Array indices, Array updates, Array shape, const char* text) {
     OpCase("ScatterNd")
         .In(indices)
@@ -62,7 +62,7 @@ TEST(ScatterNd, BadInput) {
   error(zero, F32({1}), I32(Shape({1, 1}), {3}), "must be");
 }
 
-TEST(ScatterNd, Shapes) {
+TEST(ScatterNdOps, Shapes) {
   ExpectShape("ScatterNd", {"int32[?,1]", "[?,3]", I32({4, 3})}, "[4,3]");
   ExpectShape("ScatterNd", {"int32[?,1]", "[?,3]", ShapeInput::ShapeOf("[?,3]")}, "[?,3]");
   ExpectShape("ScatterNd", {kInt32, "?", "int32[2]"}, "[?,?]");

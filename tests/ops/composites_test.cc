@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "tests/support/arrays.h"
+#include "tests/support/errors.h"
 #include "tests/support/graph_golden.h"
 #include "weft/core/complex.h"
 #include "weft/framework/gradient_checker.h"
@@ -31,16 +32,6 @@ class Composites : public testing::Test {
   Graph graph_;
   GraphScope scope_{graph_};
 };
-
-template <typename E>
-std::string ErrorOf(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 const PartialShape kAnyRank = PartialShape::Unknown(), kScalar = PartialShape::Scalar();
 
@@ -162,11 +153,11 @@ TEST_F(Composites, DropoutValues) {
   const Array rows = Run(nn::Dropout(ones, .5f, {.noise_shape = IntList({-1, 1}), .seed = 1}));
   for (int64_t i = 0; i < rows.num_elements(); ++i)
     ASSERT_EQ(rows.AsDouble(i), rows.AsDouble(i / 100 * 100));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] { nn::Dropout(ones, 0.f); }),
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] { nn::Dropout(ones, 0.f); }),
               HasSubstr("in the range (0, 1]"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] { nn::Dropout(ones, 1.5f); }),
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] { nn::Dropout(ones, 1.5f); }),
               HasSubstr("in the range (0, 1]"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] {
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] {
                 nn::Dropout(Constant({1, 2}), .5f);
               }),
               HasSubstr("floating point"));
@@ -199,9 +190,9 @@ TEST_F(Composites, SoftmaxValues) {
       }
     }
   }
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([&] { nn::Softmax(x, {.axis = 3}); }),
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([&] { nn::Softmax(x, {.axis = 3}); }),
               HasSubstr("[-3, 3)"));
-  EXPECT_THAT(ErrorOf<InvalidArgumentError>([] { nn::Softmax(X(kAnyRank), {.axis = 1}); }),
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>([] { nn::Softmax(X(kAnyRank), {.axis = 1}); }),
               HasSubstr("unknown rank"));
 }
 
@@ -267,7 +258,7 @@ TEST_F(Composites, CrossEntropiesOfHigherRankAgree) {
 
 TEST_F(Composites, SparseSoftmaxCrossEntropyErrors) {
   const auto error = [](const PartialShape& labels, const PartialShape& logits) {
-    return ErrorOf<InvalidArgumentError>(
+    return test::MessageOf<InvalidArgumentError>(
         [&] { nn::SparseSoftmaxCrossEntropyWithLogits(X(labels, kInt32), X(logits)); });
   };
   EXPECT_THAT(error({2}, kScalar), HasSubstr("Logits cannot be scalars"));
@@ -319,9 +310,9 @@ TEST_F(Composites, OtherLosses) {
   // log 5! = 4.787; Stirling's approximation of it is a little less.
   const Tensor full = nn::LogPoissonLoss({5.f}, {0.f}, {.compute_full_loss = true});
   EXPECT_NEAR(Run(full).AsDouble(), 1 + 5 * std::log(5) - 5 + .5 * std::log(2 * M_PI * 5), 1e-5);
-  EXPECT_THAT(
-      ErrorOf<InvalidArgumentError>([] { nn::SigmoidCrossEntropyWithLogits(X({2}), X({3})); }),
-      HasSubstr("must have the same shape"));
+  EXPECT_THAT(test::MessageOf<InvalidArgumentError>(
+                  [] { nn::SigmoidCrossEntropyWithLogits(X({2}), X({3})); }),
+              HasSubstr("must have the same shape"));
 }
 
 TEST_F(Composites, GradientsOfLosses) {
@@ -467,7 +458,7 @@ TEST_F(Composites, ConfusionMatrix) {
                       {.num_classes = 2, .weights = Array({1.f, 2.f, 3.f}), .dtype = kFloat32});
   EXPECT_TRUE(ArraysEqual(Run(weighted), F32({{1, 0}, {0, 5}})));
   const auto error = [&](const Tensor& t) {
-    return ErrorOf<InvalidArgumentError>([&] { Run(t); });
+    return test::MessageOf<InvalidArgumentError>([&] { Run(t); });
   };
   EXPECT_THAT(error(ConfusionMatrix({-1}, {0})), HasSubstr("`labels` contains negative values"));
   EXPECT_THAT(error(ConfusionMatrix({0}, {-1})),

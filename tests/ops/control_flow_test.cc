@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Conditionals, loops and functions over rows, with their gradients.
 #include "weft/ops/control_flow.h"
+#include "tests/support/errors.h"
 
 #include <thread>
 
@@ -23,17 +24,6 @@ namespace weft {
 namespace {
 
 using Tensors = std::vector<Tensor>;
-
-template <typename F>
-std::string ErrorOf(Code code, F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    EXPECT_EQ(CodeName(e.code()), CodeName(code)) << e.what();
-    return e.what();
-  }
-  return "";
-}
 
 class ControlFlowTest : public testing::Test {
  protected:
@@ -65,22 +55,22 @@ TEST_F(ControlFlowTest, CondTakesOneBranch) {
 
 TEST_F(ControlFlowTest, CondMistakes) {
   const Tensor pred = Placeholder(kBool, Shape()), x = Placeholder(kFloat32, {2});
-  EXPECT_NE(ErrorOf(Code::kInvalidArgument,
-                    [&] {
-                      Cond(
-                          pred, [&] { return x; }, [&] { return Cast(x, kInt32); });
-                    })
+  EXPECT_NE(test::MessageOf(Code::kInvalidArgument,
+                            [&] {
+                              Cond(
+                                  pred, [&] { return x; }, [&] { return Cast(x, kInt32); });
+                            })
                 .find("of dtype float32 in true_fn"),
             std::string::npos);
-  EXPECT_NE(ErrorOf(Code::kInvalidArgument,
-                    [&] {
-                      Cond(
-                          pred,
-                          [&] {
-                            return Tensors{x, x};
-                          },
-                          [&] { return Tensors{x}; });
-                    })
+  EXPECT_NE(test::MessageOf(Code::kInvalidArgument,
+                            [&] {
+                              Cond(
+                                  pred,
+                                  [&] {
+                                    return Tensors{x, x};
+                                  },
+                                  [&] { return Tensors{x}; });
+                            })
                 .find("true_fn returns 2 tensors"),
             std::string::npos);
 }
@@ -187,7 +177,7 @@ TEST_F(ControlFlowTest, ShapesMayGrow) {
                      },
                      {0, x}, {.shape_invariants = std::move(invariants)})[1];
   };
-  EXPECT_NE(ErrorOf(Code::kInvalidArgument, [&] { grow({}); })
+  EXPECT_NE(test::MessageOf(Code::kInvalidArgument, [&] { grow({}); })
                 .find("enters the loop with shape (1,), but has shape (2,) after one iteration"),
             std::string::npos);
   const Tensor y = grow({PartialShape::Scalar(), PartialShape({-1})});
@@ -196,18 +186,19 @@ TEST_F(ControlFlowTest, ShapesMayGrow) {
 
 TEST_F(ControlFlowTest, LoopMistakes) {
   const auto always = [](const Tensors&) { return Constant(Array(true)); };
-  EXPECT_NE(ErrorOf(Code::kInvalidArgument,
-                    [&] {
-                      WhileLoop(always,
-                                [](const Tensors& v) { return Tensors{Cast(v[0], kFloat32)}; },
-                                {0});
-                    })
+  EXPECT_NE(test::MessageOf(
+                Code::kInvalidArgument,
+                [&] {
+                  WhileLoop(always, [](const Tensors& v) { return Tensors{Cast(v[0], kFloat32)}; },
+                            {0});
+                })
                 .find("enters the loop with dtype int32"),
             std::string::npos);
-  EXPECT_NE(ErrorOf(Code::kInvalidArgument,
-                    [&] { WhileLoop(always, [](const Tensors&) { return Tensors{}; }, {0}); })
-                .find("body returns 0 tensors"),
-            std::string::npos);
+  EXPECT_NE(
+      test::MessageOf(Code::kInvalidArgument,
+                      [&] { WhileLoop(always, [](const Tensors&) { return Tensors{}; }, {0}); })
+          .find("body returns 0 tensors"),
+      std::string::npos);
   Tensor leaked;
   WhileLoop([](const Tensors& v) { return Less(v[0], 1); },
             [&](const Tensors& v) {
@@ -215,8 +206,9 @@ TEST_F(ControlFlowTest, LoopMistakes) {
               return Tensors{leaked};
             },
             {0});
-  EXPECT_NE(ErrorOf(Code::kInvalidArgument, [&] { Add(leaked, 1); }).find("is in a while loop"),
-            std::string::npos);
+  EXPECT_NE(
+      test::MessageOf(Code::kInvalidArgument, [&] { Add(leaked, 1); }).find("is in a while loop"),
+      std::string::npos);
 }
 
 TEST_F(ControlFlowTest, EndlessLoopTimesOut) {
@@ -224,10 +216,10 @@ TEST_F(ControlFlowTest, EndlessLoopTimesOut) {
                              [](Tensor v) -> Input { return Multiply(v, 1); }, 0);
   RunOptions options;
   options.timeout_in_ms = 50;
-  EXPECT_NE(
-      ErrorOf(Code::kDeadlineExceeded, [&] { session_.Run(std::vector<Fetch>{y}, {}, options); })
-          .find("50 ms"),
-      std::string::npos);
+  EXPECT_NE(test::MessageOf(Code::kDeadlineExceeded,
+                            [&] { session_.Run(std::vector<Fetch>{y}, {}, options); })
+                .find("50 ms"),
+            std::string::npos);
 }
 
 TEST_F(ControlFlowTest, ManyThreadsRunOneLoop) {
@@ -271,7 +263,8 @@ TEST_F(ControlFlowTest, LoopOfRawNodes) {
   // 0 + 0 never reaches 5.
   RunOptions options;
   options.timeout_in_ms = 50;
-  ErrorOf(Code::kDeadlineExceeded, [&] { session_.Run(std::vector<Fetch>{exit}, {}, options); });
+  test::MessageOf(Code::kDeadlineExceeded,
+                  [&] { session_.Run(std::vector<Fetch>{exit}, {}, options); });
 }
 
 TEST_F(ControlFlowTest, FramesMustAgree) {
@@ -279,7 +272,7 @@ TEST_F(ControlFlowTest, FramesMustAgree) {
   const Tensor in = AddNode("Enter", {x}, {{"frame_name", "f"}})->output(0);
   const Tensor mixed = AddNode("AddV2", {in, x}, {}, "mixed")->output(0);
   const Tensor out = AddNode("Exit", {mixed})->output(0);
-  EXPECT_NE(ErrorOf(Code::kInvalidArgument, [&] { session_.Run(out); })
+  EXPECT_NE(test::MessageOf(Code::kInvalidArgument, [&] { session_.Run(out); })
                 .find("{{node mixed}} has inputs from different frames"),
             std::string::npos);
 }
@@ -300,11 +293,11 @@ TEST_F(ControlFlowTest, TensorArrayRoundTrip) {
 TEST_F(ControlFlowTest, TensorArrayMistakes) {
   const TensorArray array = TensorArray(kFloat32, 1, {.tensor_array_name = "list"});
   const TensorArray twice = array.Write(0, ConstantOf(F32(1))).Write(0, ConstantOf(F32(2)));
-  EXPECT_NE(ErrorOf(Code::kInvalidArgument, [&] { session_.Run(twice.flow()); })
+  EXPECT_NE(test::MessageOf(Code::kInvalidArgument, [&] { session_.Run(twice.flow()); })
                 .find("because it has already been written to"),
             std::string::npos);
-  EXPECT_NE(ErrorOf(Code::kInvalidArgument,
-                    [&] { session_.Run(array.Write(1, ConstantOf(F32(1))).flow()); })
+  EXPECT_NE(test::MessageOf(Code::kInvalidArgument,
+                            [&] { session_.Run(array.Write(1, ConstantOf(F32(1))).flow()); })
                 .find("Tried to write to index 1 but array is not resizeable and size is: 1"),
             std::string::npos);
 }
@@ -316,10 +309,10 @@ TEST_F(ControlFlowTest, GradientsOfGradientsAreRefused) {
   const Tensor read = array.Read(0);
   const Tensor slope = DenseGradient(Gradients({Multiply(read, Multiply(read, read))}, {x})[0]);
   const Tensor second = DenseGradient(Gradients({slope}, {x})[0]);
-  EXPECT_NE(ErrorOf(Code::kInvalidArgument,
-                    [&] {
-                      session_.Run(second, {{x, F32({1, 2})}});
-                    })
+  EXPECT_NE(test::MessageOf(Code::kInvalidArgument,
+                            [&] {
+                              session_.Run(second, {{x, F32({1, 2})}});
+                            })
                 .find("Wrong input container"),
             std::string::npos);
 
@@ -329,7 +322,7 @@ TEST_F(ControlFlowTest, GradientsOfGradientsAreRefused) {
                                 },
                                 {0, x})[1];
   const Tensor of_loop = DenseGradient(Gradients({cube}, {x})[0]);
-  EXPECT_NE(ErrorOf(Code::kUnimplemented, [&] { Gradients({of_loop}, {x}); })
+  EXPECT_NE(test::MessageOf(Code::kUnimplemented, [&] { Gradients({of_loop}, {x}); })
                 .find("Second-order gradient for while loops not supported"),
             std::string::npos);
 }

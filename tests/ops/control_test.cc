@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/ops/control.h"
+#include "tests/support/errors.h"
 
 #include "tests/support/gradient_case.h"
 #include "tests/support/op_case.h"
@@ -9,18 +10,6 @@
 
 namespace weft {
 namespace {
-
-// The message of the error that f throws; "" if it throws none.
-template <typename F>
-std::string ErrorOf(Code code, F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    EXPECT_EQ(CodeName(e.code()), CodeName(code)) << e.what();
-    return e.what();
-  }
-  return "";
-}
 
 class ControlTest : public testing::Test {
  protected:
@@ -49,9 +38,9 @@ TEST_F(ControlTest, DeadTensorsHaveNoValue) {
   const Branches sides = Switch(ConstantOf(F32(1)), ConstantOf(Bool(true)));
   const Tensor dead = Add(sides.output_false, 1.f);
   EXPECT_TRUE(ArraysEqual(session_.Run(Add(sides.output_true, 1.f)), F32(2)));
-  EXPECT_NE(
-      ErrorOf(Code::kInvalidArgument, [&] { session_.Run(dead); }).find("does not have value"),
-      std::string::npos);
+  EXPECT_NE(test::MessageOf(Code::kInvalidArgument, [&] { session_.Run(dead); })
+                .find("does not have value"),
+            std::string::npos);
   // A node without outputs that depends on a dead one is skipped, and so are its successors.
   Operation skipped, after;
   {
@@ -68,10 +57,10 @@ TEST_F(ControlTest, MergeOfDeadOnesIsDead) {
   const Tensor pred = Placeholder(kBool, Shape());
   const Branches inner = Switch(outer.output_true, pred);
   const Merged merged = Merge({inner.output_false, inner.output_true});
-  EXPECT_NE(ErrorOf(Code::kInvalidArgument,
-                    [&] {
-                      session_.Run(merged.output, {{pred, Bool(true)}});
-                    })
+  EXPECT_NE(test::MessageOf(Code::kInvalidArgument,
+                            [&] {
+                              session_.Run(merged.output, {{pred, Bool(true)}});
+                            })
                 .find("does not have value"),
             std::string::npos);
   const Merged all = Merge({merged.output, Add(outer.output_false, 4.f)});
@@ -94,10 +83,10 @@ TEST_F(ControlTest, TriggerRunsAfterDeadOnes) {
 TEST_F(ControlTest, SwitchWantsAScalar) {
   const Tensor pred = Placeholder(kBool);
   const Tensor y = Switch(ConstantOf(F32(1)), pred).output_true;
-  EXPECT_NE(ErrorOf(Code::kInvalidArgument,
-                    [&] {
-                      session_.Run(y, {{pred, Bool({true, false})}});
-                    })
+  EXPECT_NE(test::MessageOf(Code::kInvalidArgument,
+                            [&] {
+                              session_.Run(y, {{pred, Bool({true, false})}});
+                            })
                 .find("Switch"),
             std::string::npos);
 }
@@ -107,12 +96,12 @@ TEST_F(ControlTest, ExitNeedsAnEnter) {
   const Tensor inside = AddNode("Enter", {x}, {{"frame_name", "f"}})->output(0);
   EXPECT_TRUE(ArraysEqual(session_.Run(AddNode("Exit", {inside})->output(0)), F32({1, 2})));
   const Tensor stray = AddNode("Exit", {x}, {}, "stray")->output(0);
-  EXPECT_NE(ErrorOf(Code::kInvalidArgument, [&] { session_.Run(stray); })
+  EXPECT_NE(test::MessageOf(Code::kInvalidArgument, [&] { session_.Run(stray); })
                 .find("'stray': cannot find a corresponding Enter"),
             std::string::npos);
   const Tensor twice =
       AddNode("Exit", {AddNode("Exit", {inside})->output(0)}, {}, "twice")->output(0);
-  EXPECT_NE(ErrorOf(Code::kInvalidArgument, [&] { session_.Run(twice); }).find("'twice'"),
+  EXPECT_NE(test::MessageOf(Code::kInvalidArgument, [&] { session_.Run(twice); }).find("'twice'"),
             std::string::npos);
 }
 

@@ -8,8 +8,6 @@
 namespace weft {
 namespace {
 
-constexpr Code kInvalid = Code::kInvalidArgument;
-
 Array Numbers(const Shape& shape) {
   Array a(kFloat32, shape);
   for (int64_t i = 0; i < a.num_elements(); ++i) a.mutable_data<float>()[i] = static_cast<float>(i);
@@ -137,20 +135,20 @@ TEST(FusedBatchNorm, Shapes) {
 TEST(FusedBatchNorm, Errors) {
   const Array x = F32(Shape({2, 2, 2, 2}), {0}), two = F32({0, 0}), three = F32({0, 0, 0});
   Norm(F32({{0, 0}}), two, two, None(), None())
-      .ExpectRunError(kInvalid, "input must be 4 or 5-dimensional[1,2]");
+      .ExpectRunError(Code::kInvalidArgument, "input must be 4 or 5-dimensional[1,2]");
   Norm(x, F32(Shape({2, 1}), {0}), two, None(), None())
-      .ExpectRunError(kInvalid, "scale must be 1-dimensional[2,1]");
+      .ExpectRunError(Code::kInvalidArgument, "scale must be 1-dimensional[2,1]");
   Norm(x, three, two, None(), None())
       .ExpectRunError(
-          kInvalid,
+          Code::kInvalidArgument,
           "scale must have the same number of elements as the channels of x, got 3 and 2");
   Norm(x, two, three, None(), None())
       .ExpectRunError(
-          kInvalid,
+          Code::kInvalidArgument,
           "offset must have the same number of elements as the channels of x, got 3 and 2");
   Norm(x, two, two, None(), None())
       .Attr("is_training", false)
-      .ExpectRunError(kInvalid,
+      .ExpectRunError(Code::kInvalidArgument,
                       "When is_training=false, mean must have the same number of elements as the "
                       "channels of x, got 0 and 2");
   const auto grad = [&](const Array& dy, const Array& scale, const Array& first) {
@@ -159,12 +157,14 @@ TEST(FusedBatchNorm, Errors) {
     return c;
   };
   grad(F32(Shape({2, 2, 2, 1}), {0}), two, two)
-      .ExpectRunError(kInvalid,
+      .ExpectRunError(Code::kInvalidArgument,
                       "x and y_backprop must have same shape, but x has shape [2,2,2,2] and "
                       "y_backprop has shape [2,2,2,1]");
-  grad(x, three, two).ExpectRunError(kInvalid, "scale must have the same number of elements");
+  grad(x, three, two)
+      .ExpectRunError(Code::kInvalidArgument, "scale must have the same number of elements");
   grad(x, two, three)
-      .ExpectRunError(kInvalid, "reserve_space_1 must have the same number of elements");
+      .ExpectRunError(Code::kInvalidArgument,
+                      "reserve_space_1 must have the same number of elements");
 }
 
 // Of TensorFlow 2.15.1.
@@ -188,18 +188,20 @@ TEST(Lrn, Values) {
 }
 
 TEST(Lrn, Errors) {
-  OpCase("LRN").In(F32({{0, 0}})).ExpectRunError(kInvalid, "in must be 4-dimensional");
+  OpCase("LRN")
+      .In(F32({{0, 0}}))
+      .ExpectRunError(Code::kInvalidArgument, "in must be 4-dimensional");
   for (int64_t radius : {int64_t{-1}, int64_t{1} << 32}) {
     OpCase("LRN")
         .Attr("depth_radius", radius)
         .In(F32(Shape({1, 1, 1, 2}), {0}))
-        .ExpectRunError(kInvalid, "larger than int max");
+        .ExpectRunError(Code::kInvalidArgument, "larger than int max");
   }
   OpCase("LRNGrad")
       .In(F32(Shape({1, 2, 2, 2}), {0}))
       .In(F32(Shape({1, 2, 2, 3}), {0}))
       .In(F32(Shape({1, 2, 2, 2}), {0}))
-      .ExpectRunError(kInvalid, "should have the same shape");
+      .ExpectRunError(Code::kInvalidArgument, "should have the same shape");
 }
 
 }  // namespace

@@ -8,8 +8,6 @@
 namespace weft {
 namespace {
 
-constexpr Code kInvalid = Code::kInvalidArgument;
-
 // numpy.random.RandomState(1).randn(5, 2, 4), rounded to 4 digits.
 Array Inputs() {
   return F32(Shape({5, 2, 4}),
@@ -83,7 +81,7 @@ TEST(CtcLoss, Errors) {
   const Array x = F32(Shape({4, 1, 3}), {0}), first = I64({{0, 0}}), four = I32({4});
   const auto bad = [&](const Array& inputs, const Array& indices, const Array& values,
                        const Array& lengths, std::string_view text) {
-    Loss(inputs, indices, values, lengths).ExpectRunError(kInvalid, text);
+    Loss(inputs, indices, values, lengths).ExpectRunError(Code::kInvalidArgument, text);
   };
   bad(F32(Shape({4, 3}), {0}), first, I32({0}), four, "inputs is not a 3-Tensor");
   bad(x, first, I32({0}), I32({4, 4}), "len(sequence_length) != batch_size.");
@@ -124,13 +122,16 @@ TEST(CtcGreedyDecoder, Errors) {
     c.In(inputs).In(lengths);
     return c;
   };
-  decode(F32(Shape({4, 3}), {0}), I32({4})).ExpectRunError(kInvalid, "inputs is not a 3-Tensor");
-  decode(F32(Shape({0, 1, 3}), {}), I32({4})).ExpectRunError(kInvalid, "inputs must not be empty");
+  decode(F32(Shape({4, 3}), {0}), I32({4}))
+      .ExpectRunError(Code::kInvalidArgument, "inputs is not a 3-Tensor");
+  decode(F32(Shape({0, 1, 3}), {}), I32({4}))
+      .ExpectRunError(Code::kInvalidArgument, "inputs must not be empty");
   decode(x, I32({4, 4})).ExpectRunError(Code::kFailedPrecondition, "len(sequence_length)");
   decode(x, I32({5})).ExpectRunError(Code::kFailedPrecondition, "sequence_length(0) <= 4");
   decode(x, I32({4}))
       .Attr("blank_index", 3)
-      .ExpectRunError(kInvalid, "blank_index expected to be between -3 and 2 but was 3");
+      .ExpectRunError(Code::kInvalidArgument,
+                      "blank_index expected to be between -3 and 2 but was 3");
 }
 
 TEST(CtcBeamSearchDecoder, Values) {
@@ -159,8 +160,10 @@ TEST(CtcBeamSearchDecoder, Errors) {
     c.Attr("beam_width", width).Attr("top_paths", 2).In(F32(Shape({4, 1, 3}), {0})).In(lengths);
     return c;
   };
-  decode(I32({4}), 1).ExpectRunError(kInvalid, "requested more paths than the beam width.");
-  decode(I32({0}), 4).ExpectRunError(kInvalid, "Less leaves in the beam search than requested.");
+  decode(I32({4}), 1)
+      .ExpectRunError(Code::kInvalidArgument, "requested more paths than the beam width.");
+  decode(I32({0}), 4)
+      .ExpectRunError(Code::kInvalidArgument, "Less leaves in the beam search than requested.");
 }
 
 }  // namespace

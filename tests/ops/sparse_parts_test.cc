@@ -7,17 +7,17 @@ namespace weft {
 namespace {
 
 // [[a, 0, b], [0, c, 0]].
-Array Indices() { return I64({{0, 0}, {0, 2}, {1, 1}}); }
+Array Places() { return I64({{0, 0}, {0, 2}, {1, 1}}); }
 Array Values() { return Str({"a", "b", "c"}); }
-Array Size() { return I64({2, 3}); }
+Array Sizes() { return I64({2, 3}); }
 
 TEST(SparseConcat, Columns) {
   OpCase("SparseConcat")
-      .In(Indices())
+      .In(Places())
       .In(I64({{0, 1}}))
       .In(Values())
       .In(Str({"d"}))
-      .In(Size())
+      .In(Sizes())
       .In(I64({2, 2}))
       .Attr("concat_dim", int64_t{-1})
       .Attr("N", int64_t{2})
@@ -26,11 +26,11 @@ TEST(SparseConcat, Columns) {
       .Out(I64({2, 5}))
       .RunEverywhere();
   OpCase("SparseConcat")
-      .In(Indices())
+      .In(Places())
       .In(I64({{0, 1}}))
       .In(Values())
       .In(Str({"d"}))
-      .In(Size())
+      .In(Sizes())
       .In(I64({3, 2}))
       .Attr("concat_dim", int64_t{1})
       .Attr("N", int64_t{2})
@@ -40,9 +40,9 @@ TEST(SparseConcat, Columns) {
 TEST(SparseSplit, UnevenParts) {
   OpCase("SparseSplit")
       .In(I64(1))
-      .In(Indices())
+      .In(Places())
       .In(Values())
-      .In(Size())
+      .In(Sizes())
       .Attr("num_split", int64_t{2})
       .Out(I64({{0, 0}, {1, 1}}))
       .Out(I64({{0, 0}}))
@@ -55,9 +55,9 @@ TEST(SparseSplit, UnevenParts) {
 
 TEST(SparseSlice, ReachesOverTheEnd) {
   OpCase("SparseSlice")
-      .In(Indices())
+      .In(Places())
       .In(Values())
-      .In(Size())
+      .In(Sizes())
       .In(I64({0, 1}))
       .In(I64({2, 9}))
       .Out(I64({{0, 1}, {1, 0}}))
@@ -65,9 +65,9 @@ TEST(SparseSlice, ReachesOverTheEnd) {
       .Out(I64({2, 2}))
       .RunEverywhere();
   OpCase("SparseSlice")
-      .In(Indices())
+      .In(Places())
       .In(Values())
-      .In(Size())
+      .In(Sizes())
       .In(I64({0, -1}))
       .In(I64({2, 2}))
       .ExpectRunError(Code::kInvalidArgument, "start[1] is -1");
@@ -76,7 +76,7 @@ TEST(SparseSlice, ReachesOverTheEnd) {
 TEST(SparseSliceGrad, Values) {
   OpCase("SparseSliceGrad")
       .In(F32({5, 6}))
-      .In(Indices())
+      .In(Places())
       .In(I64({0, 1}))
       .In(I64({{0, 1}, {1, 0}}))
       .Out(F32({0, 5, 6}))
@@ -109,17 +109,17 @@ TEST(DeserializeSparse, WhatWasSerialized) {
   const auto node = [](const char* op, const std::vector<Tensor>& inputs, const AttrMap& attrs) {
     return AddNode(op, inputs, attrs).value();
   };
-  const std::vector<Tensor> sparse = {ConstantOf(Indices()), ConstantOf(Values()),
-                                      ConstantOf(Size())};
+  const std::vector<Tensor> sparse = {ConstantOf(Places()), ConstantOf(Values()),
+                                      ConstantOf(Sizes())};
   const Operation one = node("SerializeSparse", sparse, {});
   const Operation many = node("SerializeManySparse", sparse, {});
   const Operation same = node("DeserializeSparse", {one.output(0)}, {{"dtype", kString}});
   const Operation rows = node("DeserializeManySparse", {many.output(0)}, {{"dtype", kString}});
   Session session(graph);
   for (const Operation& op : {same, rows}) {
-    EXPECT_TRUE(ArraysEqual(session.Run(op.output(0)), Indices()));
+    EXPECT_TRUE(ArraysEqual(session.Run(op.output(0)), Places()));
     EXPECT_TRUE(ArraysEqual(session.Run(op.output(1)), Values()));
-    EXPECT_TRUE(ArraysEqual(session.Run(op.output(2)), Size()));
+    EXPECT_TRUE(ArraysEqual(session.Run(op.output(2)), Sizes()));
   }
 }
 

@@ -6,20 +6,20 @@
 namespace weft {
 namespace {
 
-Array Text(const std::string& text) { return Array(text); }
+Array Line(const std::string& text) { return Array(text); }
 Array NoTexts() { return Array(kString, Shape({0})); }
 
 TEST(StringSplit, Values) {
   OpCase("StringSplit")
       .In(Str({"a b", "", " c"}))
-      .In(Text(" "))
+      .In(Line(" "))
       .Out(I64({{0, 0}, {0, 1}, {2, 0}}))
       .Out(Str({"a", "b", "c"}))
       .Out(I64({3, 2}))
       .RunEverywhere();
   OpCase("StringSplit")
       .In(Str({"a,b;c", "", ","}))  // an empty text has no parts
-      .In(Text(",;"))
+      .In(Line(",;"))
       .Attr("skip_empty", false)
       .Out(I64({{0, 0}, {0, 1}, {0, 2}, {2, 0}, {2, 1}}))
       .Out(Str({"a", "b", "c", "", ""}))
@@ -27,14 +27,14 @@ TEST(StringSplit, Values) {
       .RunEverywhere();
   OpCase("StringSplit")
       .In(Str({"ab"}))
-      .In(Text(""))
+      .In(Line(""))
       .Out(I64({{0, 0}, {0, 1}}))
       .Out(Str({"a", "b"}))
       .Out(I64({1, 2}))
       .RunEverywhere();
   OpCase("StringSplit")
       .In(NoTexts())
-      .In(Text(" "))
+      .In(Line(" "))
       .Out(Array(kInt64, Shape({0, 2})))
       .Out(NoTexts())
       .Out(I64({0, 0}))
@@ -48,7 +48,7 @@ void ExpectParts(const char* text, const char* separator, int64_t most, const Ar
   for (int64_t i = 0; i < parts.dim(0); ++i) indices.insert(indices.end(), {0, i});
   OpCase("StringSplitV2")
       .In(Str({text}))
-      .In(Text(separator))
+      .In(Line(separator))
       .Attr("maxsplit", most)
       .Out(Array::FromVector(indices, Shape({parts.dim(0), 2})))
       .Out(parts)
@@ -73,8 +73,8 @@ TEST(ReduceJoin, Values) {
   const Array square = Str({{"a", "b"}, {"c", "d"}});
   OpCase("ReduceJoin").In(square).Const(I32(0)).Out(Str({"ac", "bd"})).RunEverywhere();
   OpCase("ReduceJoin").In(square).Const(I32({-1})).Out(Str({"ab", "cd"})).RunEverywhere();
-  OpCase("ReduceJoin").In(square).Const(I32({0, 1})).Out(Text("acbd")).RunEverywhere();
-  OpCase("ReduceJoin").In(square).Const(I32({1, 0})).Out(Text("abcd")).RunEverywhere();
+  OpCase("ReduceJoin").In(square).Const(I32({0, 1})).Out(Line("acbd")).RunEverywhere();
+  OpCase("ReduceJoin").In(square).Const(I32({1, 0})).Out(Line("abcd")).RunEverywhere();
   OpCase("ReduceJoin")
       .In(square)
       .Const(I32({1}))

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "src/io/file.h"
+#include "tests/support/errors.h"
 #include "tests/support/temporary_folder.h"
 #include "weft/framework/checkpoint.h"
 #include "weft/graph/op_builder.h"
@@ -13,16 +14,6 @@ namespace weft {
 namespace {
 
 using ::testing::HasSubstr;
-
-template <typename E>
-std::string ErrorOf(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "no such error";
-}
 
 class VocabRemap : public ::testing::Test {
  protected:
@@ -76,18 +67,18 @@ TEST_F(VocabRemap, BadVocabularies) {
     session.Run(Remapping(added, old, offset, count, old_size));
   };
   using Invalid = InvalidArgumentError;
-  EXPECT_THAT(ErrorOf<Invalid>([&] { run(good, good, 1, 2); }),
+  EXPECT_THAT(test::MessageOf<Invalid>([&] { run(good, good, 1, 2); }),
               HasSubstr("lookup table size must be larger than last new vocab entry's line"));
-  EXPECT_THAT(ErrorOf<Invalid>([&] { run(good, good, 0, 2, 3); }),
+  EXPECT_THAT(test::MessageOf<Invalid>([&] { run(good, good, 0, 2, 3); }),
               HasSubstr("Invalid vocab_size in " + good + ": expected 3 but got 2"));
-  EXPECT_THAT(ErrorOf<Invalid>([&] { run(empty_line, good, 0, 1); }),
+  EXPECT_THAT(test::MessageOf<Invalid>([&] { run(empty_line, good, 0, 1); }),
               HasSubstr("Invalid content in " + empty_line + ": empty line found at position"));
-  EXPECT_THAT(ErrorOf<Invalid>([&] { run("", good, 0, 1); }),
+  EXPECT_THAT(test::MessageOf<Invalid>([&] { run("", good, 0, 1); }),
               HasSubstr("new vocab filename cannot be empty."));
-  EXPECT_THAT(ErrorOf<FailedPreconditionError>([&] { run(good, twice, 0, 1); }),
+  EXPECT_THAT(test::MessageOf<FailedPreconditionError>([&] { run(good, twice, 0, 1); }),
               HasSubstr("HashTable has different value for same key. Key a has 0 and trying to add "
                         "value 2"));
-  EXPECT_THAT(ErrorOf<NotFoundError>([&] { run(folder_.File("no"), good, 0, 1); }),
+  EXPECT_THAT(test::MessageOf<NotFoundError>([&] { run(folder_.File("no"), good, 0, 1); }),
               HasSubstr("/no; No such file"));
   EXPECT_THROW(Remapping(good, good, -1, 1), Invalid);
   EXPECT_THROW(Remapping(Array({good, good}), good, 0, 1), Invalid);
@@ -129,7 +120,7 @@ class RemappedMatrix : public VocabRemap {
   std::string Error(const std::vector<int64_t>& rows, const std::vector<int64_t>& columns,
                     const std::vector<float>& values, int64_t num_columns,
                     const Options& o = {}) const {
-    return ErrorOf<E>([&] { Run(rows, columns, values, num_columns, o); });
+    return test::MessageOf<E>([&] { Run(rows, columns, values, num_columns, o); });
   }
 
   const Array w_ =

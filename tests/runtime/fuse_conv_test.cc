@@ -48,7 +48,7 @@ Tensor BatchNorm(const Tensor& x, int64_t channels, bool training = false) {
       .Outputs()[0];
 }
 
-constexpr RunOptions kTrace{.trace_level = TraceLevel::kFull};
+constexpr RunOptions kTraceAll{.trace_level = TraceLevel::kFull};
 
 class FuseConv : public testing::Test {
  protected:
@@ -68,7 +68,7 @@ class FuseConv : public testing::Test {
     std::sort(want.begin(), want.end());
     for (int run = 0; run < 3; ++run) {
       RunMetadata metadata;
-      const Array got = session.Run(y, feeds_, kTrace, &metadata);
+      const Array got = session.Run(y, feeds_, kTraceAll, &metadata);
       EXPECT_TRUE(ArraysNear(got, expected, {1e-4, 1e-4}));
       std::vector<std::string> ops;
       for (const NodeStats& s : metadata.step_stats) ops.push_back(s.op_type);

@@ -14,7 +14,7 @@
 namespace weft {
 namespace {
 
-Array Random(std::vector<int64_t> dims, uint32_t seed) {
+Array RandomArray(std::vector<int64_t> dims, uint32_t seed) {
   std::mt19937 bits(seed);
   std::uniform_real_distribution<float> values(-2.0f, 2.0f);
   int64_t n = 1;
@@ -35,19 +35,19 @@ int FusedNodes(const RunMetadata& metadata) {
   return n;
 }
 
-Tensor Op(const char* type, const std::vector<Input>& inputs) {
+Tensor NodeOf(const char* type, const std::vector<Input>& inputs) {
   OpBuilder builder(type, NameOptions());
   for (const Input& in : inputs) builder.In(in);
   return builder.Output();
 }
 
-Tensor Fed(const Array& value, Feeds* feeds) {
+Tensor FedWith(const Array& value, Feeds* feeds) {
   Tensor p = Placeholder(kFloat32, PartialShape::Unknown());
   feeds->emplace_back(p, value);
   return p;
 }
 
-constexpr RunOptions kTrace{.trace_level = TraceLevel::kFull};
+constexpr RunOptions kTraceChains{.trace_level = TraceLevel::kFull};
 
 // Runs `y` optimised (three times: recorded, planned, planned again) and as it is.
 void ExpectFusedEqual(Tensor y, const Feeds& feeds, int fused_nodes) {
@@ -58,7 +58,7 @@ void ExpectFusedEqual(Tensor y, const Feeds& feeds, int fused_nodes) {
   Session session(y.graph());
   for (int run = 0; run < 3; ++run) {
     RunMetadata metadata;
-    const Array got = session.Run(y, feeds, kTrace, &metadata);
+    const Array got = session.Run(y, feeds, kTraceChains, &metadata);
     EXPECT_EQ(FusedNodes(metadata), fused_nodes);
     EXPECT_TRUE(SameBits(got, want)) << got << " instead of " << want;
   }
@@ -72,9 +72,10 @@ class Fuse : public testing::Test {
 };
 
 TEST_F(Fuse, BiasAndActivationOfAProduct) {
-  Tensor x = Fed(Random({33, 20}, 1), &feeds_), w = Fed(Random({20, 300}, 2), &feeds_);
-  Tensor b = Fed(Random({300}, 3), &feeds_);
-  ExpectFusedEqual(Op("Relu", {Op("BiasAdd", {Op("MatMul", {x, w}), b})}), feeds_, 1);
+  Tensor x = FedWith(RandomArray({33, 20}, 1), &feeds_),
+         w = FedWith(RandomArray({20, 300}, 2), &feeds_);
+  Tensor b = FedWith(RandomArray({300}, 3), &feeds_);
+  ExpectFusedEqual(NodeOf("Relu", {NodeOf("BiasAdd", {NodeOf("MatMul", {x, w}), b})}), feeds_, 1);
 }
 
 TEST_F(Fuse, OperandsOfAllExtents) {
@@ -83,62 +84,64 @@ TEST_F(Fuse, OperandsOfAllExtents) {
     Feeds feeds;
     std::vector<int64_t> column = dims;
     column.back() = 1;
-    Tensor full = Fed(Random(dims, 1), &feeds);
-    Tensor row = Fed(Random({dims.back()}, 2), &feeds);
-    Tensor col = Fed(Random(column, 3), &feeds);
-    Tensor scalar = Fed(Array(0.75f), &feeds);
-    Tensor y = Op("Mul", {Op("AddV2", {full, row}), Op("Sub", {scalar, col})});
-    ExpectFusedEqual(Op("Maximum", {y, Op("Neg", {scalar})}), feeds, 1);
-    ExpectFusedEqual(Op("Tanh", {Op("Sub", {row, full})}), feeds, 1);
+    Tensor full = FedWith(RandomArray(dims, 1), &feeds);
+    Tensor row = FedWith(RandomArray({dims.back()}, 2), &feeds);
+    Tensor col = FedWith(RandomArray(column, 3), &feeds);
+    Tensor scalar = FedWith(Array(0.75f), &feeds);
+    Tensor y = NodeOf("Mul", {NodeOf("AddV2", {full, row}), NodeOf("Sub", {scalar, col})});
+    ExpectFusedEqual(NodeOf("Maximum", {y, NodeOf("Neg", {scalar})}), feeds, 1);
+    ExpectFusedEqual(NodeOf("Tanh", {NodeOf("Sub", {row, full})}), feeds, 1);
     // A result that no single operand has the shape of.
-    ExpectFusedEqual(Op("Square", {Op("Mul", {row, Op("Exp", {col})})}), feeds, 1);
+    ExpectFusedEqual(NodeOf("Square", {NodeOf("Mul", {row, NodeOf("Exp", {col})})}), feeds, 1);
   }
 }
 
 TEST_F(Fuse, OperandsThatNeedGeneralBroadcasting) {
-  Tensor a = Fed(Random({4, 1, 6}, 1), &feeds_), b = Fed(Random({1, 5, 1}, 2), &feeds_);
-  Tensor c = Fed(Random({4, 5, 6}, 3), &feeds_);
-  ExpectFusedEqual(Op("Sqrt", {Op("Abs", {Op("AddV2", {Op("Mul", {a, b}), c})})}), feeds_, 1);
+  Tensor a = FedWith(RandomArray({4, 1, 6}, 1), &feeds_),
+         b = FedWith(RandomArray({1, 5, 1}, 2), &feeds_);
+  Tensor c = FedWith(RandomArray({4, 5, 6}, 3), &feeds_);
+  ExpectFusedEqual(NodeOf("Sqrt", {NodeOf("Abs", {NodeOf("AddV2", {NodeOf("Mul", {a, b}), c})})}),
+                   feeds_, 1);
 }
 
 TEST_F(Fuse, ResultsUsedTwiceInTheGroup) {
-  Tensor x = Fed(Random({1000, 7}, 1), &feeds_);
-  Tensor s = Op("Sigmoid", {x});
-  ExpectFusedEqual(Op("Mul", {Op("Mul", {s, Op("Sub", {1.0f, s})}), s}), feeds_, 1);
+  Tensor x = FedWith(RandomArray({1000, 7}, 1), &feeds_);
+  Tensor s = NodeOf("Sigmoid", {x});
+  ExpectFusedEqual(NodeOf("Mul", {NodeOf("Mul", {s, NodeOf("Sub", {1.0f, s})}), s}), feeds_, 1);
 }
 
 TEST_F(Fuse, LongChainsAreSplitWithoutLoss) {
-  Tensor x = Fed(Random({3000}, 1), &feeds_), y = x;
-  for (int i = 0; i < 300; ++i) y = Op(i % 3 == 0 ? "Sub" : "AddV2", {y, x});
+  Tensor x = FedWith(RandomArray({3000}, 1), &feeds_), y = x;
+  for (int i = 0; i < 300; ++i) y = NodeOf(i % 3 == 0 ? "Sub" : "AddV2", {y, x});
   ExpectFusedEqual(y, feeds_, 3);
 }
 
 TEST_F(Fuse, WideTreesStayWithinTheirRegisters) {
   std::vector<Tensor> level;
-  Tensor x = Fed(Random({2500}, 1), &feeds_);
-  for (int i = 0; i < 64; ++i) level.push_back(Op("Mul", {x, static_cast<float>(i)}));
+  Tensor x = FedWith(RandomArray({2500}, 1), &feeds_);
+  for (int i = 0; i < 64; ++i) level.push_back(NodeOf("Mul", {x, static_cast<float>(i)}));
   while (level.size() > 1) {
     std::vector<Tensor> next;
     for (size_t i = 0; i < level.size(); i += 2)
-      next.push_back(Op("AddV2", {level[i], level[i + 1]}));
+      next.push_back(NodeOf("AddV2", {level[i], level[i + 1]}));
     level = next;
   }
   ConfigProto plain;
   plain.opt_level = OptLevel::kL0;
   Session as_it_is(plain), fused;
   RunMetadata metadata;
-  EXPECT_TRUE(
-      SameBits(as_it_is.Run(level[0], feeds_), fused.Run(level[0], feeds_, kTrace, &metadata)));
+  EXPECT_TRUE(SameBits(as_it_is.Run(level[0], feeds_),
+                       fused.Run(level[0], feeds_, kTraceChains, &metadata)));
   EXPECT_GE(FusedNodes(metadata), 1);
 }
 
 TEST_F(Fuse, WhatOthersNeedIsComputedForThem) {
-  Tensor x = Fed(Random({10}, 1), &feeds_);
-  Tensor shared = Op("Exp", {x});
-  Tensor y = Op("Neg", {Op("Square", {shared})});
+  Tensor x = FedWith(RandomArray({10}, 1), &feeds_);
+  Tensor shared = NodeOf("Exp", {x});
+  Tensor y = NodeOf("Neg", {NodeOf("Square", {shared})});
   Session session;
   RunMetadata metadata;
-  auto values = session.Run({y, shared}, feeds_, kTrace, &metadata);
+  auto values = session.Run({y, shared}, feeds_, kTraceChains, &metadata);
   EXPECT_EQ(FusedNodes(metadata), 1);
   EXPECT_TRUE(SameBits(values[1], session.Run(shared, feeds_)));
   EXPECT_TRUE(SameBits(values[0], session.Run(y, feeds_)));
@@ -153,7 +156,7 @@ TEST_F(Fuse, ControlDependenciesHold) {
     Tensor read;
     {
       ControlDependencies after({v.AssignAdd(10.0f).op()});
-      read = Op("Square", {Op("Neg", {v.ReadValue()})});
+      read = NodeOf("Square", {NodeOf("Neg", {v.ReadValue()})});
     }
     Session session;
     session.Run(GlobalVariablesInitializer());
@@ -165,10 +168,10 @@ TEST_F(Fuse, ErrorsNameTheNode) {
   Tensor a = Placeholder(kFloat32, PartialShape::Unknown());
   Tensor b = Placeholder(kFloat32, PartialShape::Unknown());
   Tensor sum = OpBuilder("AddV2", "the_sum").In(a).In(b).Output();
-  Tensor y = Op("Neg", {sum});
+  Tensor y = NodeOf("Neg", {sum});
   Session session;
   try {
-    session.Run(y, {{a, Random({2, 3}, 1)}, {b, Random({4}, 2)}});
+    session.Run(y, {{a, RandomArray({2, 3}, 1)}, {b, RandomArray({4}, 2)}});
     FAIL() << "shapes [2,3] and [4] were added";
   } catch (const InvalidArgumentError& e) {
     EXPECT_NE(std::string(e.what()).find("the_sum"), std::string::npos) << e.what();
@@ -184,10 +187,10 @@ TEST_F(Fuse, UpdatesOfVariables) {
     GraphScope scope(graph);
     Tensor gradient = Placeholder(kFloat32, {50, 40});
     Tensor rate = Placeholder(kFloat32, PartialShape::Scalar());
-    Variable w(Random({50, 40}, 1), {.use_resource = resource});
-    Variable average(Random({50, 40}, 2), {.trainable = false, .use_resource = resource});
+    Variable w(RandomArray({50, 40}, 1), {.use_resource = resource});
+    Variable average(RandomArray({50, 40}, 2), {.trainable = false, .use_resource = resource});
     Tensor delta = OpBuilder("AddN", NameOptions())
-                       .InList({Input(gradient), Input(Op("Mul", {1e-2f, w}))})
+                       .InList({Input(gradient), Input(NodeOf("Mul", {1e-2f, w}))})
                        .Output();
     Operation step =
         OpBuilder(resource ? "ResourceApplyGradientDescent" : "ApplyGradientDescent", NameOptions())
@@ -198,7 +201,7 @@ TEST_F(Fuse, UpdatesOfVariables) {
     Operation follow;
     {
       ControlDependencies after({step});
-      Tensor behind = Op("Mul", {Op("Sub", {average.AsTensor(), w.AsTensor()}), 0.125f});
+      Tensor behind = NodeOf("Mul", {NodeOf("Sub", {average.AsTensor(), w.AsTensor()}), 0.125f});
       follow = average.AssignSub(behind).op();
     }
     ConfigProto plain;
@@ -207,17 +210,17 @@ TEST_F(Fuse, UpdatesOfVariables) {
     for (Session* s : {&fused, &as_it_is}) s->Run(GlobalVariablesInitializer());
     const Array first = fused.Run(w);
     for (int i = 0; i < 4; ++i) {
-      const Feeds feeds = {{gradient, Random({50, 40}, 10 + static_cast<uint32_t>(i))},
+      const Feeds feeds = {{gradient, RandomArray({50, 40}, 10 + static_cast<uint32_t>(i))},
                            {rate, Array(0.5f)}};
       RunMetadata metadata;
-      fused.Run(std::vector<Fetch>{follow}, feeds, kTrace, &metadata);
+      fused.Run(std::vector<Fetch>{follow}, feeds, kTraceChains, &metadata);
       as_it_is.Run(std::vector<Fetch>{follow}, feeds);
       EXPECT_EQ(FusedNodes(metadata), 2);
       EXPECT_TRUE(SameBits(fused.Run(w), as_it_is.Run(w)));
       EXPECT_TRUE(SameBits(fused.Run(average), as_it_is.Run(average)));
     }
     // What was fetched before an update is not changed by it.
-    EXPECT_TRUE(SameBits(first, Random({50, 40}, 1)));
+    EXPECT_TRUE(SameBits(first, RandomArray({50, 40}, 1)));
   }
 }
 
@@ -226,7 +229,7 @@ TEST_F(Fuse, AVariableThatTwoUpdatesChangeIsReadInItsTurn) {
     Graph graph;
     GraphScope scope(graph);
     Variable v(Array(2.0f), {.use_resource = resource});
-    Tensor twice = Op("Mul", {v.ReadValue(), 2.0f});
+    Tensor twice = NodeOf("Mul", {v.ReadValue(), 2.0f});
     Tensor first;
     {
       ControlDependencies after({twice.op()});
@@ -248,16 +251,16 @@ TEST_F(Fuse, UpdatesCheckShapes) {
   for (bool resource : {false, true}) {
     Graph graph;
     GraphScope scope(graph);
-    Variable v(Random({4, 3}, 1), {.use_resource = resource});
+    Variable v(RandomArray({4, 3}, 1), {.use_resource = resource});
     Tensor x = Placeholder(kFloat32, PartialShape::Unknown());
     Operation update = OpBuilder(resource ? "AssignSubVariableOp" : "AssignSub", "the_update")
                            .In(v.RefOrHandle())
-                           .In(Op("Neg", {Op("Neg", {x})}))
+                           .In(NodeOf("Neg", {NodeOf("Neg", {x})}))
                            .Build();
     Session session;
     session.Run(GlobalVariablesInitializer());
     // A row would fit by broadcasting, but updates don't broadcast.
-    for (const Array& bad : {Random({3}, 2), Random({5, 3}, 3), Array(1.0f)}) {
+    for (const Array& bad : {RandomArray({3}, 2), RandomArray({5, 3}, 3), Array(1.0f)}) {
       try {
         session.Run(update, {{x, bad}});
         FAIL() << "a value of shape " << bad.shape().ToString() << " was subtracted";
@@ -266,15 +269,15 @@ TEST_F(Fuse, UpdatesCheckShapes) {
         EXPECT_NE(std::string(e.what()).find("[4,3]"), std::string::npos) << e.what();
       }
     }
-    EXPECT_TRUE(SameBits(session.Run(v), Random({4, 3}, 1)));
-    session.Run(update, {{x, Random({4, 3}, 1)}});
+    EXPECT_TRUE(SameBits(session.Run(v), RandomArray({4, 3}, 1)));
+    session.Run(update, {{x, RandomArray({4, 3}, 1)}});
     EXPECT_TRUE(SameBits(session.Run(v), Array::Zeros(kFloat32, {4, 3})));
   }
 }
 
 TEST_F(Fuse, AnUninitializedVariableIsNamed) {
   Variable v(Array(1.0f), {.name = "theta"});
-  Tensor y = Op("Neg", {Op("Square", {v})});
+  Tensor y = NodeOf("Neg", {NodeOf("Square", {v})});
   Session session;
   try {
     session.Run(y);

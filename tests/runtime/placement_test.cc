@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include "tests/support/errors.h"
 #include "weft/graph/graph_def.h"
 #include "weft/graph/op_builder.h"
 #include "weft/graph/op_def.h"
@@ -49,15 +50,6 @@ ConfigProto Devices(int cpus, int tests) {
   ConfigProto config;
   config.device_count = {{"CPU", cpus}, {"TEST", tests}};
   return config;
-}
-
-std::string ErrorOf(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const InvalidArgumentError& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 std::string DeviceOf(Session& session, Tensor t) {
@@ -113,7 +105,8 @@ TEST_F(Placement, ValuesAreCopiedToAndFromADeviceWithMemoryOfItsOwn) {
   Tensor back = Square(twice);
   // Neg has no kernel there.
   const Feeds feeds = {{x, Array({1.0f, 2.0f, 3.0f})}, {size, Array(10)}};
-  EXPECT_NE(ErrorOf([&] { session.Run(back, feeds); }).find("TEST"), std::string::npos);
+  EXPECT_NE(test::MessageOf<InvalidArgumentError>([&] { session.Run(back, feeds); }).find("TEST"),
+            std::string::npos);
   ConfigProto soft = Devices(1, 1);
   soft.allow_soft_placement = true;
   Session lenient(soft);
@@ -133,7 +126,7 @@ TEST_F(Placement, ADeviceThatIsNotThere) {
   }
   EXPECT_EQ(y.op().device(), "/device:GPU:7");
   Session session;
-  const std::string error = ErrorOf([&] { session.Run(y); });
+  const std::string error = test::MessageOf<InvalidArgumentError>([&] { session.Run(y); });
   EXPECT_NE(error.find("Cannot assign a device for operation on_gpu"), std::string::npos) << error;
   EXPECT_NE(error.find("/device:GPU:7"), std::string::npos) << error;
   EXPECT_NE(error.find("CPU:0"), std::string::npos) << error;
@@ -145,7 +138,7 @@ TEST_F(Placement, ADeviceThatIsNotThere) {
 
 TEST_F(Placement, AMalformedDevice) {
   Tensor y = Constant(1.0f);
-  EXPECT_NE(ErrorOf([&] {
+  EXPECT_NE(test::MessageOf<InvalidArgumentError>([&] {
               DeviceScope device("/job:a/nonsense");
               y = Negative(y);
               Session().Run(y);
@@ -198,7 +191,7 @@ TEST_F(Placement, ColocationOfNodesThatAskForDifferentDevicesFails) {
     versions { producer: 1087 })");
   ImportGraphDef(def, {.prefix = ""});
   Session session(Devices(2, 0));
-  const std::string error = ErrorOf([&] { session.Run("b:0"); });
+  const std::string error = test::MessageOf<InvalidArgumentError>([&] { session.Run("b:0"); });
   EXPECT_NE(error.find("Cannot colocate nodes"), std::string::npos) << error;
   EXPECT_NE(error.find("'a'"), std::string::npos) << error;
   EXPECT_NE(error.find("'b'"), std::string::npos) << error;

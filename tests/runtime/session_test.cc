@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "src/runtime/cancellation.h"
+#include "tests/support/errors.h"
 #include "weft/graph/op_builder.h"
 #include "weft/graph/op_def.h"
 #include "weft/runtime/kernel.h"
@@ -30,24 +31,12 @@ absl::Status WaitForCancellation(KernelContext& ctx) {
   return absl::CancelledError("the wait was cancelled");
 }
 
-void RegisterOps() {
+void RegisterSessionOps() {
   [[maybe_unused]] static const bool once = [] {
     OpRegistry::Global().Add("SessionTestWait").Output("y: float").Stateful();
     KernelRegistry::Global().Add("SessionTestWait", kCpu, {}, WaitForCancellation);
     return true;
   }();
-}
-
-template <typename E>
-std::string ErrorOf(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const E& e) {
-    return e.what();
-  } catch (const Error& e) {
-    return std::string("another error: ") + e.what();
-  }
-  return "no error";
 }
 
 class SessionTest : public testing::Test {
@@ -116,32 +105,33 @@ TEST_F(SessionTest, FeedsAreChecked) {
   Tensor x = Placeholder(kFloat32, {-1, 3}, "images");
   Tensor y = Negative(x);
   Session session;
-  EXPECT_NE(ErrorOf<InvalidArgumentError>([&] {
+  EXPECT_NE(test::MessageOf<InvalidArgumentError>([&] {
               session.Run(y);
             }).find("You must feed a value for placeholder tensor 'images'"),
             std::string::npos);
-  EXPECT_NE(ErrorOf<InvalidArgumentError>([&] {
+  EXPECT_NE(test::MessageOf<InvalidArgumentError>([&] {
               session.Run(y, {{x, Array::Zeros(kFloat32, Shape({2, 4}))}});
             }).find("images:0"),
             std::string::npos);
-  EXPECT_NE(ErrorOf<InvalidArgumentError>([&] {
+  EXPECT_NE(test::MessageOf<InvalidArgumentError>([&] {
               session.Run(y, {{x, Array::Zeros(kInt32, Shape({2, 3}))}});
             }).find("int32"),
             std::string::npos);
-  EXPECT_NE(ErrorOf<InvalidArgumentError>([&] {
+  EXPECT_NE(test::MessageOf<InvalidArgumentError>([&] {
               session.Run(y, {{x, Array()}});
             }).find("images"),
             std::string::npos);
   const Array good = Array::Zeros(kFloat32, Shape({1, 3}));
-  EXPECT_NE(ErrorOf<InvalidArgumentError>([&] {
+  EXPECT_NE(test::MessageOf<InvalidArgumentError>([&] {
               session.Run(y, {{x, good}, {x, good}});
             }).find("fed twice"),
             std::string::npos);
-  EXPECT_NE(ErrorOf<NotFoundError>([&] { session.Run("nothing:0"); }).find("nothing"),
+  EXPECT_NE(test::MessageOf<NotFoundError>([&] { session.Run("nothing:0"); }).find("nothing"),
             std::string::npos);
-  EXPECT_NE(ErrorOf<InvalidArgumentError>([&] { session.Run("images:1"); }).find("images:1"),
-            std::string::npos);
-  EXPECT_NE(ErrorOf<NotFoundError>([&] {
+  EXPECT_NE(
+      test::MessageOf<InvalidArgumentError>([&] { session.Run("images:1"); }).find("images:1"),
+      std::string::npos);
+  EXPECT_NE(test::MessageOf<NotFoundError>([&] {
               session.Run(y, {{"nothing:0", good}});
             }).find("nothing"),
             std::string::npos);
@@ -151,11 +141,11 @@ TEST_F(SessionTest, FeedsAreChecked) {
     GraphScope scope(other);
     elsewhere = Constant(1);
   }
-  EXPECT_NE(ErrorOf<InvalidArgumentError>([&] {
+  EXPECT_NE(test::MessageOf<InvalidArgumentError>([&] {
               session.Run(elsewhere);
             }).find("is not an element of this"),
             std::string::npos);
-  EXPECT_NE(ErrorOf<InvalidArgumentError>([&] {
+  EXPECT_NE(test::MessageOf<InvalidArgumentError>([&] {
               session.Run(y, {{elsewhere, good}});
             }).find("is not an element of this"),
             std::string::npos);
@@ -211,16 +201,18 @@ TEST_F(SessionTest, VariablesBelongToTheSession) {
   one.Run(init);
   one.Run(v.AssignAdd(5.0f));
   EXPECT_EQ(one.Run(v).scalar<float>(), 6.0f);
-  EXPECT_NE(ErrorOf<FailedPreconditionError>([&] { two.Run(v); }).find("mine"), std::string::npos);
+  EXPECT_NE(test::MessageOf<FailedPreconditionError>([&] { two.Run(v); }).find("mine"),
+            std::string::npos);
   one.ResetContainers();
-  EXPECT_NE(ErrorOf<FailedPreconditionError>([&] { one.Run(v); }).find("mine"), std::string::npos);
+  EXPECT_NE(test::MessageOf<FailedPreconditionError>([&] { one.Run(v); }).find("mine"),
+            std::string::npos);
 }
 
 TEST_F(SessionTest, ATimeoutEndsTheRun) {
-  RegisterOps();
+  RegisterSessionOps();
   Tensor wait = OpBuilder("SessionTestWait", "wait").Output();
   Session session;
-  EXPECT_NE(ErrorOf<DeadlineExceededError>([&] {
+  EXPECT_NE(test::MessageOf<DeadlineExceededError>([&] {
               session.Run(wait, {}, RunOptions{.timeout_in_ms = 20});
             }).find("20 ms"),
             std::string::npos);
@@ -229,16 +221,16 @@ TEST_F(SessionTest, ATimeoutEndsTheRun) {
   ConfigProto config;
   config.operation_timeout_in_ms = 20;
   Session impatient(config);
-  EXPECT_NE(ErrorOf<DeadlineExceededError>([&] { impatient.Run(wait); }).find("20 ms"),
+  EXPECT_NE(test::MessageOf<DeadlineExceededError>([&] { impatient.Run(wait); }).find("20 ms"),
             std::string::npos);
 }
 
 TEST_F(SessionTest, CloseCancelsWhatRuns) {
-  RegisterOps();
+  RegisterSessionOps();
   Tensor wait = OpBuilder("SessionTestWait", "wait").Output();
   Session session;
   std::string error;
-  std::thread runner([&] { error = ErrorOf<CancelledError>([&] { session.Run(wait); }); });
+  std::thread runner([&] { error = test::MessageOf<CancelledError>([&] { session.Run(wait); }); });
   while (waiting == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   session.Close();
   runner.join();
@@ -246,7 +238,7 @@ TEST_F(SessionTest, CloseCancelsWhatRuns) {
   EXPECT_EQ(error.find("another error"), std::string::npos) << error;
   EXPECT_TRUE(session.closed());
   session.Close();
-  EXPECT_NE(ErrorOf<CancelledError>([&] { session.Run(Constant(1)); }).find("closed"),
+  EXPECT_NE(test::MessageOf<CancelledError>([&] { session.Run(Constant(1)); }).find("closed"),
             std::string::npos);
 }
 
@@ -255,7 +247,7 @@ TEST_F(SessionTest, ARunAfterAnErrorStartsAfresh) {
   Tensor y = FloorDiv(Constant({10, 20}), x);
   Session session;
   for (int i = 0; i < 3; ++i) {
-    EXPECT_NE(ErrorOf<InvalidArgumentError>([&] {
+    EXPECT_NE(test::MessageOf<InvalidArgumentError>([&] {
                 session.Run(y, {{x, Array(0)}});
               }).find("division by zero"),
               std::string::npos);
@@ -266,13 +258,13 @@ TEST_F(SessionTest, ARunAfterAnErrorStartsAfresh) {
 TEST_F(SessionTest, BadConfigurations) {
   ConfigProto config;
   config.intra_op_parallelism_threads = -1;
-  EXPECT_NE(ErrorOf<InvalidArgumentError>([&] {
+  EXPECT_NE(test::MessageOf<InvalidArgumentError>([&] {
               Session s(config);
             }).find("intra_op_parallelism_threads"),
             std::string::npos);
   config = {};
   config.device_count = {{"CPU", 0}};
-  EXPECT_NE(ErrorOf<InvalidArgumentError>([&] { Session s(config); }).find("CPU"),
+  EXPECT_NE(test::MessageOf<InvalidArgumentError>([&] { Session s(config); }).find("CPU"),
             std::string::npos);
 }
 

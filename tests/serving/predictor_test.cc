@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Predictors of graphs and SavedModels: inputs and outputs, checks, batches, threads, memory.
 #include "weft/serving/predictor.h"
+#include "tests/support/errors.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -47,16 +48,6 @@ class PredictorTest : public testing::Test {
   const Array z_ = Array({6.f, 15.f});
 };
 
-template <typename E>
-std::string MessageOf(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "no such error";
-}
-
 TEST_F(PredictorTest, ServesAGraph) {
   for (const char* name : {"model.pb", "model.pbtxt"}) {
     const Predictor model = Predictor::Load(WriteModel(name));
@@ -87,28 +78,31 @@ TEST_F(PredictorTest, ErrorsNameTheInput) {
   const std::string path = WriteModel();
   const Predictor model = Predictor::Load(path);
   using Invalid = InvalidArgumentError;
-  EXPECT_THAT(MessageOf<Invalid>([&] { model.Predict(NamedArrays{}); }),
+  EXPECT_THAT(test::MessageOf<Invalid>([&] { model.Predict(NamedArrays{}); }),
               HasSubstr("needs the input 'x' (float32 of shape [?,3]); given: nothing"));
-  EXPECT_THAT(MessageOf<Invalid>([&] {
+  EXPECT_THAT(test::MessageOf<Invalid>([&] {
                 model.Predict({{"x", x_}, {"q", x_}});
               }),
               HasSubstr("has no input 'q'; it has "));
-  EXPECT_THAT(MessageOf<Invalid>([&] {
+  EXPECT_THAT(test::MessageOf<Invalid>([&] {
                 model.Predict({{"x", Array({1.f})}});
               }),
               HasSubstr("input 'x' of '" + path +
                         "': expected float32 of shape [?,3], got float32 of shape [1]"));
-  EXPECT_THAT(MessageOf<Invalid>([&] {
+  EXPECT_THAT(test::MessageOf<Invalid>([&] {
                 model.Predict({{"x", Array({{1, 2, 3}})}});
               }),
               HasSubstr("got int32 of shape [1,3]"));
-  EXPECT_THAT(MessageOf<Invalid>([&] { model.Predict({{"x", Array()}}); }), HasSubstr("empty"));
-  EXPECT_THAT(MessageOf<Invalid>([&] { model.Predict(x_); }), HasSubstr("name them"));
-  EXPECT_THAT(MessageOf<Invalid>([&] { model.Run({x_}); }), HasSubstr("takes 2 inputs"));
-  EXPECT_THAT(MessageOf<NotFoundError>([&] { Predictor::Load(folder_.File("nothing")); }),
+  EXPECT_THAT(test::MessageOf<Invalid>([&] {
+                model.Predict({{"x", Array()}});
+              }),
+              HasSubstr("empty"));
+  EXPECT_THAT(test::MessageOf<Invalid>([&] { model.Predict(x_); }), HasSubstr("name them"));
+  EXPECT_THAT(test::MessageOf<Invalid>([&] { model.Run({x_}); }), HasSubstr("takes 2 inputs"));
+  EXPECT_THAT(test::MessageOf<NotFoundError>([&] { Predictor::Load(folder_.File("nothing")); }),
               HasSubstr("There is no model at"));
-  EXPECT_THAT(MessageOf<NotFoundError>([&] { model.WithSignature("s"); }), HasSubstr("'s'"));
-  EXPECT_THAT(MessageOf<Invalid>([&] {
+  EXPECT_THAT(test::MessageOf<NotFoundError>([&] { model.WithSignature("s"); }), HasSubstr("'s'"));
+  EXPECT_THAT(test::MessageOf<Invalid>([&] {
                 Predictor::Load(path, {.outputs = {{"o", "none"}}});
               }),
               HasSubstr("none"));
@@ -126,15 +120,15 @@ TEST_F(PredictorTest, SeveralRequestsInOneRun) {
   EXPECT_EQ(answers[2].at("z"), Array({15.f, 1.f}));
   EXPECT_TRUE(model.PredictBatch({}).empty());
   using Invalid = InvalidArgumentError;
-  EXPECT_THAT(MessageOf<Invalid>([&] {
+  EXPECT_THAT(test::MessageOf<Invalid>([&] {
                 model.PredictBatch({{{"x", x_}}, {{"x", Array({{1.f}})}}});
               }),
               HasSubstr("input 'x': the requests have"));
-  EXPECT_THAT(MessageOf<Invalid>([&] {
+  EXPECT_THAT(test::MessageOf<Invalid>([&] {
                 model.PredictBatch({{{"x", x_}}, {{"y", x_}}});
               }),
               HasSubstr("request 1 has the inputs 'y'"));
-  EXPECT_THAT(MessageOf<Invalid>([&] {
+  EXPECT_THAT(test::MessageOf<Invalid>([&] {
                 model.PredictBatch({{{"x", x_}, {"bias", Array(1.f)}}});
               }),
               HasSubstr("is a scalar"));
@@ -262,12 +256,13 @@ TEST_F(PredictorTest, ServesASavedModel) {
   EXPECT_EQ(model.Predict({{"images", x_}}), (NamedArrays{{"result", y_}}));
   EXPECT_EQ(model.WithSignature("sums").Predict(x_), z_);
   EXPECT_EQ(Predictor::Load(folder_.File("saved_model.pb"), {.signature = "sums"}).Predict(x_), z_);
+  EXPECT_THAT(test::MessageOf<NotFoundError>(
+                  [&] { Predictor::Load(folder_.path(), {.signature = "other"}); }),
+              HasSubstr("has no signature 'other'; there are: 'serving_default', 'sums'"));
   EXPECT_THAT(
-      MessageOf<NotFoundError>([&] { Predictor::Load(folder_.path(), {.signature = "other"}); }),
-      HasSubstr("has no signature 'other'; there are: 'serving_default', 'sums'"));
-  EXPECT_THAT(MessageOf<NotFoundError>([&] { Predictor::Load(folder_.path(), {.tags = {"t"}}); }),
-              HasSubstr("MetaGraphDef associated with tags 't' could not be found in SavedModel, "
-                        "with available tags '[{'serve'}]'"));
+      test::MessageOf<NotFoundError>([&] { Predictor::Load(folder_.path(), {.tags = {"t"}}); }),
+      HasSubstr("MetaGraphDef associated with tags 't' could not be found in SavedModel, "
+                "with available tags '[{'serve'}]'"));
 }
 
 }  // namespace

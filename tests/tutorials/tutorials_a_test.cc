@@ -7,11 +7,14 @@
 #include <optional>
 #include <stdexcept>
 
+#include "tests/support/errors.h"
 #include "weft/weft.h"
 
 namespace wf = weft;
 
 namespace {
+
+using weft::test::MessageOf;
 
 using testing::HasSubstr;
 using testing::internal::CaptureStderr;
@@ -23,16 +26,6 @@ class TutorialA : public testing::Test {
   wf::Graph graph_;
   wf::GraphScope scope_{graph_};
 };
-
-template <typename E>
-std::string ErrorOf(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 TEST_F(TutorialA, A1_DefaultGraph) {
   auto a = wf::Constant({1.f, 2.f}, "a");
@@ -74,7 +67,7 @@ TEST_F(TutorialA, A3_Device) {
   for (const std::string& device : hard.ListDevices()) {
     if (device.find("GPU:0") != std::string::npos) GTEST_SKIP() << "there is a GPU";
   }
-  EXPECT_THAT(ErrorOf<wf::InvalidArgumentError>([&] { hard.Run(result); }),
+  EXPECT_THAT(MessageOf<wf::InvalidArgumentError>([&] { hard.Run(result); }),
               testing::AllOf(HasSubstr("add"), HasSubstr("GPU:0")));
 }
 
@@ -86,7 +79,7 @@ TEST_F(TutorialA, A4_PrintedTensor) {
 
 TEST_F(TutorialA, A5_Sessions) {
   auto a = wf::Constant(1), b = wf::Constant(2), result = a + b;
-  EXPECT_THAT(ErrorOf<wf::FailedPreconditionError>([&] { result.Eval(); }),
+  EXPECT_THAT(MessageOf<wf::FailedPreconditionError>([&] { result.Eval(); }),
               HasSubstr("default session"));
   wf::Session session;
   EXPECT_EQ(session.Run(result).ToString(), "3");
@@ -152,7 +145,7 @@ TEST_F(TutorialA, A9_AssignAnotherDtype) {
   wf::Variable w1(wf::RandomNormal({2, 3}, {.stddev = 1.0f}), {.name = "w1"});
   wf::Variable w2(wf::RandomNormal({2, 3}, {.stddev = 1.0f, .dtype = wf::kFloat64}),
                   {.name = "w2"});
-  EXPECT_THAT(ErrorOf<wf::InvalidArgumentError>([&] { wf::Assign(w1, w2); }),
+  EXPECT_THAT(MessageOf<wf::InvalidArgumentError>([&] { wf::Assign(w1, w2); }),
               HasSubstr("Input 'value' of 'Assign' Op has type float64 that does not match type "
                         "float32 of argument 'ref'."));
 }
@@ -181,7 +174,7 @@ TEST_F(TutorialA, A11_SeededForward) {
 TEST_F(TutorialA, A12_UseBeforeInitialisation) {
   wf::Variable weights(wf::RandomNormal({2, 3}), {.name = "layer1/weights"});
   wf::Session session;
-  EXPECT_THAT(ErrorOf<wf::FailedPreconditionError>([&] { session.Run(weights + 1.0f); }),
+  EXPECT_THAT(MessageOf<wf::FailedPreconditionError>([&] { session.Run(weights + 1.0f); }),
               HasSubstr("layer1/weights"));
 }
 

@@ -6,11 +6,14 @@
 
 #include <sstream>
 
+#include "tests/support/errors.h"
 #include "weft/weft.h"
 
 namespace wf = weft;
 
 namespace {
+
+using weft::test::MessageOf;
 
 using testing::HasSubstr;
 
@@ -20,16 +23,6 @@ class TutorialD : public testing::Test {
   wf::GraphScope scope_{graph_};
 };
 
-template <typename E>
-std::string ErrorOf(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "no error";
-}
-
 TEST_F(TutorialD, D1_TheSameNameTwice) {
   {
     wf::VariableScope foo("foo");
@@ -38,7 +31,7 @@ TEST_F(TutorialD, D1_TheSameNameTwice) {
   }
   {
     wf::VariableScope foo("foo");
-    EXPECT_THAT(ErrorOf<wf::AlreadyExistsError>([] { wf::GetVariable("v", {1}); }),
+    EXPECT_THAT(MessageOf<wf::AlreadyExistsError>([] { wf::GetVariable("v", {1}); }),
                 HasSubstr("Variable foo/v already exists, disallowed. Did you mean to set "
                           "reuse=True in VarScope?"));
   }
@@ -47,7 +40,7 @@ TEST_F(TutorialD, D1_TheSameNameTwice) {
     EXPECT_EQ(wf::GetVariable("v", {1}).name(), "foo/v:0");
   }
   wf::VariableScope bar("bar", {.reuse = wf::Reuse::kTrue});
-  EXPECT_THAT(ErrorOf<wf::NotFoundError>([] { wf::GetVariable("v", {1}); }),
+  EXPECT_THAT(MessageOf<wf::NotFoundError>([] { wf::GetVariable("v", {1}); }),
               HasSubstr("Variable bar/v does not exist, or was not created with "
                         "tf.get_variable()"));
 }

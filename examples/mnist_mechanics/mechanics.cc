@@ -84,7 +84,7 @@ Operation Training(const Tensor& loss, float learning_rate) {
       .Minimize(loss, {.global_step = global_step});
 }
 
-Tensor AddAccuracy(const Tensor& logits, const Tensor& labels) {
+Tensor CountCorrect(const Tensor& logits, const Tensor& labels) {
   return ReduceSum(Cast(nn::InTopK(logits, labels, 1), kInt32));
 }
 
@@ -98,7 +98,7 @@ Precision RunTraining(DataSets& data, const MechanicsOptions& options,
   const Tensor logits = Inference(p.images, options.hidden1, options.hidden2);
   const Tensor loss = Loss(logits, p.labels);
   const Operation train = Training(loss, options.learning_rate);
-  const Tensor correct = AddAccuracy(logits, p.labels);
+  const Tensor correct = CountCorrect(logits, p.labels);
   const Tensor summaries = summary::MergeAll();
   const Operation init = GlobalVariablesInitializer();
   std::optional<summary::FileWriter> writer;

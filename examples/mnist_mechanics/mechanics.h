@@ -26,7 +26,7 @@ Tensor Loss(const Tensor& logits, const Tensor& labels);
 Operation Training(const Tensor& loss, float learning_rate);
 
 // The number of rows whose highest logit is that of the class: an int32 scalar.
-Tensor AddAccuracy(const Tensor& logits, const Tensor& labels);
+Tensor CountCorrect(const Tensor& logits, const Tensor& labels);
 
 struct MechanicsOptions {
   float learning_rate = 0.01f;

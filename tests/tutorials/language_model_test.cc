@@ -142,8 +142,16 @@ TEST(LanguageModel, WordsByPlainDescent) {
   const std::string text = MakeText(300, 1, true);
   const Vocabulary v(text, TokenKind::kWord, 1000);
   const Corpus corpus = Split(v.Encode(text));
-  LanguageTraining training = Short(120);
-  training.learning_rate = [](int64_t, int64_t epoch) { return epoch < 3 ? 1.0 : 0.5; };
+  LanguageTraining training = Short(200);
+  training.learning_rate = [](int64_t, int64_t epoch) { return epoch < 4 ? 1.0 : 0.5; };
+  // The least loss of a model that knows no word but the next one's frequency.
+  std::vector<double> counts(static_cast<size_t>(v.size()));
+  for (const int32_t id : corpus.train) ++counts[static_cast<size_t>(id)];
+  double entropy = 0;
+  for (const double n : counts) {
+    const double p = n / static_cast<double>(corpus.train.size());
+    if (n > 0) entropy -= p * std::log(p);
+  }
   const std::vector<double> losses = Losses({.vocabulary = v.size(),
                                              .units = 32,
                                              .batch_size = 8,
@@ -152,10 +160,10 @@ TEST(LanguageModel, WordsByPlainDescent) {
                                              .descent = Descent::kGradientDescent,
                                              .sum_over_steps = true},
                                             corpus, training);
-  ASSERT_EQ(losses.size(), 120u);
-  // All words are as likely at first. The perplexity falls to less than a third.
+  ASSERT_EQ(losses.size(), 200u);
+  // All words are as likely at first.
   EXPECT_NEAR(losses.front(), std::log(static_cast<double>(v.size())), 0.1);
-  EXPECT_LT(losses.back(), losses.front() - std::log(3.0));
+  EXPECT_LT(losses.back(), entropy - 0.2);
 }
 
 TEST(LanguageModel, RefusesWhatMakesNoSense) {

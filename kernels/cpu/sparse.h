@@ -21,6 +21,8 @@ void RegisterSparsePartsKernels(KernelRegistry& kernels);      // sparse_parts.c
 void RegisterSparseSerializeKernels(KernelRegistry& kernels);  // sparse_serialize.cc
 void RegisterSparseCrossKernels(KernelRegistry& kernels);      // sparse_cross.cc
 void RegisterSetKernels(KernelRegistry& kernels);              // sets.cc
+void RegisterSparseCountKernels(KernelRegistry& kernels);      // sparse_count.cc
+void RegisterRaggedKernels(KernelRegistry& kernels);           // ragged.cc
 
 // Inputs: indices [n, rank], values [n] (none if `values` is negative), shape [rank].
 inline absl::Status CheckSparseInputs(KernelContext& ctx, int indices, int values, int shape) {

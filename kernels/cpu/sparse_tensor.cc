@@ -211,6 +211,8 @@ void RegisterSparseTensorKernels(KernelRegistry& kernels) {
   RegisterSparseSerializeKernels(kernels);
   RegisterSparseCrossKernels(kernels);
   RegisterSetKernels(kernels);
+  RegisterSparseCountKernels(kernels);
+  RegisterRaggedKernels(kernels);
 }
 
 }  // namespace weft

@@ -11,6 +11,8 @@ namespace weft {
 void RegisterSparseMathOps(OpRegistry& ops);   // sums, products, reductions
 void RegisterSparsePartsOps(OpRegistry& ops);  // slices, splits, concatenations, serialised tensors
 void RegisterSetOps(OpRegistry& ops);          // sets of the values of rows
+void RegisterSparseCountOps(OpRegistry& ops);  // counts of integers, sparse and ragged
+void RegisterRaggedOps(OpRegistry& ops);       // rows of any length
 
 // Indices [n, rank], values [n] (none if `values` is negative), shape [rank] fit each other. Sets n
 // and rank as far as known.

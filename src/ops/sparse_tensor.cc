@@ -122,6 +122,8 @@ void RegisterSparseTensorOps(OpRegistry& ops) {
   RegisterSparseMathOps(ops);
   RegisterSparsePartsOps(ops);
   RegisterSetOps(ops);
+  RegisterSparseCountOps(ops);
+  RegisterRaggedOps(ops);
 }
 
 }  // namespace weft

@@ -25,6 +25,12 @@ GradientTable SparseGradients() {
       Check("SparseSparseMinimum", {indices, three, shape, others, two, shape}, first),
       Check("SparseSlice", {indices, three, shape, I64({0, 1}), I64({2, 2})}, first),
       Check("SparseFillEmptyRows", {I64({{0, 0}, {2, 1}}), two, I64({3, 2}), {}}, first),
+      Check("RaggedGather", {I64({0, 2, 3}), {3, 2}, I32({1, 0, 0})}, first,
+            {{"PARAMS_RAGGED_RANK", 1}, {"OUTPUT_RAGGED_RANK", 1}}),
+      Check("RaggedTensorToSparse", {I64({0, 2, 2, 3}), {3, 2}}),
+      // A row is cut, others are filled up.
+      Check("RaggedTensorToTensor", {I64({3, 2, 2}), {4, 2}, two, I64({0, 1, 1, 4})}, first,
+            {{"row_partition_types", std::vector<std::string>{"ROW_SPLITS"}}}),
   };
 }
 

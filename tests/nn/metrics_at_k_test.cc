@@ -117,7 +117,7 @@ TEST(AtK, NamesAndErrors) {
   EXPECT_TRUE(graph.FindOperation("precision_at_2/true_positive_at_2").has_value());
   EXPECT_TRUE(graph.FindOperation("precision_at_2/false_positive_at_2").has_value());
   EXPECT_THROW(metrics::RecallAtK(PairLabels(), kClassScores, 0), Error);
-  EXPECT_THROW(metrics::RecallAtTopK(Rows(I64({{{1}}})), I32({{0}}), 1), Error);
+  EXPECT_THROW(metrics::RecallAtTopK(Rows(I64(Shape({1, 1, 1}), {1})), I32({{0}}), 1), Error);
 }
 
 }  // namespace

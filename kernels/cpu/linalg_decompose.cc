@@ -108,6 +108,7 @@ absl::Status Lu(KernelContext& ctx) {
 void RegisterDecomposeKernels(KernelRegistry& k) {
   ForTypes<float, double, std::complex<float>, std::complex<double>>([&]<typename T>() {
     k.Add("MatrixDeterminant", kCpu, {{"T", dtype_of<T>}}, Determinant<T>);
+    k.Add("BatchMatrixDeterminant", kCpu, {{"T", dtype_of<T>}}, Determinant<T>);
     k.Add("LogMatrixDeterminant", kCpu, {{"T", dtype_of<T>}}, LogDeterminants<T>);
     k.Add("Lu", kCpu, {{"T", dtype_of<T>}, {"output_idx_type", kInt32}}, Lu<T, int32_t>);
     k.Add("Lu", kCpu, {{"T", dtype_of<T>}, {"output_idx_type", kInt64}}, Lu<T, int64_t>);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <complex>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/cpu/eigen_matrix.h"
@@ -266,6 +267,9 @@ void RegisterEigKernels(KernelRegistry& k) {
   ForTypes<float, double, complex64, complex128>([&]<typename T>() {
     k.Add<SelfAdjointEig<T>>("SelfAdjointEigV2", kCpu, {{"T", dtype_of<T>}});
     k.Add<Svd<T>>("Svd", kCpu, {{"T", dtype_of<T>}});
+    if constexpr (std::is_floating_point_v<T>)
+      k.Add<SelfAdjointEig<T>>("BatchSelfAdjointEigV2", kCpu, {{"T", dtype_of<T>}});
+    k.Add<Svd<T>>("BatchSvd", kCpu, {{"T", dtype_of<T>}});
     k.Add("MatrixSquareRoot", kCpu, {{"T", dtype_of<T>}}, SquareRoot<T>);
   });
 }

@@ -183,6 +183,14 @@ void RegisterSolveKernels(KernelRegistry& k) {
     k.Add<MatrixSolveKernel<T>>("MatrixSolve", kCpu, {{"T", dtype_of<T>}});
     k.Add<TriangularSolveKernel<T>>("MatrixTriangularSolve", kCpu, {{"T", dtype_of<T>}});
   });
+  // Old names of them.
+  ForTypes<float, double>([&]<typename T>() {
+    const KernelConstraints type = {{"T", dtype_of<T>}};
+    k.Add("BatchCholesky", kCpu, type, Cholesky<T>);
+    k.Add<MatrixSolveKernel<T>>("BatchMatrixSolve", kCpu, type);
+    k.Add<TriangularSolveKernel<T>>("BatchMatrixTriangularSolve", kCpu, type);
+    k.Add<MatrixInverseKernel<T>>("BatchMatrixInverse", kCpu, type);
+  });
   ForTypes<float, double, half, std::complex<float>, std::complex<double>>([&]<typename T>() {
     k.Add<MatrixInverseKernel<T>>("MatrixInverse", kCpu, {{"T", dtype_of<T>}});
   });

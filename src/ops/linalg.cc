@@ -258,6 +258,37 @@ void RegisterLinalgOps(OpRegistry& ops) {
       .Attr("T: {bfloat16, double, float, half, complex64, complex128}")
       .Shape([](ShapeContext& c) { return SolveShape(c, true); })
       .Gradient(TriangularSolveGradient);
+  // The names that graphs of producers before version 13 have; they took stacks, the others did not.
+  ops.Add("BatchCholesky")
+      .Summary("Cholesky's old name.")
+      .Input("input: T")
+      .Output("output: T")
+      .Attr("T: {double, float}")
+      .Shape(SameSquareShape);
+  ops.Add("BatchMatrixInverse")
+      .Summary("MatrixInverse's old name.")
+      .Input("input: T")
+      .Output("output: T")
+      .Attr("adjoint: bool = false")
+      .Attr("T: {double, float}")
+      .Shape(SameSquareShape);
+  ops.Add("BatchMatrixSolve")
+      .Summary("MatrixSolve's old name.")
+      .Input("matrix: T")
+      .Input("rhs: T")
+      .Output("output: T")
+      .Attr("adjoint: bool = false")
+      .Attr("T: {double, float}")
+      .Shape([](ShapeContext& c) { return SolveShape(c, false); });
+  ops.Add("BatchMatrixTriangularSolve")
+      .Summary("MatrixTriangularSolve's old name.")
+      .Input("matrix: T")
+      .Input("rhs: T")
+      .Output("output: T")
+      .Attr("lower: bool = true")
+      .Attr("adjoint: bool = false")
+      .Attr("T: {double, float}")
+      .Shape([](ShapeContext& c) { return SolveShape(c, true); });
   RegisterDecompositionOps(ops);
   RegisterDeterminantOps(ops);
 }

@@ -147,6 +147,12 @@ void RegisterDeterminantOps(OpRegistry& ops) {
       .Attr("T: {half, float, double, complex64, complex128}")
       .Shape(NumbersShape)
       .Gradient(DeterminantGradient);
+  ops.Add("BatchMatrixDeterminant")
+      .Summary("MatrixDeterminant's old name.")
+      .Input("input: T")
+      .Output("output: T")
+      .Attr("T: {float, double, complex64, complex128}")
+      .Shape(NumbersShape);
   ops.Add("LogMatrixDeterminant")
       .Summary("The sign of each determinant, and the logarithm of its absolute value.")
       .Input("input: T")

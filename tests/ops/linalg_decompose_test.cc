@@ -77,6 +77,21 @@ TEST(MatrixSquareRoot, Values) {
   OpCase("MatrixSquareRoot").In(F64({{4, 0}, {0, 9}})).Out(F64({{2, 0}, {0, 3}})).RunEverywhere();
 }
 
+TEST(OldLinalgNames, DoTheSame) {
+  const Array a = F64({{4, 0}, {0, 9}});
+  OpCase("BatchCholesky").In(a).Out(F64({{2, 0}, {0, 3}})).RunEverywhere();
+  OpCase("BatchMatrixInverse").In(a).Out(F64({{0.25, 0}, {0, 1.0 / 9}})).RunEverywhere();
+  OpCase("BatchMatrixSolve").In(a).In(F64({{4}, {18}})).Out(F64({{1}, {2}})).RunEverywhere();
+  OpCase("BatchMatrixTriangularSolve")
+      .In(a)
+      .In(F64({{4}, {18}}))
+      .Out(F64({{1}, {2}}))
+      .RunEverywhere();
+  OpCase("BatchMatrixDeterminant").In(a).Out(F64(36)).RunEverywhere();
+  OpCase("BatchSelfAdjointEigV2").In(a).Out(F64({4, 9})).AnyOut().RunEverywhere();
+  OpCase("BatchSvd").In(a).Out(F64({9, 4})).AnyOut().AnyOut().RunEverywhere();
+}
+
 TEST(TridiagonalSolve, Values) {
   // [[2, 1, 0], [1, 0, 3], [0, 4, 5]] [1, 2, 3] = [4, 10, 23]; the second pivot needs an exchange.
   const Array diagonals = F64({{1, 3, -9}, {2, 0, 5}, {-9, 1, 4}});

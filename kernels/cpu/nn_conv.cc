@@ -54,9 +54,17 @@ class ConvKernel : public Kernel {
 
   // `filter` as the op has it: sizes, then the input's channels (of a group), then the output's (a
   // multiplier, if depthwise).
+  // An empty filter is an error, but for the result of a depthwise convolution, which is 0 then.
   absl::StatusOr<ConvGeometry> Geometry(KernelContext& ctx, const ImageSizes& image,
-                                        const Shape& filter) const {
+                                        const Shape& filter, bool is_forward = false) const {
     const int taps = layout_.spatial_rank();
+    const bool may_be_empty = is_forward && depthwise_;
+    const auto empty_filter = [&] {
+      return ctx.InvalidArgument(
+          StrCat("filter must not have zero elements (i.e. all dimensions must be non-zero), got ",
+                 filter.ToString()));
+    };
+    if (taps == 3 && filter.num_elements() == 0) return empty_filter();
     ConvGeometry g{.batch = image.batch,
                    .in_channels = image.channels,
                    .filter_channels = depthwise_ ? 1 : filter.dim(taps),
@@ -73,11 +81,7 @@ class ConvKernel : public Kernel {
     for (int k = 0; k < taps; ++k) {
       WindowSpec w = windows_[layout_.place(k)];
       w.size = filter.dim(k);
-      if (w.size <= 0) {
-        return ctx.InvalidArgument(StrCat(
-            "filter must not have zero elements (i.e. all dimensions must be non-zero), got ",
-            filter.ToString()));
-      }
+      if (w.size <= 0 && !may_be_empty) return empty_filter();
       const int64_t in = image.space[layout_.place(k)];
       const absl::StatusOr<WindowFit> fit = FitWindows(in, w);
       if (!fit.ok()) return ctx.InvalidArgument(std::string(fit.status().message()));
@@ -129,6 +133,10 @@ class ConvKernel : public Kernel {
   absl::Status Forward(KernelContext& ctx, const ConvGeometry& g, const T* x, const T* filter,
                        T* y) {
     if (g.pixels() == 0 || g.out_channels == 0) return absl::OkStatus();
+    if (g.taps() == 0) {
+      std::fill_n(y, g.pixels() * g.out_channels, T(0));
+      return absl::OkStatus();
+    }
     if constexpr (std::is_same_v<T, float>) {
       const absl::Status s = RunDnnl(ctx, g, {Unconst(x), Unconst(filter), y});
       if (!absl::IsUnimplemented(s)) return s;
@@ -255,7 +263,7 @@ class Conv final : public ConvKernel {
     WEFT_RETURN_IF_ERROR(CheckRank(ctx, "input", x));
     WEFT_RETURN_IF_ERROR(CheckRank(ctx, "filter", filter));
     WEFT_ASSIGN_OR_RETURN(const ConvGeometry g,
-                          Geometry(ctx, layout().SizesOf(x.shape()), filter.shape()));
+                          Geometry(ctx, layout().SizesOf(x.shape()), filter.shape(), true));
     WEFT_ASSIGN_OR_RETURN(const Shape shape, layout().ShapeOf(ctx, OutputSizes(g)));
     WEFT_ASSIGN_OR_RETURN(Array * y, ctx.AllocateOutput(0, shape));
     using W = Wide<T>;

@@ -32,6 +32,8 @@ void RegisterAllCpuKernels(KernelRegistry& kernels) {
   RegisterIoKernels(kernels);
   RegisterStringsKernels(kernels);
   RegisterQueueKernels(kernels);
+  RegisterBarrierKernels(kernels);
+  RegisterStagingKernels(kernels);
   RegisterSummaryKernels(kernels);
   RegisterFusedKernels(kernels);
   RegisterAccumulatorKernels(kernels);

@@ -35,6 +35,8 @@ void RegisterTrainingKernels(KernelRegistry& kernels);
 void RegisterIoKernels(KernelRegistry& kernels);
 void RegisterStringsKernels(KernelRegistry& kernels);
 void RegisterQueueKernels(KernelRegistry& kernels);
+void RegisterBarrierKernels(KernelRegistry& kernels);
+void RegisterStagingKernels(KernelRegistry& kernels);
 void RegisterSummaryKernels(KernelRegistry& kernels);
 void RegisterFusedKernels(KernelRegistry& kernels);
 void RegisterAccumulatorKernels(KernelRegistry& kernels);

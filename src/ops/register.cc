@@ -32,6 +32,7 @@ void RegisterAllOps(OpRegistry& ops) {
   RegisterIoOps(ops);
   RegisterStringsOps(ops);
   RegisterQueueOps(ops);
+  RegisterBarrierOps(ops);
   RegisterSummaryOps(ops);
   RegisterAccumulatorOps(ops);
   RegisterParsingOps(ops);

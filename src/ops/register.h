@@ -35,6 +35,7 @@ void RegisterTrainingOps(OpRegistry& ops);
 void RegisterIoOps(OpRegistry& ops);
 void RegisterStringsOps(OpRegistry& ops);
 void RegisterQueueOps(OpRegistry& ops);
+void RegisterBarrierOps(OpRegistry& ops);
 void RegisterSummaryOps(OpRegistry& ops);
 void RegisterAccumulatorOps(OpRegistry& ops);
 void RegisterParsingOps(OpRegistry& ops);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TridiagonalSolve: elimination on three diagonals, with exchanges of neighbouring rows or without.
+// TridiagonalMatMul. TridiagonalSolve: elimination on three diagonals, with exchanges of
+// neighbouring rows or without.
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -63,6 +64,44 @@ bool Solve(const T* diagonals, int64_t m, int64_t k, bool pivoting, T* x) {
   return true;
 }
 
+// Inputs: super-, main and subdiagonal [..., 1, m], right side [..., m, k].
+template <typename T>
+absl::Status TridiagonalMatMul(KernelContext& ctx) {
+  const Shape& b = ctx.input(3).shape();
+  const int rank = b.rank();
+  for (int i = 0; i < 3; ++i) {
+    const Shape& a = ctx.input(i).shape();
+    bool fits = rank >= 2 && a.rank() == rank && a.dim(rank - 2) == 1;
+    fits = fits && a.dim(rank - 1) == b.dim(rank - 2);
+    for (int d = 0; fits && d < rank - 2; ++d) fits = a.dim(d) == b.dim(d);
+    if (!fits) {
+      return ctx.InvalidArgument(
+          StrCat("Expected diagonals [..., 1, M] and right-hand sides [..., M, K] of the same "
+                 "outer dimensions, got ",
+                 a.ToString(), " and ", b.ToString()));
+    }
+  }
+  WEFT_ASSIGN_OR_RETURN(Array * y, ctx.AllocateOutput(0, b));
+  if (y->num_elements() == 0) return absl::OkStatus();
+  const int64_t m = b.dim(rank - 2), k = b.dim(rank - 1), count = y->num_elements() / (m * k);
+  const T *upper = ctx.input(0).data<T>(), *middle = ctx.input(1).data<T>(),
+          *lower = ctx.input(2).data<T>(), *x = ctx.input(3).data<T>();
+  T* out = y->mutable_data<T>();
+  ctx.ParallelFor(count * m, 3 * static_cast<double>(k), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      const int64_t row = r % m;
+      for (int64_t j = 0; j < k; ++j) {
+        const T* at = x + r * k + j;
+        T sum = middle[r] * *at;
+        if (row > 0) sum += lower[r] * at[-k];
+        if (row + 1 < m) sum += upper[r] * at[k];
+        out[r * k + j] = sum;
+      }
+    }
+  });
+  return absl::OkStatus();
+}
+
 template <typename T>
 class TridiagonalSolve final : public Kernel {
  public:
@@ -110,6 +149,7 @@ class TridiagonalSolve final : public Kernel {
 
 void RegisterTridiagonalKernels(KernelRegistry& kernels) {
   ForTypes<float, double, complex64, complex128>([&]<typename T>() {
+    kernels.Add("TridiagonalMatMul", kCpu, {{"T", dtype_of<T>}}, TridiagonalMatMul<T>);
     kernels.Add<TridiagonalSolve<T>>("TridiagonalSolve", kCpu, {{"T", dtype_of<T>}});
   });
 }

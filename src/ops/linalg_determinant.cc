@@ -108,15 +108,45 @@ Tensor DiagonalRow(GradientContext& g, Tensor diagonals, int32_t i) {
   return Part(g, diagonals, i, i + 1, true);
 }
 
+// A row [..., 1, m] moved by one: element i - 1, or i + 1, comes to place i.
+Tensor MovedRight(GradientContext& g, Tensor row) {
+  return Join(g, {g.ZerosLike(Part(g, row, 0, 1, false)), Part(g, row, 0, -1, false)}, -1);
+}
+Tensor MovedLeft(GradientContext& g, Tensor row) {
+  return Join(g, {Part(g, row, 1, 0, false), g.ZerosLike(Part(g, row, 0, 1, false))}, -1);
+}
+
+absl::Status TridiagonalProductShape(ShapeContext& c) {
+  WEFT_ASSIGN_OR_RETURN(const PartialShape rhs, c.WithRankAtLeast(c.input(3), 2));
+  PartialShape batch = BatchDims(rhs);
+  int64_t m = rhs.dim(-2);
+  for (int i = 0; i < 3; ++i) {
+    WEFT_ASSIGN_OR_RETURN(const PartialShape row, c.WithRankAtLeast(c.input(i), 2));
+    WEFT_ASSIGN_OR_RETURN(batch, c.Merge(batch, BatchDims(row)));
+    WEFT_RETURN_IF_ERROR(c.MergeDim(row.dim(-2), 1).status());
+    WEFT_ASSIGN_OR_RETURN(m, c.MergeDim(m, row.dim(-1)));
+  }
+  c.set_output(0, batch.Concatenate(PartialShape({m, rhs.dim(-1)})));
+  return absl::OkStatus();
+}
+
+// y[i] = lower[i] x[i - 1] + middle[i] x[i] + upper[i] x[i + 1].
+void TridiagonalProductGradient(GradientContext& g) {
+  const Tensor upper = g.input(0), middle = g.input(1), lower = g.input(2), dy = g.dy(0);
+  const Tensor x = AdjointOf(g, g.input(3)), left = g.Conj(AdjointOf(g, dy));  // [..., k, m]
+  const auto sum = [&](Tensor moved) { return g.Sum(g.Mul(left, moved), g.ConstInts({-2}), true); };
+  g.SetDx(0, sum(MovedLeft(g, x)));
+  g.SetDx(1, sum(x));
+  g.SetDx(2, sum(MovedRight(g, x)));
+  g.SetDx(3, g.Op("TridiagonalMatMul",
+                  {g.Conj(MovedLeft(g, lower)), g.Conj(middle), g.Conj(MovedRight(g, upper)), dy}));
+}
+
 // a^T dx = dy for the right side; of the matrix only the three diagonals of -dx y^T.
 void TridiagonalGradient(GradientContext& g) {
   const Tensor diagonals = g.input(0), x = g.output(0);
-  const auto zero_before = [&](Tensor row) {
-    return Join(g, {g.ZerosLike(Part(g, row, 0, 1, false)), Part(g, row, 0, -1, false)}, -1);
-  };
-  const auto zero_behind = [&](Tensor row) {
-    return Join(g, {Part(g, row, 1, 0, false), g.ZerosLike(Part(g, row, 0, 1, false))}, -1);
-  };
+  const auto zero_before = [&](Tensor row) { return MovedRight(g, row); };
+  const auto zero_behind = [&](Tensor row) { return MovedLeft(g, row); };
   // Element i of the superdiagonal is a[i, i + 1], that of the subdiagonal a[i, i - 1].
   const Tensor upper = zero_behind(DiagonalRow(g, diagonals, 2)),
                middle = DiagonalRow(g, diagonals, 1),
@@ -168,6 +198,16 @@ void RegisterDeterminantOps(OpRegistry& ops) {
       .Attr("T: {double, float, half, complex64, complex128}")
       .Shape(SquareShape)
       .Gradient(SquareRootGradient);
+  ops.Add("TridiagonalMatMul")
+      .Summary("The product with a matrix given by its super-, main and subdiagonal.")
+      .Input("superdiag: T")
+      .Input("maindiag: T")
+      .Input("subdiag: T")
+      .Input("rhs: T")
+      .Output("output: T")
+      .Attr("T: {double, float, complex64, complex128}")
+      .Shape(TridiagonalProductShape)
+      .Gradient(TridiagonalProductGradient);
   ops.Add("TridiagonalSolve")
       .Summary("x with a x = rhs for matrices given by their super-, main and subdiagonal.")
       .Input("diagonals: T")

@@ -117,5 +117,23 @@ TEST(TridiagonalSolve, Values) {
       .ExpectRunError(Code::kInvalidArgument, "The input matrix is not invertible.");
 }
 
+TEST(TridiagonalMatMul, Values) {
+  // [[2, 1, 0], [1, 0, 3], [0, 4, 5]] [1, 2, 3] = [4, 10, 23]; the corners are not looked at.
+  OpCase("TridiagonalMatMul")
+      .In(F64({{1, 3, -9}}))
+      .In(F64({{2, 0, 5}}))
+      .In(F64({{-9, 1, 4}}))
+      .In(F64({{1}, {2}, {3}}))
+      .Out(F64({{4}, {10}, {23}}))
+      .RunEverywhere();
+  OpCase("TridiagonalMatMul")
+      .In(F64({{1, 3}}))
+      .In(F64({{2, 0, 5}}))
+      .In(F64({{-9, 1, 4}}))
+      .In(F64({{1}, {2}, {3}}))
+      .ExpectRunError(Code::kInvalidArgument, "Expected diagonals [..., 1, M]");
+  ExpectShape("TridiagonalMatMul", {"[5,1,?]", "?", "[5,1,3]", "[5,?,2]"}, "[5,3,2]");
+}
+
 }  // namespace
 }  // namespace weft

@@ -41,6 +41,77 @@ constexpr std::string_view kIntroduction =
     "| Op | Inputs → outputs | Gradient | CPU |\n"
     "| --- | --- | --- | --- |\n";
 
+// What graphs from elsewhere use, and the library lacked when the list was made: ops that the
+// runtime of TensorFlow Lite takes over from TensorFlow for converted models
+// (tensorflow/lite/delegates/flex/allowlisted_flex_ops.cc), or that tf2onnx converts
+// (support_status.md), but for those of decision forests, of input pipelines and of devices.
+constexpr std::string_view kWanted[] = {
+    "AdjustContrastv2",
+    "AdjustHue",
+    "AdjustSaturation",
+    "BatchCholesky",
+    "BatchMatrixInverse",
+    "CombinedNonMaxSuppression",
+    "CropAndResize",
+    "CropAndResizeGradBoxes",
+    "CropAndResizeGradImage",
+    "DecodeAndCropJpeg",
+    "DecodeBmp",
+    "DecodeGif",
+    "DecodeImage",
+    "DecodeJpeg",
+    "DecodePng",
+    "EncodeJpeg",
+    "EncodePng",
+    "FusedPadConv2D",
+    "FusedResizeAndPadConv2D",
+    "ImageProjectiveTransformV2",
+    "ImageProjectiveTransformV3",
+    "NonMaxSuppression",
+    "NonMaxSuppressionV2",
+    "NonMaxSuppressionV3",
+    "NonMaxSuppressionV4",
+    "NonMaxSuppressionV5",
+    "NonMaxSuppressionWithOverlaps",
+    "QuantizedAvgPool",
+    "QuantizedBatchNormWithGlobalNormalization",
+    "QuantizedConcat",
+    "QuantizedConv2D",
+    "QuantizedMatMul",
+    "QuantizedMaxPool",
+    "QuantizedResizeBilinear",
+    "RaggedBincount",
+    "RaggedGather",
+    "RaggedRange",
+    "RaggedTensorFromVariant",
+    "RaggedTensorToSparse",
+    "RaggedTensorToTensor",
+    "RaggedTensorToVariant",
+    "RefIdentity",
+    "ResizeBicubic",
+    "ResizeBilinear",
+    "ResizeNearestNeighbor",
+    "SampleDistortedBoundingBoxV2",
+    "SparseBincount",
+    "SparseCrossHashed",
+    "SparseCrossV2",
+    "StatelessSampleDistortedBoundingBox",
+};
+
+constexpr std::string_view kWantedIntroduction =
+    "\n"
+    "## Ops that imported graphs want\n"
+    "\n"
+    "Fifty op types that converters of TensorFlow's models take, and that were missing when this "
+    "list "
+    "was\n"
+    "made: from the allowlist of TensorFlow Lite's runtime for TensorFlow ops\n"
+    "(tensorflow/lite/delegates/flex/allowlisted_flex_ops.cc) and tf2onnx's support_status.md, "
+    "without "
+    "those\n"
+    "of decision forests, input pipelines and devices.\n"
+    "\n";
+
 std::string TypeText(const ArgDef& arg) {
   if (!arg.type_list_attr.empty()) return "list(" + arg.type_list_attr + ")";
   std::string type = arg.type_attr.empty() ? DTypeName(RemoveRef(arg.type)) : arg.type_attr;
@@ -105,6 +176,14 @@ std::string Table() {
            (op->outputs().empty() ? "nothing" : ArgsText(op->outputs())) + " | " +
            GradientText(*op) + " | " + KernelsText(*op) + " |\n";
   }
+  std::string here, missing;
+  for (const std::string_view name : kWanted) {
+    std::string& list = OpRegistry::Global().Find(name) != nullptr ? here : missing;
+    list += "  " + std::string(name) + "\n";
+  }
+  out += kWantedIntroduction;
+  if (!here.empty()) out += "* There by now:\n" + here;
+  if (!missing.empty()) out += "* Still missing:\n" + missing;
   return out;
 }
 

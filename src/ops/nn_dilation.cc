@@ -51,7 +51,7 @@ OpDefBuilder&& DilationAttrs(OpDefBuilder&& op) {
       .Attr("rates: list(int) >= 4")
       .Attr("padding: {'SAME', 'VALID'}");
 }
-OpDefBuilder&& GradInputs(OpDefBuilder&& op) {
+OpDefBuilder&& DilationGradInputs(OpDefBuilder&& op) {
   return std::move(op).Input("input: T").Input("filter: T").Input("out_backprop: T");
 }
 
@@ -68,7 +68,7 @@ void RegisterDilationOps(OpRegistry& ops) {
       .Gradient(DilationGradient);
   ops.Add("Dilation2DBackpropInput")
       .Summary("The gradient of Dilation2D for its input.")
-      .Apply(GradInputs)
+      .Apply(DilationGradInputs)
       .Output("in_backprop: T")
       .Apply(DilationAttrs)
       .Shape([](ShapeContext& c) {
@@ -77,7 +77,7 @@ void RegisterDilationOps(OpRegistry& ops) {
       });
   ops.Add("Dilation2DBackpropFilter")
       .Summary("The gradient of Dilation2D for its filter.")
-      .Apply(GradInputs)
+      .Apply(DilationGradInputs)
       .Output("filter_backprop: T")
       .Apply(DilationAttrs)
       .Shape([](ShapeContext& c) {

@@ -17,7 +17,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct Options {
+struct BenchFlags {
   ModelOptions model;
   FeedOptions feeds;
   int runs = 100, warm_up = 5, threads = 1;
@@ -41,7 +41,7 @@ std::vector<Array> Inputs(const serving::Predictor& model, const FeedOptions& op
 
 // Milliseconds of each run, sorted; all threads run at the same time.
 std::vector<double> Measure(const serving::Predictor& model, const std::vector<Array>& inputs,
-                            const Options& options) {
+                            const BenchFlags& options) {
   const auto threads = static_cast<size_t>(options.threads);
   std::vector<std::vector<double>> times(threads);
   std::vector<std::thread> workers;
@@ -141,7 +141,7 @@ void WriteJson(double load_ms, double first_ms, double rate, const std::vector<d
   PrintJson(json);
 }
 
-void Bench(const Options& options) {
+void Bench(const BenchFlags& options) {
   Clock::time_point start = Clock::now();
   const serving::Predictor model = LoadModel(options.model);
   const double load_ms = Since(start);
@@ -161,7 +161,7 @@ void Bench(const Options& options) {
 }  // namespace
 
 void AddBench(CLI::App& weft) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchFlags>();
   CLI::App* command =
       weft.add_subcommand("bench", "Measures a model: latencies, and the time that each op takes");
   AddModelOptions(*command, &options->model);

@@ -20,12 +20,12 @@
 namespace weft::tool {
 namespace {
 
-struct Options {
+struct CheckpointFlags {
   std::string path, tensor, slice, out, diff;
   bool json = false, values = false;
 };
 
-void ShowTensor(const train::CheckpointReader& reader, const Options& options) {
+void ShowTensor(const train::CheckpointReader& reader, const CheckpointFlags& options) {
   const Array value = options.slice.empty() ? reader.GetTensor(options.tensor)
                                             : reader.GetSlice(options.tensor, options.slice);
   if (!options.out.empty()) return WriteNpy(options.out, value);
@@ -133,7 +133,7 @@ void Diff(const train::CheckpointReader& first, const std::string& other, bool j
   if (d.any()) throw CLI::RuntimeError(kFailed);
 }
 
-void Checkpoint(const Options& options) {
+void Checkpoint(const CheckpointFlags& options) {
   const std::string prefix = PrefixOf(options.path);
   const train::CheckpointReader reader(prefix);
   if (!options.tensor.empty()) return ShowTensor(reader, options);
@@ -168,7 +168,7 @@ std::string PrefixOf(const std::string& path) {
 }
 
 void AddCheckpoint(CLI::App& weft) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CheckpointFlags>();
   CLI::App* command = weft.add_subcommand(
       "checkpoint", "Lists the tensors of a checkpoint, prints, copies or compares them");
   command

@@ -26,7 +26,7 @@ namespace {
 
 using google::protobuf::Message;
 
-struct Options {
+struct ConvertFlags {
   std::string from, to, type = "auto";
 };
 
@@ -37,7 +37,7 @@ Form FormOf(const std::string& path) {
   return path.ends_with(".json") ? Form::kJson : Form::kBinary;
 }
 
-std::unique_ptr<Message> NewMessage(const Options& options) {
+std::unique_ptr<Message> NewMessage(const ConvertFlags& options) {
   std::string type = options.type;
   if (type == "auto") {
     const std::filesystem::path path(options.from);
@@ -95,14 +95,14 @@ std::string Written(const Message& message, Form form) {
   return text;
 }
 
-void ConvertForm(const Options& options) {
+void ConvertForm(const ConvertFlags& options) {
   const std::unique_ptr<Message> message = NewMessage(options);
   Parse(options.from, message.get());
   ThrowIfError(WriteFileAtomically(options.to, Written(*message, FormOf(options.to))));
 }
 
 // Reads either version, writes version 2, parts as parts.
-void ConvertCheckpoint(const Options& options) {
+void ConvertCheckpoint(const ConvertFlags& options) {
   const train::CheckpointReader reader(PrefixOf(options.from));
   train::CheckpointWriter writer(options.to);
   int tensors = 0;
@@ -118,7 +118,7 @@ void ConvertCheckpoint(const Options& options) {
 }
 
 // A graph without variables becomes a SavedModel whose signature has its inputs and outputs.
-void ConvertToSavedModel(const Options& options) {
+void ConvertToSavedModel(const ConvertFlags& options) {
   const serving::Predictor model = serving::Predictor::Load(options.from);
   Session& session = model.session();
   const auto tensors = [&](const std::vector<serving::ValueSpec>& specs) {
@@ -141,7 +141,7 @@ bool HasFormSuffix(const std::string& path) {
          suffix == ".txt";
 }
 
-void Convert(const Options& options) {
+void Convert(const ConvertFlags& options) {
   if (options.type == "checkpoint") return ConvertCheckpoint(options);
   if (options.type != "auto") return ConvertForm(options);
   if (IsSavedModel(options.from))
@@ -155,7 +155,7 @@ void Convert(const Options& options) {
 }  // namespace
 
 void AddConvert(CLI::App& weft) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ConvertFlags>();
   CLI::App* command = weft.add_subcommand(
       "convert",
       "Converts between forms of a model, versions of a checkpoint, SavedModels and graphs");

@@ -18,7 +18,7 @@
 namespace weft::tool {
 namespace {
 
-struct Options {
+struct OpFlags {
   std::string name;
   bool json = false;
 };
@@ -147,7 +147,7 @@ void WriteJson(const OpDef& op) {
              {"kernels", kernels}});
 }
 
-void Op(const Options& options) {
+void Op(const OpFlags& options) {
   const OpDef* op = OpRegistry::Global().Find(options.name);
   if (!op) Unknown(options.name);
   options.json ? WriteJson(*op) : Print(*op);
@@ -156,7 +156,7 @@ void Op(const Options& options) {
 }  // namespace
 
 void AddOp(CLI::App& weft) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<OpFlags>();
   CLI::App* command = weft.add_subcommand(
       "op", "Prints an op: schema, gradient, kernels, and where in the source they stand");
   command->add_option("NAME", options->name, "its type, such as Relu")->required();

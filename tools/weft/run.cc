@@ -15,7 +15,7 @@
 namespace weft::tool {
 namespace {
 
-struct Options {
+struct RunFlags {
   ModelOptions model;
   FeedOptions feeds;
   std::string out;
@@ -61,7 +61,7 @@ void WriteFiles(const std::string& path, const serving::NamedArrays& results) {
   }
 }
 
-void Run(const Options& options) {
+void Run(const RunFlags& options) {
   const serving::Predictor model = LoadModel(options.model);
   const serving::NamedArrays results = model.Predict(ReadFeeds(options.feeds, model));
   if (!options.out.empty()) WriteFiles(options.out, results);
@@ -76,7 +76,7 @@ void Run(const Options& options) {
 }  // namespace
 
 void AddRun(CLI::App& weft) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RunFlags>();
   CLI::App* command = weft.add_subcommand(
       "run", "Runs a model on arrays from files, on numbers or on random values");
   AddModelOptions(*command, &options->model);

@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Options {
+struct ShowFlags {
   std::string path;
   bool json = false, nodes = false;
 };
@@ -98,7 +98,7 @@ int64_t BytesBelow(const fs::path& folder) {
   return bytes;
 }
 
-void ShowSavedModel(const std::string& folder, const Options& options) {
+void ShowSavedModel(const std::string& folder, const ShowFlags& options) {
   const std::vector<saved_model::MetaGraph> metas = saved_model::ListMetaGraphs(folder);
   const int64_t bytes = BytesBelow(folder);
   Json json = {{"path", folder}, {"kind", "saved_model"}, {"bytes", bytes}};
@@ -120,7 +120,7 @@ void ShowSavedModel(const std::string& folder, const Options& options) {
 // ---- Single files -------------------------------------------------------------------------------
 
 void ShowGraph(const std::string& path, const char* kind, const proto::GraphDef& def,
-               const proto::MetaGraphDef* meta, const Options& options) {
+               const proto::MetaGraphDef* meta, const ShowFlags& options) {
   const auto bytes = static_cast<int64_t>(fs::file_size(path));
   std::vector<std::string> collections;
   if (meta) {
@@ -145,7 +145,7 @@ void ShowGraph(const std::string& path, const char* kind, const proto::GraphDef&
   PrintGraph(def, options.nodes);
 }
 
-void ShowMetaGraph(const std::string& path, const Options& options) {
+void ShowMetaGraph(const std::string& path, const ShowFlags& options) {
   proto::MetaGraphDef meta;
   if (!ParseProto(ValueOrThrow(ReadFile(path)), &meta)) {
     ThrowError(Code::kDataLoss, path + ": it holds no MetaGraphDef");
@@ -153,7 +153,7 @@ void ShowMetaGraph(const std::string& path, const Options& options) {
   ShowGraph(path, "MetaGraph", meta.graph_def(), &meta, options);
 }
 
-void Show(const Options& options) {
+void Show(const ShowFlags& options) {
   const fs::path path(options.path);
   if (fs::is_directory(path)) {
     if (!saved_model::MaybeSavedModelDirectory(options.path)) {
@@ -177,7 +177,7 @@ void Show(const Options& options) {
 }  // namespace
 
 void AddShow(CLI::App& weft) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ShowFlags>();
   CLI::App* command = weft.add_subcommand(
       "show", "Lists what a model has: signatures, inputs, outputs, ops, sizes");
   command->add_option("MODEL", options->path, "SavedModel folder, graph or .meta file")->required();

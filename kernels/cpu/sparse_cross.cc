@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// SparseCross: for each row all combinations of one feature of each column.
+// SparseCross, SparseCrossV2, SparseCrossHashed: for each row all combinations of one feature of
+// each column.
 #include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "kernels/cpu/sparse.h"
 #include "src/core/fingerprint.h"
+#include "src/core/text_hash.h"
 
 namespace weft {
 namespace {
@@ -17,6 +20,7 @@ namespace {
 struct Column {
   const Array* values;
   Array begins;
+  bool is_sparse = false;
 
   int64_t count(int64_t row) const {
     return begins.data<int64_t>()[row + 1] - begins.data<int64_t>()[row];
@@ -30,6 +34,19 @@ struct Column {
     return values->dtype() == kString ? Fingerprint64(values->data<std::string>()[place])
                                       : static_cast<uint64_t>(values->data<int64_t>()[place]);
   }
+  // SparseCrossHashed's: of a number it takes the lower four bytes, but for a weak hash of dense
+  // values.
+  uint64_t KeyedHash(int64_t place, bool strong, const int64_t* salt) const {
+    if (values->dtype() != kString && !strong && !is_sparse) return Hash(place);
+    std::string_view bytes;
+    if (values->dtype() == kString) {
+      bytes = values->data<std::string>()[place];
+    } else {
+      bytes = {reinterpret_cast<const char*>(values->data<int64_t>() + place), 4};
+    }
+    if (!strong) return Fingerprint64(bytes);
+    return SipHash(bytes, static_cast<uint64_t>(salt[0]), static_cast<uint64_t>(salt[1]));
+  }
 };
 
 // TensorFlow's way of making one fingerprint of two, by the steps of MurmurHash.
@@ -40,23 +57,29 @@ uint64_t JoinFingerprints(uint64_t a, uint64_t b) {
   return fold(fold(both) * kFactor);
 }
 
-class SparseCross final : public Kernel {
- public:
-  explicit SparseCross(KernelConstruction& c)
-      : count_(static_cast<int>(c.Attr<int64_t>("N"))),
-        hashed_(c.Attr<bool>("hashed_output")),
-        buckets_(static_cast<uint64_t>(c.Attr<int64_t>("num_buckets"))),
-        key_(static_cast<uint64_t>(c.Attr<int64_t>("hash_key"))) {
-    const DataType wanted = hashed_ ? kInt64 : kString;
-    if (c.Attr<DataType>("out_type") != wanted) {
-      c.Fail(absl::InvalidArgumentError(StrCat("hashed_output ", hashed_ ? "true" : "false",
-                                               " needs out_type ", DTypeName(wanted))));
-    }
-  }
+// How features become a cross.
+struct CrossRule {
+  bool hashed = false;
+  std::string separator = "_X_";  // between texts
+  uint64_t buckets = 0;           // 0: as many as there are numbers
+  uint64_t key = 0;               // what the hash begins with; else with the first column's
+  bool is_keyed = false;          // by a salt, as SparseCrossHashed does
+  bool strong = false;
+  const int64_t* salt = nullptr;
+};
 
-  absl::Status Compute(KernelContext& ctx) override {
+class CrossKernel : public Kernel {
+ public:
+  // `more`: inputs behind those of the columns.
+  CrossKernel(KernelConstruction& c, int more)
+      : count_(static_cast<int>(c.Attr<int64_t>("N"))), more_(more) {}
+
+ protected:
+  absl::Status Cross(KernelContext& ctx, const CrossRule& rule) const {
     int64_t rows = 0;
     WEFT_ASSIGN_OR_RETURN(const std::vector<Column> columns, Columns(ctx, &rows));
+    if (rule.is_keyed && columns.empty())
+      return ctx.InvalidArgument("there are no columns to cross");
     std::vector<int64_t> counts;
     int64_t total = 0, longest = 0;
     for (int64_t row = 0; row < rows; ++row) {
@@ -83,10 +106,10 @@ class SparseCross final : public Kernel {
         *to++ = row;
         *to++ = i;
         const std::vector<int64_t> places = Combination(columns, row, i);
-        if (hashed_) {
-          values->mutable_data<int64_t>()[next] = Hashed(columns, places);
+        if (rule.hashed) {
+          values->mutable_data<int64_t>()[next] = Hashed(rule, columns, places);
         } else {
-          values->mutable_data<std::string>()[next] = Joined(columns, places);
+          values->mutable_data<std::string>()[next] = Joined(rule.separator, columns, places);
         }
       }
     }
@@ -106,21 +129,25 @@ class SparseCross final : public Kernel {
     return places;
   }
 
-  static std::string Joined(const std::vector<Column>& columns,
+  static std::string Joined(const std::string& separator, const std::vector<Column>& columns,
                             const std::vector<int64_t>& places) {
     std::string text;
     for (size_t c = 0; c < columns.size(); ++c)
-      StrAppend(&text, c > 0 ? "_X_" : "", columns[c].Text(places[c]));
+      StrAppend(&text, c > 0 ? separator : "", columns[c].Text(places[c]));
     return text;
   }
 
-  int64_t Hashed(const std::vector<Column>& columns, const std::vector<int64_t>& places) const {
-    uint64_t hash = key_;
-    for (size_t c = 0; c < columns.size(); ++c)
-      hash = JoinFingerprints(hash, columns[c].Hash(places[c]));
+  static int64_t Hashed(const CrossRule& rule, const std::vector<Column>& columns,
+                        const std::vector<int64_t>& places) {
+    uint64_t hash = rule.key;
+    for (size_t c = 0; c < columns.size(); ++c) {
+      const uint64_t own = rule.is_keyed ? columns[c].KeyedHash(places[c], rule.strong, rule.salt)
+                                         : columns[c].Hash(places[c]);
+      hash = rule.is_keyed && c == 0 ? own : JoinFingerprints(hash, own);
+    }
     // Never negative.
     constexpr uint64_t kMost = std::numeric_limits<int64_t>::max();
-    const uint64_t limit = buckets_ > 0 ? buckets_ : kMost;
+    const uint64_t limit = rule.buckets > 0 ? rule.buckets : kMost;
     return static_cast<int64_t>(hash % limit);
   }
 
@@ -147,7 +174,7 @@ class SparseCross final : public Kernel {
       WEFT_ASSIGN_OR_RETURN(Column column, SparseColumn(ctx, i, shape.dim(0)));
       columns.push_back(std::move(column));
     }
-    for (int i = 3 * count_; i < ctx.num_inputs(); ++i) {
+    for (int i = 3 * count_; i < ctx.num_inputs() - more_; ++i) {
       const Array& dense = ctx.input(i);
       if (dense.rank() != 2) {
         return ctx.InvalidArgument(StrCat("Dense inputs should be a matrix but received shape ",
@@ -158,7 +185,7 @@ class SparseCross final : public Kernel {
       WEFT_ASSIGN_OR_RETURN(Array begins, ctx.AllocateTemp(kInt64, Shape({dense.dim(0) + 1})));
       for (int64_t row = 0; row <= dense.dim(0); ++row)
         begins.mutable_data<int64_t>()[row] = row * dense.dim(1);
-      columns.push_back({&dense, std::move(begins)});
+      columns.push_back({&dense, std::move(begins), false});
     }
     return columns;
   }
@@ -173,20 +200,79 @@ class SparseCross final : public Kernel {
       while (next < indices.dim(0) && indices.data<int64_t>()[2 * next] == row) ++next;
     }
     begins.mutable_data<int64_t>()[rows] = next;
-    if (next == indices.dim(0)) return Column{&ctx.input(count_ + i), std::move(begins)};
+    if (next == indices.dim(0)) return Column{&ctx.input(count_ + i), std::move(begins), true};
     return ctx.InvalidArgument(
         StrCat("the elements of input ", i, " must be in the order of their rows"));
   }
 
-  const int count_;
-  const bool hashed_;
-  const uint64_t buckets_, key_;
+  const int count_, more_;
+};
+
+class SparseCross final : public CrossKernel {
+ public:
+  explicit SparseCross(KernelConstruction& c) : CrossKernel(c, 0) {
+    rule_.hashed = c.Attr<bool>("hashed_output");
+    rule_.buckets = static_cast<uint64_t>(c.Attr<int64_t>("num_buckets"));
+    rule_.key = static_cast<uint64_t>(c.Attr<int64_t>("hash_key"));
+    const DataType wanted = rule_.hashed ? kInt64 : kString;
+    if (c.Attr<DataType>("out_type") != wanted) {
+      c.Fail(absl::InvalidArgumentError(StrCat("hashed_output ", rule_.hashed ? "true" : "false",
+                                               " needs out_type ", DTypeName(wanted))));
+    }
+  }
+  absl::Status Compute(KernelContext& ctx) override { return Cross(ctx, rule_); }
+
+ private:
+  CrossRule rule_;
+};
+
+// The last input is the separator.
+class SparseCrossV2 final : public CrossKernel {
+ public:
+  explicit SparseCrossV2(KernelConstruction& c) : CrossKernel(c, 1) {}
+  absl::Status Compute(KernelContext& ctx) override {
+    const Array& separator = ctx.input(ctx.num_inputs() - 1);
+    if (separator.rank() != 0) {
+      return ctx.InvalidArgument(
+          StrCat("Input separator should be a scalar. Received: ", separator.shape().ToString()));
+    }
+    CrossRule rule;
+    rule.separator = *separator.data<std::string>();
+    return Cross(ctx, rule);
+  }
+};
+
+// The last inputs are num_buckets, strong_hash and salt.
+class SparseCrossHashed final : public CrossKernel {
+ public:
+  explicit SparseCrossHashed(KernelConstruction& c) : CrossKernel(c, 3) {}
+  absl::Status Compute(KernelContext& ctx) override {
+    const int n = ctx.num_inputs();
+    const Array &buckets = ctx.input(n - 3), &strong = ctx.input(n - 2), &salt = ctx.input(n - 1);
+    if (buckets.rank() != 0 || strong.rank() != 0) {
+      return ctx.InvalidArgument(
+          StrCat("num_buckets and strong_hash must be scalars, but are of "
+                 "shapes ",
+                 buckets.shape().ToString(), " and ", strong.shape().ToString()));
+    }
+    if (salt.rank() != 1 || salt.dim(0) != 2) {
+      return ctx.InvalidArgument(
+          StrCat("salt must have 2 elements, but is of shape ", salt.shape().ToString()));
+    }
+    CrossRule rule{.hashed = true, .is_keyed = true};
+    if (buckets.AsInt64() > 0) rule.buckets = static_cast<uint64_t>(buckets.AsInt64());
+    rule.strong = *strong.data<bool>();
+    rule.salt = salt.data<int64_t>();
+    return Cross(ctx, rule);
+  }
 };
 
 }  // namespace
 
 void RegisterSparseCrossKernels(KernelRegistry& kernels) {
   kernels.Add<SparseCross>("SparseCross", kCpu, {});
+  kernels.Add<SparseCrossV2>("SparseCrossV2", kCpu, {});
+  kernels.Add<SparseCrossHashed>("SparseCrossHashed", kCpu, {});
 }
 
 }  // namespace weft

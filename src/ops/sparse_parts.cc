@@ -86,6 +86,21 @@ absl::Status DeserializeShape(ShapeContext& c) {
   return absl::OkStatus();
 }
 
+// The columns of a cross.
+OpDefBuilder&& CrossColumns(OpDefBuilder&& op) {
+  return std::move(op)
+      .Input("indices: N * int64")
+      .Input("values: sparse_types")
+      .Input("shapes: N * int64")
+      .Input("dense_inputs: dense_types")
+      .Output("output_indices: int64")
+      .Attr("N: int >= 0")
+      .Attr("sparse_types: list({int64, string}) >= 0")
+      .Attr("dense_types: list({int64, string}) >= 0")
+      .Shape(CrossShape)
+      .NoGradient("a cross is no function of numbers");
+}
+
 OpDefBuilder&& Serialized(OpDefBuilder&& op) {
   return std::move(op)
       .Input("sparse_indices: int64")
@@ -174,6 +189,20 @@ void RegisterSparsePartsOps(OpRegistry& ops) {
       .Attr("internal_type: {int64, string}")
       .Shape(CrossShape)
       .NoGradient("a cross is no function of numbers");
+  ops.Add("SparseCrossV2")
+      .Summary("For each row all combinations of one feature of each column, as texts.")
+      .Apply(CrossColumns)
+      .Input("sep: string")
+      .Output("output_values: string")
+      .Output("output_shape: int64");
+  ops.Add("SparseCrossHashed")
+      .Summary("For each row all combinations of one feature of each column, as hashes.")
+      .Apply(CrossColumns)
+      .Input("num_buckets: int64")
+      .Input("strong_hash: bool")
+      .Input("salt: int64")
+      .Output("output_values: int64")
+      .Output("output_shape: int64");
   ops.Add("SerializeSparse")
       .Summary("A sparse tensor as three texts: TensorProtos of its parts.")
       .Apply(Serialized)

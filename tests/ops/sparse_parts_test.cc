@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include "tests/support/op_case.h"
@@ -128,6 +130,47 @@ TEST(DeserializeSparse, WrongText) {
       .In(Str({"\xff", "", ""}))
       .Attr("dtype", kString)
       .ExpectRunError(Code::kInvalidArgument, "Could not parse serialized proto");
+}
+
+// A sparse column of texts and a dense one of numbers.
+OpCase CrossOf(const char* op) {
+  OpCase c(op);
+  c.In(I64({{0, 0}, {1, 0}, {1, 1}})).In(Str({"a", "b", "c"})).In(I64({2, 2})).In(I64({{5}, {7}}));
+  c.Attr("N", int64_t{1}).Attr("sparse_types", std::vector<DataType>{kString});
+  return c;
+}
+
+TEST(SparseCrossV2, Separator) {
+  CrossOf("SparseCrossV2")
+      .In(Array("|"))
+      .Out(I64({{0, 0}, {1, 0}, {1, 1}}))
+      .Out(Str({"a|5", "b|7", "c|7"}))
+      .Out(I64({2, 2}))
+      .RunEverywhere();
+}
+
+TEST(SparseCrossHashed, WeakHashIsTensorFlows) {
+  CrossOf("SparseCrossHashed")
+      .In(I64(0))
+      .In(Bool(false))
+      .In(I64({1, 2}))
+      .Out(I64({{0, 0}, {1, 0}, {1, 1}}))
+      .Out(I64({1581116392146741802, 5325346835232820265, 513497619008222508}))
+      .Out(I64({2, 2}))
+      .RunEverywhere();
+  CrossOf("SparseCrossHashed")
+      .In(I64(100))
+      .In(Bool(false))
+      .In(I64({0, 0}))
+      .Out(I64({{0, 0}, {1, 0}, {1, 1}}))
+      .Out(I64({9, 72, 8}))
+      .Out(I64({2, 2}))
+      .RunEverywhere();
+  CrossOf("SparseCrossHashed")
+      .In(I64(100))
+      .In(Bool(true))
+      .In(I64({0, 0, 0}))
+      .ExpectRunError(Code::kInvalidArgument, "salt must have 2 elements");
 }
 
 }  // namespace

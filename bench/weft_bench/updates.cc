@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// adam_update, momentum_update: one optimizer step over 200 float variables of 500,000 elements, and
+// adam_update, momentum_update: one optimizer step over 200 float variables of 500,000 elements,
+// and
 // (..._small) of 1,000. sparse_update: one step over 4,096 rows of a table [1000000, 128].
 //
 // GB/s count what a step must read and write: every variable and slot twice, the gradient once.

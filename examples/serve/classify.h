@@ -15,7 +15,7 @@ namespace weft::examples {
 Array DigitOf(const Picture& picture);
 
 struct Answer {
-  int digit = -1;                     // the likeliest one
+  int digit = -1;                    // the likeliest one
   std::vector<float> probabilities;  // of 0 to 9
 };
 

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// All of Weft's public API but what authors of ops and kernels need (weft/graph/op_def.h,
-// weft/runtime/kernel.h), the status-returning twins (weft/runtime/try.h), variables in parts
-// (weft/framework/partitioned_variable.h) and templates (weft/framework/template.h).
+// What most programs need of Weft's public API. Headers of their own have:
+//   layers, losses, metrics, embeddings, recurrent networks   weft/nn/*.h
+//   texts, sparse tensors, sets, signals, lookup tables, parsing, TensorArrays, functions,
+//   CTC, sampled losses                                        weft/ops/*.h
+//   one function for each op                                   weft/raw.h
+//   variables in parts, templates, SavedModels, graph_util     weft/framework/*.h
+//   serving, status-returning twins, kernels and ops of users  weft/serving/*.h,
+//   weft/runtime/{try,kernel}.h,
+//                                                              weft/graph/op_def.h
 #pragma once
 
 #include "weft/core/array.h"

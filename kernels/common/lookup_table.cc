@@ -332,8 +332,8 @@ absl::Status LookupTable::InitializeLocked(const Array& keys, const Array& value
                  : a.Reshaped(Shape({a.num_elements()})).SliceRows(at, at + 1).Summarize(1);
     };
     return absl::FailedPreconditionError(StrCat("HashTable has different value for same key. Key ",
-                                             show(keys, i), " has ", show(first, 0),
-                                             " and trying to add value ", show(values, i)));
+                                                show(keys, i), " has ", show(first, 0),
+                                                " and trying to add value ", show(values, i)));
   }
   filled_ = true;
   return absl::OkStatus();

@@ -145,9 +145,9 @@ absl::Status PoolKernel::CheckChannels(KernelContext& ctx, const PoolGeometry& g
     return ctx.Error(absl::StatusCode::kUnimplemented, why);
   };
   if (ctx.op_type() == "AvgPoolGrad") {
-    return ctx.InvalidArgument(
-        StrCat("windows over the depth dimension, of ", g.channel_window, " by steps of ", stride,
-               ", lie beyond what the gradient is for"));
+    return ctx.InvalidArgument(StrCat("windows over the depth dimension, of ", g.channel_window,
+                                      " by steps of ", stride,
+                                      ", lie beyond what the gradient is for"));
   }
   if (!allowed) return unimplemented("pooling is not yet supported on the depth dimension.");
   if (g.space[1].size != 1 || g.space[2].size != 1) {

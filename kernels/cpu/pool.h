@@ -19,7 +19,7 @@ namespace weft {
 struct PoolGeometry {
   int64_t batch = 0, channels = 0;
   std::array<cpu::SlideDim, 3> space = {};  // planes, rows, columns
-  int64_t channel_window = 1;          // channels that are pooled together
+  int64_t channel_window = 1;               // channels that are pooled together
 
   int64_t out_pixels_of_image() const { return space[0].out * space[1].out * space[2].out; }
   int64_t in_pixels_of_image() const { return space[0].in * space[1].in * space[2].in; }

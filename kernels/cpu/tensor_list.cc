@@ -487,8 +487,8 @@ absl::StatusOr<PartialShape> KnownElementShape(KernelContext& ctx, const TensorL
     if (!list.at(i).valid()) continue;
     const PartialShape before = known, item(list.at(i).shape());
     if (PartialShape::Merge(before, item, &known)) continue;
-    return ctx.InvalidArgument(StrCat("Incompatible shapes during merge: ", before.ToString(),
-                                      " vs. ", item.ToString()));
+    return ctx.InvalidArgument(
+        StrCat("Incompatible shapes during merge: ", before.ToString(), " vs. ", item.ToString()));
   }
   return known;
 }

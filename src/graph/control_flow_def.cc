@@ -13,7 +13,8 @@ namespace {
 
 class ContextReader {
  public:
-  ContextReader(std::string_view import_scope, GraphImpl& graph) : scope_(import_scope), graph_(graph) {}
+  ContextReader(std::string_view import_scope, GraphImpl& graph)
+      : scope_(import_scope), graph_(graph) {}
 
   absl::StatusOr<std::shared_ptr<CondContext>> Cond(const proto::CondContextDef& def) {
     WEFT_ASSIGN_OR_RETURN(const Tensor pred, Find(def.pred_name()));

@@ -140,7 +140,8 @@ class Dropping final : public Wrapper {
     keeps.resize(parts.size(), false);
     for (size_t i = 0; i < parts.size(); ++i) {
       const int index = static_cast<int>(i);
-      if (options_.dropout_state_filter ? !options_.dropout_state_filter(index) : keeps[i]) continue;
+      if (options_.dropout_state_filter ? !options_.dropout_state_filter(index) : keeps[i])
+        continue;
       const Tensor noise = i < state_noise_.size() ? state_noise_[i] : Tensor();
       parts[i] = Drop(parts[i], "state", index, state_, noise);
     }

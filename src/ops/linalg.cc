@@ -258,7 +258,8 @@ void RegisterLinalgOps(OpRegistry& ops) {
       .Attr("T: {bfloat16, double, float, half, complex64, complex128}")
       .Shape([](ShapeContext& c) { return SolveShape(c, true); })
       .Gradient(TriangularSolveGradient);
-  // The names that graphs of producers before version 13 have; they took stacks, the others did not.
+  // The names that graphs of producers before version 13 have; they took stacks, the others did
+  // not.
   ops.Add("BatchCholesky")
       .Summary("Cholesky's old name.")
       .Input("input: T")

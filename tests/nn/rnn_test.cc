@@ -279,15 +279,14 @@ TEST_F(RnnTest, Errors) {
               }),
               HasSubstr("only supports floating point inputs, but received dtype: int32"));
   // Lengths for another batch fail at once, or when it runs.
-  EXPECT_THAT(message([&] {
-                DynamicRnn(rnn::GRUCell(2), x,
-                           {.sequence_length = Input(I32({1, 2})), .dtype = kFloat32});
-              }),
-              HasSubstr("are 2 and 3"));
+  EXPECT_THAT(
+      message([&] {
+        DynamicRnn(rnn::GRUCell(2), x, {.sequence_length = Input(I32({1, 2})), .dtype = kFloat32});
+      }),
+      HasSubstr("are 2 and 3"));
   const Tensor lengths = Placeholder(kInt32, {-1});
-  const DynamicRnnResult r =
-      DynamicRnn(rnn::GRUCell(2), x,
-                 {.sequence_length = Input(lengths), .dtype = kFloat32, .scope = "other"});
+  const DynamicRnnResult r = DynamicRnn(
+      rnn::GRUCell(2), x, {.sequence_length = Input(lengths), .dtype = kFloat32, .scope = "other"});
   Session session;
   session.Run(GlobalVariablesInitializer());
   EXPECT_THROW(session.Run(r.outputs, {{x, Inputs()}, {lengths, I32({1, 2})}}),

@@ -25,7 +25,8 @@
 ABSL_FLAG(std::string, filter, "*", "only items whose name (kind/item) matches this glob");
 ABSL_FLAG(bool, v, false, "print passing items too");
 ABSL_FLAG(int, jobs, 2, "items run at the same time");
-ABSL_FLAG(int, seconds, 300, "an item that takes longer has failed; "
+ABSL_FLAG(int, seconds, 300,
+          "an item that takes longer has failed; "
           "hostile ones have 10 seconds, programs four times as long");
 
 namespace {

@@ -5,9 +5,9 @@
 //   CTC, sampled losses                                        weft/ops/*.h
 //   one function for each op                                   weft/raw.h
 //   variables in parts, templates, SavedModels, graph_util     weft/framework/*.h
-//   serving, status-returning twins, kernels and ops of users  weft/serving/*.h,
-//   weft/runtime/{try,kernel}.h,
-//                                                              weft/graph/op_def.h
+//   serving                                                    weft/serving/*.h
+//   status-returning twins                                     weft/runtime/try.h
+//   kernels and ops of users         weft/runtime/kernel.h, weft/graph/op_def.h
 #pragma once
 
 #include "weft/core/array.h"

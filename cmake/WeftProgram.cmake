@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # weft_program(NAME SOURCES file... [NEEDS package::target...])
-#
-# A program that uses libweft, built as bin/NAME.
+# A program that uses libweft, built as bin/NAME. What has to be fast is in the library: it is compiled with -O1.
 function(weft_program name)
   cmake_parse_arguments(PARSE_ARGV 1 PROGRAM "" "" "SOURCES;NEEDS")
   add_executable(${name} ${PROGRAM_SOURCES})
+  weft_unity(${name} ON)
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   target_link_libraries(${name} PRIVATE weft weft_options ${PROGRAM_NEEDS})
 endfunction()
 
 # weft_test(NAME SOURCES file... [NEEDS target...])
-#
-# A GoogleTest program, bin/NAME, whose cases ctest runs one by one in the project's root folder. NEEDS libweft or not.
+# A GoogleTest program, bin/NAME, whose cases ctest runs one by one in the project's root folder.
 function(weft_test name)
   cmake_parse_arguments(PARSE_ARGV 1 TEST "" "" "SOURCES;NEEDS")
   add_executable(${name} ${TEST_SOURCES})

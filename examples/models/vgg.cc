@@ -20,7 +20,7 @@ ScopeArguments VggArgScope(float weight_decay) {
 namespace {
 
 // How many convolutions each block has.
-std::array<int, 5> BlocksOf(int depth) {
+std::array<int, 5> FiltersOfBlocks(int depth) {
   switch (depth) {
     case 11:
       return {1, 1, 2, 2, 2};
@@ -49,7 +49,7 @@ Tensor Features(Tensor x, const std::array<int, 5>& blocks) {
 }  // namespace
 
 Net Vgg(int depth, const Tensor& images, const NetOptions& o) {
-  const std::array<int, 5> blocks = BlocksOf(depth);
+  const std::array<int, 5> blocks = FiltersOfBlocks(depth);
   const std::string name = depth == 11 ? "vgg_a" : "vgg_" + std::to_string(depth);
   const VariableScope scope(o.scope.empty() ? name : o.scope, {.reuse = o.reuse});
   const std::string collection = scope.scope().original_name_scope() + "_end_points";

@@ -111,7 +111,7 @@ void CopyRange(const Array& from, int64_t from_begin, Array* to, int64_t to_begi
   }
 }
 
-absl::StatusOr<Array> Allocate(DataType dtype, const Shape& shape, Allocator* allocator) {
+absl::StatusOr<Array> AllocateRows(DataType dtype, const Shape& shape, Allocator* allocator) {
   BufferPtr buffer = AllocateBuffer(allocator, dtype, shape.num_elements());
   if (!buffer)
     return absl::ResourceExhaustedError(StrCat("OOM when allocating a queue's tensor with shape ",
@@ -153,7 +153,7 @@ std::unique_ptr<QueueStore> MakeQueueStore(const QueueSpec& spec) {
 absl::StatusOr<Array> CopyRow(const Array& batch, int64_t index, Allocator* allocator) {
   Shape shape = batch.shape();
   shape.RemoveDim(0);
-  WEFT_ASSIGN_OR_RETURN(Array row, Allocate(batch.dtype(), shape, allocator));
+  WEFT_ASSIGN_OR_RETURN(Array row, AllocateRows(batch.dtype(), shape, allocator));
   const int64_t n = shape.num_elements();
   CopyRange(batch, index * n, &row, 0, n);
   return row;
@@ -161,7 +161,7 @@ absl::StatusOr<Array> CopyRow(const Array& batch, int64_t index, Allocator* allo
 
 absl::StatusOr<Array> JoinRows(DataType dtype, const Shape& shape,
                                const std::vector<const Array*>& rows, Allocator* allocator) {
-  WEFT_ASSIGN_OR_RETURN(Array joined, Allocate(dtype, shape, allocator));
+  WEFT_ASSIGN_OR_RETURN(Array joined, AllocateRows(dtype, shape, allocator));
   if (rows.empty()) return joined;
   const int64_t place = shape.num_elements() / shape.dim(0);
   const bool gaps =

@@ -8,7 +8,7 @@
 namespace weft {
 namespace {
 
-using State = std::array<uint32_t, 4>;
+using Md5State = std::array<uint32_t, 4>;
 
 // floor(2^32 |sin(i + 1)|).
 const std::array<uint32_t, 64>& Constants() {
@@ -27,7 +27,7 @@ uint32_t WordAt(const char* p) {
   return word;
 }
 
-void AddBlock(const char* block, State* state) {
+void AddBlock(const char* block, Md5State* state) {
   static constexpr int kRotations[4][4] = {
       {7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
   auto [a, b, c, d] = *state;
@@ -68,7 +68,7 @@ std::array<uint8_t, 16> Md5(std::string_view text) {
   while (padded.size() % 64 != 56) padded.push_back('\0');
   const uint64_t bits = uint64_t{text.size()} * 8;
   for (int i = 0; i < 8; ++i) padded.push_back(static_cast<char>(bits >> (8 * i) & 0xff));
-  State state = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476};
+  Md5State state = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476};
   for (size_t at = 0; at < padded.size(); at += 64) AddBlock(padded.data() + at, &state);
   std::array<uint8_t, 16> digest{};
   for (size_t i = 0; i < 16; ++i) digest[i] = static_cast<uint8_t>(state[i / 4] >> (8 * (i % 4)));

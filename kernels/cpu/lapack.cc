@@ -45,6 +45,22 @@ void zgees_(const char* jobvs, const char* sort, void* select, const int* n, wef
             const int* lda, int* sdim, weft::complex128* w, weft::complex128* vs, const int* ldvs,
             weft::complex128* work, const int* lwork, double* rwork, int* bwork, int* info, size_t,
             size_t);
+void sgelqf_(const int* m, const int* n, float* a, const int* lda, float* tau, float* work,
+             const int* lwork, int* info);
+void dgelqf_(const int* m, const int* n, double* a, const int* lda, double* tau, double* work,
+             const int* lwork, int* info);
+void cgelqf_(const int* m, const int* n, weft::complex64* a, const int* lda, weft::complex64* tau,
+             weft::complex64* work, const int* lwork, int* info);
+void zgelqf_(const int* m, const int* n, weft::complex128* a, const int* lda, weft::complex128* tau,
+             weft::complex128* work, const int* lwork, int* info);
+void sorglq_(const int* m, const int* n, const int* k, float* a, const int* lda, const float* tau,
+             float* work, const int* lwork, int* info);
+void dorglq_(const int* m, const int* n, const int* k, double* a, const int* lda, const double* tau,
+             double* work, const int* lwork, int* info);
+void cunglq_(const int* m, const int* n, const int* k, weft::complex64* a, const int* lda,
+             const weft::complex64* tau, weft::complex64* work, const int* lwork, int* info);
+void zunglq_(const int* m, const int* n, const int* k, weft::complex128* a, const int* lda,
+             const weft::complex128* tau, weft::complex128* work, const int* lwork, int* info);
 }
 
 namespace weft::cpu {
@@ -70,6 +86,13 @@ inline constexpr bool kIsComplex = !std::is_same_v<T, Real<T>>;
 template <typename T>
 int WorkSize(const T& answer) {
   return static_cast<int>(std::ceil(std::real(answer) * (1 + 1e-6))) + 1;
+}
+
+// LAPACK takes `k` reflections of m rows 32 at a time, where they are more than that. m <=
+// kMaxLqSize.
+template <typename T>
+std::vector<T> LqWork(int64_t m, int64_t k) {
+  return std::vector<T>(m * (k > 32 ? 32 : 1));
 }
 
 }  // namespace
@@ -167,6 +190,27 @@ bool ComplexSchur(int64_t size, std::complex<T>* a, std::complex<T>* z) {
   return info == 0;
 }
 
+template <typename T>
+void LqFactor(int64_t rows, int64_t columns, T* a, T* tau) {
+  const TeamSize alone(1);
+  const int m = static_cast<int>(rows), n = static_cast<int>(columns);
+  std::vector<T> work = LqWork<T>(m, std::min(m, n));
+  const int lwork = static_cast<int>(work.size());
+  int info = 0;
+  Pick<T>(sgelqf_, dgelqf_, cgelqf_, zgelqf_)(&m, &n, a, &m, tau, work.data(), &lwork, &info);
+}
+
+template <typename T>
+void LqRows(int64_t rows, int64_t columns, int64_t reflections, T* q, const T* tau) {
+  const TeamSize alone(1);
+  const int m = static_cast<int>(rows), n = static_cast<int>(columns);
+  const int k = static_cast<int>(reflections);
+  std::vector<T> work = LqWork<T>(m, k);
+  const int lwork = static_cast<int>(work.size());
+  int info = 0;
+  Pick<T>(sorglq_, dorglq_, cunglq_, zunglq_)(&m, &n, &k, q, &m, tau, work.data(), &lwork, &info);
+}
+
 template bool HermitianEigen(int64_t, float*, float*, bool);
 template bool HermitianEigen(int64_t, double*, double*, bool);
 template bool HermitianEigen(int64_t, complex64*, float*, bool);
@@ -179,5 +223,13 @@ template bool SingularValues(int64_t, int64_t, SvdVectors, complex128*, double*,
                              complex128*);
 template bool ComplexSchur(int64_t, complex64*, complex64*);
 template bool ComplexSchur(int64_t, complex128*, complex128*);
+template void LqFactor(int64_t, int64_t, float*, float*);
+template void LqFactor(int64_t, int64_t, double*, double*);
+template void LqFactor(int64_t, int64_t, complex64*, complex64*);
+template void LqFactor(int64_t, int64_t, complex128*, complex128*);
+template void LqRows(int64_t, int64_t, int64_t, float*, const float*);
+template void LqRows(int64_t, int64_t, int64_t, double*, const double*);
+template void LqRows(int64_t, int64_t, int64_t, complex64*, const complex64*);
+template void LqRows(int64_t, int64_t, int64_t, complex128*, const complex128*);
 
 }  // namespace weft::cpu

@@ -9,9 +9,10 @@
 #include <type_traits>
 #include <vector>
 
-#include "kernels/cpu/eigen_matrix.h"
+#include "kernels/cpu/gemm.h"
 #include "kernels/cpu/lapack.h"
 #include "kernels/cpu/linalg.h"
+#include "kernels/cpu/matrix_stack.h"
 #include "weft/core/complex.h"
 
 namespace weft {
@@ -51,14 +52,6 @@ bool AllFinite(const T* values, int64_t count) {
   return std::all_of(values, values + count, [](const T& x) {
     return std::isfinite(std::real(x)) && std::isfinite(std::imag(x));
   });
-}
-
-template <typename T>
-T Conjugate(const T& x) {
-  if constexpr (std::is_same_v<T, Real<T>>)
-    return x;
-  else
-    return std::conj(x);
 }
 
 // The conjugate of `in` [rows, columns], which is stored by columns, by rows.
@@ -200,9 +193,8 @@ class Svd final : public Kernel {
 template <typename T>
 bool PrincipalRoot(int64_t n, std::complex<T>* a) {
   using Complex = std::complex<T>;
-  using Matrix = Eigen::Map<EigenMatrix<Complex>>;
-  std::vector<Complex> z_data(n * n), root_data(n * n);
-  if (!cpu::ComplexSchur(n, a, z_data.data())) return false;
+  std::vector<Complex> z(n * n), root_data(n * n);
+  if (!cpu::ComplexSchur(n, a, z.data())) return false;
   const auto root = [&](int64_t i, int64_t j) -> Complex& { return root_data[j * n + i]; };
   for (int64_t j = 0; j < n; ++j) {
     root(j, j) = std::sqrt(a[j * n + j]);
@@ -213,8 +205,13 @@ bool PrincipalRoot(int64_t n, std::complex<T>* a) {
       root(i, j) = rest == Complex(0) ? rest : rest / (root(i, i) + root(j, j));
     }
   }
-  const Matrix z(z_data.data(), n, n), r(root_data.data(), n, n);
-  Matrix(a, n, n).noalias() = EigenMatrix<Complex>(z * r) * z.adjoint();
+  // z root z^H, which by rows is z^H root z.
+  std::vector<Complex> product(n * n);
+  using cpu::MatrixOp;
+  cpu::Gemm(MatrixOp::kAdjoint, MatrixOp::kNone, n, n, n, z.data(), n, root_data.data(), n,
+            product.data(), n, /*threads=*/1);
+  cpu::Gemm(MatrixOp::kNone, MatrixOp::kNone, n, n, n, product.data(), n, z.data(), n, a, n,
+            /*threads=*/1);
   return true;
 }
 

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Inverses, solutions of systems, Cholesky factors.
+#include <algorithm>
 #include <atomic>
+#include <limits>
+#include <vector>
 
 #include "kernels/common/broadcast_index.h"
-#include "kernels/cpu/eigen_matrix.h"
 #include "kernels/cpu/linalg.h"
+#include "kernels/cpu/lu.h"
+#include "kernels/cpu/matrix_stack.h"
 #include "weft/core/complex.h"
 
 namespace weft {
@@ -23,11 +27,42 @@ absl::Status ForEachMatrix(KernelContext& ctx, int64_t count, double cost, const
   return failed ? ctx.InvalidArgument(error) : absl::OkStatus();
 }
 
-// Not for an empty matrix.
-template <typename M>
-bool IsInvertible(const Eigen::PartialPivLU<M>& lu) {
-  return lu.matrixLU().diagonal().cwiseAbs().minCoeff() > 0;
-}
+// The LU factors of one matrix [n, n].
+template <typename T>
+class Factors {
+ public:
+  Factors(const T* a, int64_t n, bool adjoint) : n_(n), lu_(n * n), order_(n) {
+    for (int64_t i = 0; i < n; ++i) {
+      for (int64_t j = 0; j < n; ++j) {
+        lu_[i * n + j] = adjoint ? Conjugate(static_cast<Element>(a[j * n + i]))
+                                 : static_cast<Element>(a[i * n + j]);
+      }
+    }
+    cpu::FactorLu(n, lu_.data(), order_.data());
+  }
+
+  bool IsInvertible() const { return cpu::IsInvertible(n_, lu_.data()); }
+
+  // Copies the solution for the right side b [n, k] to x.
+  void Solve(const T* b, int64_t k, T* x) const {
+    for (int64_t i = 0; i < n_; ++i) std::copy_n(b + order_[i] * k, k, x + i * k);
+    cpu::SolveLu(n_, k, lu_.data(), x);
+  }
+
+  void Invert(T* x) const {
+    std::vector<Element> inverse(n_ * n_);
+    for (int64_t i = 0; i < n_; ++i) inverse[i * n_ + order_[i]] = Element(1);
+    cpu::SolveLu(n_, n_, lu_.data(), inverse.data());
+    for (int64_t i = 0; i < n_ * n_; ++i) x[i] = T(inverse[i]);
+  }
+
+ private:
+  using Element = ComputeType<T>;
+
+  const int64_t n_;
+  std::vector<Element> lu_;
+  std::vector<int64_t> order_;  // row i of the factors is this row of the matrix
+};
 
 template <typename T>
 class MatrixInverseKernel final : public Kernel {
@@ -43,11 +78,9 @@ class MatrixInverseKernel final : public Kernel {
     T* out = y->mutable_data<T>();
     return ForEachMatrix(ctx, stack.count, 200 + CubicCost(n, n), "Input is not invertible.",
                          [&](int64_t i) {
-                           EigenMatrix<T> a = ReadMatrix(in + i * n * n, n, n);
-                           if (adjoint_) a.adjointInPlace();
-                           const Eigen::PartialPivLU<EigenMatrix<T>> lu(a);
-                           if (!IsInvertible(lu)) return false;
-                           WriteMatrix(EigenMatrix<T>(lu.inverse()), out + i * n * n);
+                           const Factors<T> factors(in + i * n * n, n, adjoint_);
+                           if (!factors.IsInvertible()) return false;
+                           factors.Invert(out + i * n * n);
                            return true;
                          });
   }
@@ -57,6 +90,14 @@ class MatrixInverseKernel final : public Kernel {
 };
 
 template <typename T>
+bool LowerCholesky(const T* in, int64_t n, T* out) {
+  if (out != in) std::copy_n(in, n * n, out);
+  if (!cpu::FactorCholesky(n, out)) return false;
+  for (int64_t i = 0; i < n; ++i) std::fill_n(out + i * n + i + 1, n - i - 1, T(0));
+  return true;
+}
+
+template <typename T>
 absl::Status Cholesky(KernelContext& ctx) {
   WEFT_ASSIGN_OR_RETURN(const MatrixStack stack, SquareStackOf(ctx, 0));
   WEFT_ASSIGN_OR_RETURN(Array * y, ctx.ForwardOrAllocate({0}, 0, ctx.input(0).shape()));
@@ -64,18 +105,20 @@ absl::Status Cholesky(KernelContext& ctx) {
   if (n == 0) return absl::OkStatus();
   const T* in = ctx.input(0).data<T>();
   T* out = y->mutable_data<T>();
-  return ForEachMatrix(ctx, stack.count, 200 + CubicCost(n, n) / 3,
-                       "Cholesky decomposition was not successful. The input might not be valid.",
-                       [&](int64_t i) {
-                         const Eigen::LLT<EigenMatrix<T>> llt(ReadMatrix(in + i * n * n, n, n));
-                         if (llt.info() != Eigen::Success) return false;
-                         WriteMatrix(EigenMatrix<T>(llt.matrixL()), out + i * n * n);
-                         return true;
-                       });
+  return ForEachMatrix(
+      ctx, stack.count, 200 + CubicCost(n, n) / 3,
+      "Cholesky decomposition was not successful. The input might not be valid.",
+      [&](int64_t i) { return LowerCholesky(in + i * n * n, n, out + i * n * n); });
 }
 
 absl::Status CheckRightSide(KernelContext& ctx, const MatrixStack& a, const MatrixStack& b) {
-  if (a.rows == b.rows) return absl::OkStatus();
+  if (a.rows == b.rows) {
+    constexpr int64_t kMost = std::numeric_limits<int>::max();
+    if (b.columns <= kMost) return absl::OkStatus();
+    return ctx.InvalidArgument(StrCat("rhs is too large: got shape ",
+                                      ctx.input(1).shape().ToString(), ", at most ", kMost,
+                                      " columns can be solved for"));
+  }
   return ctx.InvalidArgument(
       StrCat("Input matrix and rhs are incompatible: ", ctx.input(0).shape().ToString(), " and ",
              ctx.input(1).shape().ToString(), "; rhs must have ", a.rows, " rows"));
@@ -103,12 +146,9 @@ class MatrixSolveKernel final : public Kernel {
     T* out = y->mutable_data<T>();
     return ForEachMatrix(ctx, a.count, 200 + CubicCost(n, n + k), "Input matrix is not invertible.",
                          [&](int64_t i) {
-                           EigenMatrix<T> m = ReadMatrix(matrices + i * n * n, n, n);
-                           if (adjoint_) m.adjointInPlace();
-                           const Eigen::PartialPivLU<EigenMatrix<T>> lu(m);
-                           if (!IsInvertible(lu)) return false;
-                           const EigenMatrix<T> rhs = ReadMatrix(sides + i * n * k, n, k);
-                           WriteMatrix(EigenMatrix<T>(lu.solve(rhs)), out + i * n * k);
+                           const Factors<T> factors(matrices + i * n * n, n, adjoint_);
+                           if (!factors.IsInvertible()) return false;
+                           factors.Solve(sides + i * n * k, k, out + i * n * k);
                            return true;
                          });
   }
@@ -146,10 +186,11 @@ class TriangularSolveKernel final : public Kernel {
     T* out = y->mutable_data<T>();
     ctx.ParallelFor(count, 100 + CubicCost(n, k) / 2, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        const EigenMatrix<T> m = ReadMatrix(matrices + OperandIndex(*plan, 0, i) * n * n, n, n);
-        EigenMatrix<T> x = ReadMatrix(sides + OperandIndex(*plan, 1, i) * n * k, n, k);
-        Solve(m, &x);
-        WriteMatrix(x, out + i * n * k);
+        const T* side = sides + OperandIndex(*plan, 1, i) * n * k;
+        T* x = out + i * n * k;
+        std::copy_n(side, n * k, x);
+        cpu::SolveTriangular(lower_, adjoint_, n, k, matrices + OperandIndex(*plan, 0, i) * n * n,
+                             x);
       }
     });
     return absl::OkStatus();
@@ -158,18 +199,6 @@ class TriangularSolveKernel final : public Kernel {
  private:
   static Shape Batch(const Shape& s) {
     return Shape(std::vector<int64_t>(s.dims().begin(), s.dims().end() - 2));
-  }
-  void Solve(const EigenMatrix<T>& m, EigenMatrix<T>* x) const {
-    const auto lower = m.template triangularView<Eigen::Lower>();
-    const auto upper = m.template triangularView<Eigen::Upper>();
-    if (lower_ && adjoint_)
-      lower.adjoint().solveInPlace(*x);
-    else if (lower_)
-      lower.solveInPlace(*x);
-    else if (adjoint_)
-      upper.adjoint().solveInPlace(*x);
-    else
-      upper.solveInPlace(*x);
   }
 
   bool lower_, adjoint_;

@@ -101,6 +101,34 @@ TYPED_TEST(QrOf, Factors) {
   }
 }
 
+// Sizes at which matrices are factored in blocks.
+TYPED_TEST(QrOf, BlocksOfOthers) {
+  using T = TypeParam;
+  const double precision =
+      std::is_same_v<T, double> || std::is_same_v<T, complex128> ? 1e-11 : 1e-3;
+  for (int64_t n : {17, 24, 33, 90}) {
+    const Graph graph;
+    const GraphScope use(graph);
+    const Array b = Drawn<T>(Shape({2, n, 3}), 5);
+    const Tensor a = ConstantOf(Drawn<T>(Shape({2, n, n}), 4));
+    const Tensor positive = Product(a, a, false, true) + Eye(n, {.dtype = dtype_of<T>});
+    const Tensor l = Cholesky(positive);
+    const Tensor x = MatrixSolve(positive, b);
+    const Tensor y = MatrixTriangularSolve(l, MatrixTriangularSolve(l, b), {.adjoint = true});
+    Session session(graph);
+    const auto r = session.Run({positive, Product(l, l, false, true), Product(positive, x), y, x,
+                                Product(positive, MatrixInverse(positive, {.adjoint = true}))});
+    EXPECT_TRUE(ArraysNear(r[1], r[0], {0, precision})) << n;
+    EXPECT_TRUE(ArraysNear(r[2], b, {0, precision})) << n;
+    EXPECT_TRUE(ArraysNear(r[3], r[4], {0, precision})) << n;
+    const auto unit = r[5].template values<T>();
+    for (size_t i = 0; i < unit.size(); ++i) {
+      const auto at = static_cast<int64_t>(i);
+      EXPECT_LT(std::abs(unit[i] - T(at / n % n == at % n)), precision);
+    }
+  }
+}
+
 TEST(Qr, Half) {
   OpCase("Qr")
       .In(F16({{3, 1}, {4, 2}}))
@@ -168,6 +196,26 @@ TEST(Cholesky, Values) {
         .ExpectRunError(Code::kInvalidArgument, "Cholesky decomposition was not successful");
   }
   OpCase("Cholesky").In(F32({{1, 2}})).ExpectRunError(Code::kInvalidArgument, "must be square");
+}
+
+// As TensorFlow 2.15.1 has it: an error only if the first pivot is NaN.
+TEST(Linalg, NanSpreads) {
+  OpCase("Cholesky")
+      .In(F32({{4, 0, 0}, {2, 10, 0}, {2, kNaN, 9}}))
+      .Out(F32({{2, 0, 0}, {1, 3, 0}, {1, kNaN, kNaN}}))
+      .RunEverywhere();
+  OpCase("MatrixInverse")
+      .In(F32({{1, kNaN}, {0, 1}}))
+      .Out(F32({{kNaN, kNaN}, {kNaN, kNaN}}))
+      .RunEverywhere();
+  OpCase("MatrixInverse")
+      .In(F32({{1, 1}, {kNaN, 1}}))
+      .ExpectRunError(Code::kInvalidArgument, "Input is not invertible");
+  OpCase("Qr")
+      .In(F32({{kNaN, 0}, {3, 1}}))
+      .Out(F32({{kNaN, kNaN}, {kNaN, kNaN}}))
+      .Out(F32({{kNaN, kNaN}, {0, kNaN}}))
+      .RunEverywhere();
 }
 
 TEST(MatrixInverse, Values) {

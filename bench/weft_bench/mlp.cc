@@ -14,7 +14,7 @@
 namespace weft::bench {
 namespace {
 
-constexpr int kBatch = 100, kBatches = 60;
+constexpr int kMlpBatch = 100, kMlpBatches = 60;
 
 Tensor Op(const char* type, const std::vector<Input>& inputs) {
   OpBuilder builder(type, NameOptions());
@@ -93,9 +93,9 @@ Model Build(Tensor x, Tensor labels) {
 void RunMlpTrain() {
   examples::DataSets data = examples::ReadDataSets(settings().mnist_dir, {.validation_size = 0});
   std::vector<Array> images, labels;
-  for (int b = 0; b < kBatches; ++b) {
-    examples::Batch batch = data.train.NextBatch(kBatch, /*shuffle=*/false);
-    images.push_back(Array::FromVector(batch.images.floats(), {kBatch, 784}));
+  for (int b = 0; b < kMlpBatches; ++b) {
+    examples::Batch batch = data.train.NextBatch(kMlpBatch, /*shuffle=*/false);
+    images.push_back(Array::FromVector(batch.images.floats(), {kMlpBatch, 784}));
     const std::vector<uint8_t>& classes = batch.labels.bytes();
     labels.push_back(Array::FromVector(std::vector<int64_t>(classes.begin(), classes.end())));
   }
@@ -103,11 +103,11 @@ void RunMlpTrain() {
   GraphScope scope(graph);
   const Tensor x = OpBuilder("Placeholder", "x")
                        .Attr("dtype", kFloat32)
-                       .Attr("shape", PartialShape({kBatch, 784}))
+                       .Attr("shape", PartialShape({kMlpBatch, 784}))
                        .Output();
   const Tensor y = OpBuilder("Placeholder", "y")
                        .Attr("dtype", kInt64)
-                       .Attr("shape", PartialShape({kBatch}))
+                       .Attr("shape", PartialShape({kMlpBatch}))
                        .Output();
   Model m = Build(x, y);
   ConfigProto config;
@@ -118,7 +118,7 @@ void RunMlpTrain() {
   int64_t s = 0;
   std::vector<double> check;
   auto run = [&] {
-    const size_t b = static_cast<size_t>(s++ % kBatches);
+    const size_t b = static_cast<size_t>(s++ % kMlpBatches);
     const double loss = step({images[b], labels[b]})[0].scalar<float>();
     if (s == 1 || s == 10) check.push_back(loss);
   };

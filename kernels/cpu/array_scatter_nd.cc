@@ -52,13 +52,11 @@ absl::StatusOr<ScatterNdPlan> PlanScatterNd(KernelContext& ctx, const Array& ind
 
 namespace {
 
-// T: the element's type, or its element class if the updates replace.
-template <ScatterOp kOp, typename T>
-absl::Status ScatterInto(KernelContext& ctx, const Array& indices, const Array& updates,
-                         Array* target) {
+absl::Status ScatterInto(KernelContext& ctx, ScatterOp op, const Array& indices,
+                         const Array& updates, Array* target) {
   WEFT_ASSIGN_OR_RETURN(const ScatterNdPlan plan,
                         PlanScatterNd(ctx, indices, updates.shape(), target->shape()));
-  ApplyScatterNd<kOp>(ctx, plan, ElementsOf<T>(updates), MutableElementsOf<T>(*target));
+  ApplyScatterNd(ctx, *FindScatterLoops(op, target->dtype()), plan, updates, target);
   return absl::OkStatus();
 }
 
@@ -70,7 +68,6 @@ absl::StatusOr<Array*> CopyOfInput(KernelContext& ctx) {
   return out;
 }
 
-template <typename T>
 absl::Status ScatterNd(KernelContext& ctx) {
   const Array& sizes = ctx.input(2);
   if (sizes.rank() != 1) {
@@ -80,11 +77,11 @@ absl::Status ScatterNd(KernelContext& ctx) {
   WEFT_ASSIGN_OR_RETURN(const Shape shape, ShapeFromSizes(ctx, ReadInts(sizes)));
   WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, shape));
   FillWithZero(ctx, out);
-  return ScatterInto<ScatterOp::kAdd, T>(ctx, ctx.input(0), ctx.input(1), out);
+  return ScatterInto(ctx, ScatterOp::kAdd, ctx.input(0), ctx.input(1), out);
 }
 
 // TensorScatterAdd, ..., ScatterNdNonAliasingAdd.
-template <ScatterOp kOp, typename T>
+template <ScatterOp kOp>
 absl::Status TensorScatter(KernelContext& ctx) {
   if (ctx.input(0).rank() < 1) {
     return ctx.InvalidArgument(
@@ -93,16 +90,11 @@ absl::Status TensorScatter(KernelContext& ctx) {
                ctx.input(2).shape().ToString()));
   }
   WEFT_ASSIGN_OR_RETURN(Array * out, CopyOfInput(ctx));
-  return ScatterInto<kOp, T>(ctx, ctx.input(1), ctx.input(2), out);
-}
-
-absl::Status TensorScatterUpdate(KernelContext& ctx) {
-  return WithElementClass(ctx.input(0).dtype(),
-                          [&]<typename U>() { return TensorScatter<ScatterOp::kAssign, U>(ctx); });
+  return ScatterInto(ctx, kOp, ctx.input(1), ctx.input(2), out);
 }
 
 // Rows i of x (modulo their number) changed by the rows of v.
-template <ScatterOp kOp, typename T>
+template <ScatterOp kOp>
 absl::Status Inplace(KernelContext& ctx) {
   const Array& x = ctx.input(0);
   const Array& rows = ctx.input(1);
@@ -132,46 +124,40 @@ absl::Status Inplace(KernelContext& ctx) {
   for (int64_t row : ReadInts(rows)) {
     plan.offsets.push_back((row % x.dim(0) + x.dim(0)) % x.dim(0) * plan.inner);
   }
-  ApplyScatterNd<kOp>(ctx, plan, ElementsOf<T>(v), MutableElementsOf<T>(*out));
+  ApplyScatterNd(ctx, *FindScatterLoops(kOp, v.dtype()), plan, v, out);
   return absl::OkStatus();
 }
 
-absl::Status InplaceUpdate(KernelContext& ctx) {
-  return WithElementClass(ctx.input(0).dtype(),
-                          [&]<typename U>() { return Inplace<ScatterOp::kAssign, U>(ctx); });
-}
-
-template <typename T>
-void RegisterAdding(KernelRegistry& kernels) {
-  const DataType t = dtype_of<T>;
-  kernels.Add("ScatterNd", kCpu, {{"T", t}}, ScatterNd<T>);
-  kernels.Add("ScatterNdNonAliasingAdd", kCpu, {{"T", t}}, TensorScatter<ScatterOp::kAdd, T>);
-  if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::string>) {
-    kernels.Add("TensorScatterAdd", kCpu, {{"T", t}}, TensorScatter<ScatterOp::kAdd, T>);
-    kernels.Add("TensorScatterSub", kCpu, {{"T", t}}, TensorScatter<ScatterOp::kSub, T>);
-    kernels.Add("InplaceAdd", kCpu, {{"T", t}}, Inplace<ScatterOp::kAdd, T>);
-    kernels.Add("InplaceSub", kCpu, {{"T", t}}, Inplace<ScatterOp::kSub, T>);
+// For each dtype whose elements can be changed so.
+void AddFor(KernelRegistry& kernels, std::string_view op, ScatterOp change, KernelFn fn) {
+  for (const DataType dtype :
+       {kFloat32, kFloat64, kFloat16, kBfloat16, kInt8, kInt16, kInt32, kInt64, kUint8, kUint16,
+        kUint32, kUint64, kComplex64, kComplex128, kBool, kString}) {
+    if (FindScatterLoops(change, dtype)) kernels.Add(op, kCpu, {{"T", dtype}}, fn);
   }
 }
 
-template <typename T>
-void RegisterOrdered(KernelRegistry& kernels) {
-  kernels.Add("TensorScatterMin", kCpu, {{"T", dtype_of<T>}}, TensorScatter<ScatterOp::kMin, T>);
-  kernels.Add("TensorScatterMax", kCpu, {{"T", dtype_of<T>}}, TensorScatter<ScatterOp::kMax, T>);
+void AddForNumbers(KernelRegistry& kernels, std::string_view op, ScatterOp change, KernelFn fn) {
+  for (const DataType dtype :
+       {kFloat32, kFloat64, kFloat16, kBfloat16, kInt8, kInt16, kInt32, kInt64, kUint8, kUint16,
+        kUint32, kUint64, kComplex64, kComplex128}) {
+    if (FindScatterLoops(change, dtype)) kernels.Add(op, kCpu, {{"T", dtype}}, fn);
+  }
 }
 
 }  // namespace
 
 void RegisterArrayScatterNdKernels(KernelRegistry& kernels) {
-  ForTypes<float, double, half, bfloat16, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t,
-           uint32_t, uint64_t>([&]<typename T>() {
-    RegisterAdding<T>(kernels);
-    RegisterOrdered<T>(kernels);
-  });
-  ForTypes<complex64, complex128, bool, std::string>(
-      [&]<typename T>() { RegisterAdding<T>(kernels); });
-  kernels.Add("TensorScatterUpdate", kCpu, {}, TensorScatterUpdate);
-  kernels.Add("InplaceUpdate", kCpu, {}, InplaceUpdate);
+  AddFor(kernels, "ScatterNd", ScatterOp::kAdd, ScatterNd);
+  AddFor(kernels, "ScatterNdNonAliasingAdd", ScatterOp::kAdd, TensorScatter<ScatterOp::kAdd>);
+  AddForNumbers(kernels, "TensorScatterAdd", ScatterOp::kAdd, TensorScatter<ScatterOp::kAdd>);
+  AddForNumbers(kernels, "TensorScatterSub", ScatterOp::kSub, TensorScatter<ScatterOp::kSub>);
+  AddForNumbers(kernels, "InplaceAdd", ScatterOp::kAdd, Inplace<ScatterOp::kAdd>);
+  AddForNumbers(kernels, "InplaceSub", ScatterOp::kSub, Inplace<ScatterOp::kSub>);
+  AddForNumbers(kernels, "TensorScatterMin", ScatterOp::kMin, TensorScatter<ScatterOp::kMin>);
+  AddForNumbers(kernels, "TensorScatterMax", ScatterOp::kMax, TensorScatter<ScatterOp::kMax>);
+  kernels.Add("TensorScatterUpdate", kCpu, {}, TensorScatter<ScatterOp::kAssign>);
+  kernels.Add("InplaceUpdate", kCpu, {}, Inplace<ScatterOp::kAssign>);
 }
 
 }  // namespace weft

@@ -314,7 +314,7 @@ class EditDistance final : public Kernel {
 void RegisterSearchKernels(KernelRegistry& kernels) {
   ForTypes<float, double, half, bfloat16, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t,
            uint32_t, uint64_t>([&]<typename T>() {
-    const std::pair<std::string, DataType> type = {"T", dtype_of<T>};
+    const KernelConstraint type = {"T", dtype_of<T>};
     kernels.Add("LowerBound", kCpu, {type, {"out_type", kInt32}}, Bound<T, int32_t, false>);
     kernels.Add("LowerBound", kCpu, {type, {"out_type", kInt64}}, Bound<T, int64_t, false>);
     kernels.Add("UpperBound", kCpu, {type, {"out_type", kInt32}}, Bound<T, int32_t, true>);

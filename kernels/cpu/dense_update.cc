@@ -5,9 +5,9 @@
 #include <string>
 #include <utility>
 
-#include "kernels/cpu/scatter_nd.h"
 #include "kernels/cpu/update_loops.h"
 #include "kernels/cpu/variable_access.h"
+#include "kernels/cpu/wrapping.h"
 #include "src/core/strings.h"
 #include "weft/core/complex.h"
 #include "weft/runtime/kernel.h"
@@ -91,9 +91,8 @@ void Update(const T* from, const T* value, int64_t n, T* to) {
     kSubtract ? cpu::SubtractRows(from, value, n, to) : cpu::AddRows(from, value, n, to);
   } else {
     for (int64_t i = 0; i < n; ++i) {
-      T sum = from[i];
-      Combine<kSubtract ? ScatterOp::kSub : ScatterOp::kAdd>(sum, value[i]);
-      to[i] = sum;
+      to[i] =
+          kSubtract ? arithmetic::Subtract(from[i], value[i]) : arithmetic::Add(from[i], value[i]);
     }
   }
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/cpu/row_math.h"
+#include "kernels/cpu/stream.h"
 #include "kernels/cpu/widen.h"
 #include "src/core/strings.h"
 #include "weft/runtime/kernel.h"
@@ -25,6 +26,11 @@ template <typename W>
 void SoftmaxRow(const W* x, int64_t n, W* y) {
   const W sum = cpu::RowExp(x, cpu::RowMax(x, n), n, y);
   cpu::RowScale(W(1) / sum, n, y);
+}
+// The same for a result that the caches don't hold; `buffer` has room for a row.
+void StreamSoftmaxRow(const float* x, int64_t n, float* buffer, float* y) {
+  const float sum = cpu::RowExp(x, cpu::RowMax(x, n), n, buffer);
+  cpu::StreamScaled(buffer, 1.f / sum, n, y);
 }
 template <typename W>
 void LogSoftmaxRow(const W* x, int64_t n, W* y) {
@@ -47,6 +53,19 @@ absl::Status SoftmaxKernel(KernelContext& ctx) {
   const Wide<T>* in = wide_x.data<Wide<T>>();
   Wide<T>* out = wide_y.mutable_data<Wide<T>>();
   const int64_t n = logits.dim(logits.rank() - 1);
+  if constexpr (std::is_same_v<T, float> && !kLog) {
+    // Not where the input's memory is taken over: its lines are in the caches.
+    if (static_cast<int64_t>(y->num_bytes()) >= cpu::kStreamBytes && in != out) {
+      ctx.ParallelFor(logits.num_elements() / n, static_cast<double>(n) * kLogitCost<T>,
+                      [=](int64_t begin, int64_t end) {
+                        std::vector<float> buffer(static_cast<size_t>(n));
+                        for (int64_t row = begin; row < end; ++row)
+                          StreamSoftmaxRow(in + row * n, n, buffer.data(), out + row * n);
+                        cpu::EndStreams();
+                      });
+      return absl::OkStatus();
+    }
+  }
   ctx.ParallelFor(logits.num_elements() / n, static_cast<double>(n) * kLogitCost<T>,
                   [=](int64_t begin, int64_t end) {
                     for (int64_t row = begin; row < end; ++row) {
@@ -226,7 +245,7 @@ absl::Status SparseSoftmaxCrossEntropy(KernelContext& ctx) {
 
 void RegisterNnSoftmaxKernels(KernelRegistry& kernels) {
   ForTypes<float, double, half, bfloat16>([&]<typename T>() {
-    const std::pair<std::string, DataType> type = {"T", dtype_of<T>};
+    const KernelConstraint type = {"T", dtype_of<T>};
     kernels.Add("Softmax", kCpu, {type}, SoftmaxKernel<T, false>);
     kernels.Add("LogSoftmax", kCpu, {type}, SoftmaxKernel<T, true>);
     kernels.Add("SoftmaxCrossEntropyWithLogits", kCpu, {type}, SoftmaxCrossEntropy<T>);

@@ -2,7 +2,9 @@
 // The largest elements of each row, and whether a target is among them.
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <limits>
+#include <memory>
 #include <numeric>
 #include <string>
 #include <type_traits>
@@ -79,10 +81,59 @@ class TopSelector {
   std::vector<int64_t> order_;
 };
 
-template <typename T, typename I>
+// The loops of one dtype; the kernels around them are the same code for all.
+struct TopLoops {
+  // Of each of `rows` rows of n values the k largest, and where they are.
+  void (*top)(const void* x, int64_t rows, int64_t n, int64_t k, void* values, int64_t* indices);
+  // Of each row the value at `place` of the descending order.
+  void (*nth)(const void* x, int64_t rows, int64_t n, int64_t place, void* values);
+  DataType dtype;
+  size_t size;
+};
+
+template <typename T>
+void TopRows(const void* elements, int64_t rows, int64_t n, int64_t k, void* values,
+             int64_t* indices) {
+  const T* x = static_cast<const T*>(elements);
+  T* out = static_cast<T*>(values);
+  TopSelector<T> selector(n, k);
+  for (int64_t r = 0; r < rows; ++r, x += n, out += k, indices += k) {
+    selector.Select(x, indices);
+    for (int64_t i = 0; i < k; ++i) out[i] = x[indices[i]];
+  }
+}
+
+template <typename T>
+void NthOfRows(const void* elements, int64_t rows, int64_t n, int64_t place, void* values) {
+  const T* x = static_cast<const T*>(elements);
+  std::vector<T> row(static_cast<size_t>(n));
+  for (int64_t r = 0; r < rows; ++r) {
+    std::copy_n(x + r * n, n, row.begin());
+    std::nth_element(row.begin(), row.begin() + place, row.end(), Greater<T>);
+    static_cast<T*>(values)[r] = row[static_cast<size_t>(place)];
+  }
+}
+
+template <typename T>
+inline constexpr TopLoops kTopLoops = {TopRows<T>, NthOfRows<T>, dtype_of<T>, sizeof(T)};
+
+// How large an index of the dtype may be.
+int64_t LargestIndex(DataType dtype) {
+  if (dtype == kInt16) return std::numeric_limits<int16_t>::max();
+  if (dtype == kInt32) return std::numeric_limits<int32_t>::max();
+  return std::numeric_limits<int64_t>::max();
+}
+
+template <typename I>
+void NarrowIndices(const std::vector<int64_t>& from, int64_t at, Array* to) {
+  std::ranges::transform(from, to->mutable_data<I>() + at,
+                         [](int64_t i) { return static_cast<I>(i); });
+}
+
 class TopK final : public Kernel {
  public:
-  explicit TopK(KernelConstruction& c) : k_(c.num_inputs() == 1 ? c.Attr<int64_t>("k") : -1) {}
+  TopK(KernelConstruction& c, const TopLoops& loops)
+      : loops_(loops), k_(c.num_inputs() == 1 ? c.Attr<int64_t>("k") : -1) {}
 
   absl::Status Compute(KernelContext& ctx) override {
     const Array& x = ctx.input(0);
@@ -94,16 +145,15 @@ class TopK final : public Kernel {
       return ctx.InvalidArgument(
           StrCat("input must have at least k columns. Had ", n, ", needed ", k));
     }
-    if (n > std::numeric_limits<I>::max()) {
-      return ctx.InvalidArgument(
-          StrCat("input has ", n, " columns: their indices don't fit in ", DTypeName(dtype_of<I>)));
-    }
     Shape shape = x.shape();
     shape.set_dim(x.rank() - 1, k);
     WEFT_ASSIGN_OR_RETURN(Array * values, ctx.AllocateOutput(0, shape));
     WEFT_ASSIGN_OR_RETURN(Array * indices, ctx.AllocateOutput(1, shape));
-    if (shape.num_elements() == 0) return absl::OkStatus();
-    Run(ctx, x.data<T>(), n, k, values->mutable_data<T>(), indices->mutable_data<I>());
+    if (n > LargestIndex(indices->dtype())) {
+      return ctx.InvalidArgument(StrCat("input has ", n, " columns: their indices don't fit in ",
+                                        DTypeName(indices->dtype())));
+    }
+    if (shape.num_elements() > 0) Run(ctx, n, k, values, indices);
     return absl::OkStatus();
   }
 
@@ -117,35 +167,40 @@ class TopK final : public Kernel {
     return k.AsInt64();
   }
 
-  static void Run(KernelContext& ctx, const T* x, int64_t n, int64_t k, T* values, I* indices) {
+  void Run(KernelContext& ctx, int64_t n, int64_t k, Array* values, Array* indices) const {
+    const auto* x = static_cast<const std::byte*>(ctx.input(0).raw_data());
+    auto* out = static_cast<std::byte*>(values->raw_data());
     const int64_t rows = ctx.input(0).num_elements() / n;
     const double cost = 2.0 * static_cast<double>(n) + 10.0 * static_cast<double>(k);
-    ctx.ParallelFor(rows, cost, [=](int64_t begin, int64_t end) {
-      TopSelector<T> selector(n, k);
-      std::vector<int64_t> top(static_cast<size_t>(k));
-      for (int64_t r = begin; r < end; ++r) {
-        selector.Select(x + r * n, top.data());
-        for (int64_t i = 0; i < k; ++i) {
-          values[r * k + i] = x[r * n + top[static_cast<size_t>(i)]];
-          indices[r * k + i] = static_cast<I>(top[static_cast<size_t>(i)]);
-        }
+    ctx.ParallelFor(rows, cost, [=, this](int64_t begin, int64_t end) {
+      std::vector<int64_t> top(static_cast<size_t>((end - begin) * k));
+      loops_.top(x + static_cast<size_t>(begin * n) * loops_.size, end - begin, n, k,
+                 out + static_cast<size_t>(begin * k) * loops_.size, top.data());
+      switch (indices->dtype()) {
+        case kInt16:
+          return NarrowIndices<int16_t>(top, begin * k, indices);
+        case kInt32:
+          return NarrowIndices<int32_t>(top, begin * k, indices);
+        default:
+          return NarrowIndices<int64_t>(top, begin * k, indices);
       }
     });
   }
 
+  const TopLoops& loops_;
   int64_t k_;
 };
 
-template <typename T>
 class NthElement final : public Kernel {
  public:
-  explicit NthElement(KernelConstruction& c) : reverse_(c.Attr<bool>("reverse")) {}
+  NthElement(KernelConstruction& c, const TopLoops& loops)
+      : loops_(loops), reverse_(c.Attr<bool>("reverse")) {}
 
   absl::Status Compute(KernelContext& ctx) override {
-    const Array &x = ctx.input(0), &place = ctx.input(1);
-    if (place.rank() != 0)
-      return ctx.InvalidArgument(StrCat("N must be scalar but has rank ", place.rank()));
-    const int64_t wanted = place.data<int32_t>()[0];
+    const Array &x = ctx.input(0), &nth = ctx.input(1);
+    if (nth.rank() != 0)
+      return ctx.InvalidArgument(StrCat("N must be scalar but has rank ", nth.rank()));
+    const int64_t wanted = nth.data<int32_t>()[0];
     if (wanted < 0) return ctx.InvalidArgument(StrCat("n must be non-negative but is ", wanted));
     if (x.rank() < 1) return ctx.InvalidArgument("Input must be at least rank 1 but is rank 0");
     const int64_t n = x.dim(x.rank() - 1);
@@ -155,24 +210,19 @@ class NthElement final : public Kernel {
     Shape shape = x.shape();
     shape.RemoveDim(x.rank() - 1);
     WEFT_ASSIGN_OR_RETURN(Array * values, ctx.AllocateOutput(0, shape));
-    Run(ctx, x.data<T>(), n, wanted, values->mutable_data<T>());
+    const int64_t place = reverse_ ? wanted : n - 1 - wanted;  // in descending order
+    const auto* in = static_cast<const std::byte*>(x.raw_data());
+    auto* out = static_cast<std::byte*>(values->raw_data());
+    ctx.ParallelFor(x.num_elements() / n, 4.0 * static_cast<double>(n),
+                    [=, this](int64_t begin, int64_t end) {
+                      loops_.nth(in + static_cast<size_t>(begin * n) * loops_.size, end - begin, n,
+                                 place, out + static_cast<size_t>(begin) * loops_.size);
+                    });
     return absl::OkStatus();
   }
 
  private:
-  void Run(KernelContext& ctx, const T* x, int64_t n, int64_t wanted, T* values) const {
-    const int64_t place = reverse_ ? wanted : n - 1 - wanted;  // in descending order
-    ctx.ParallelFor(ctx.input(0).num_elements() / n, 4.0 * static_cast<double>(n),
-                    [=](int64_t begin, int64_t end) {
-                      std::vector<T> row(static_cast<size_t>(n));
-                      for (int64_t r = begin; r < end; ++r) {
-                        std::copy_n(x + r * n, n, row.begin());
-                        std::nth_element(row.begin(), row.begin() + place, row.end(), Greater<T>);
-                        values[r] = row[static_cast<size_t>(place)];
-                      }
-                    });
-  }
-
+  const TopLoops& loops_;
   bool reverse_;
 };
 
@@ -230,18 +280,23 @@ class InTopK final : public Kernel {
   int64_t k_ = 0;
 };
 
+void AddTop(KernelRegistry& kernels, const TopLoops& loops) {
+  const KernelConstraint type = {"T", loops.dtype};
+  const auto top = [&loops](KernelConstruction& c) { return std::make_unique<TopK>(c, loops); };
+  kernels.AddFactory("TopK", kCpu, {type}, top);
+  for (const DataType index : {kInt16, kInt32, kInt64}) {
+    kernels.AddFactory("TopKV2", kCpu, {type, {"index_type", index}}, top);
+  }
+  kernels.AddFactory("NthElement", kCpu, {type}, [&loops](KernelConstruction& c) {
+    return std::make_unique<NthElement>(c, loops);
+  });
+}
+
 }  // namespace
 
 void RegisterTopKKernels(KernelRegistry& kernels) {
   ForTypes<float, double, half, bfloat16, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t,
-           uint32_t, uint64_t>([&]<typename T>() {
-    const std::pair<std::string, DataType> type = {"T", dtype_of<T>};
-    kernels.Add<TopK<T, int32_t>>("TopK", kCpu, {type});
-    kernels.Add<TopK<T, int16_t>>("TopKV2", kCpu, {type, {"index_type", kInt16}});
-    kernels.Add<TopK<T, int32_t>>("TopKV2", kCpu, {type, {"index_type", kInt32}});
-    kernels.Add<TopK<T, int64_t>>("TopKV2", kCpu, {type, {"index_type", kInt64}});
-    kernels.Add<NthElement<T>>("NthElement", kCpu, {type});
-  });
+           uint32_t, uint64_t>([&]<typename T>() { AddTop(kernels, kTopLoops<T>); });
   kernels.Add<InTopK>("InTopK", kCpu, {});
   kernels.Add<InTopK>("InTopKV2", kCpu, {});
 }

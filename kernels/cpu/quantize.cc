@@ -267,7 +267,7 @@ void RegisterRoundTripKernels(KernelRegistry& kernels);
 
 void RegisterQuantizeKernels(KernelRegistry& kernels) {
   ForTypes<qint8, quint8, qint16, quint16, qint32>([&]<typename Q>() {
-    const std::pair<std::string, DataType> type = {"T", dtype_of<Q>};
+    const KernelConstraint type = {"T", dtype_of<Q>};
     kernels.Add<Quantize<Q>>("QuantizeV2", kCpu, {type});
     kernels.Add<Dequantize<Q, float>>("Dequantize", kCpu, {type, {"dtype", kFloat32}});
     kernels.Add<Dequantize<Q, bfloat16>>("Dequantize", kCpu, {type, {"dtype", kBfloat16}});

@@ -9,8 +9,7 @@
 namespace weft {
 namespace {
 
-// Elements of a run that are folded in one go.
-constexpr int64_t kRunBlock = 4096;
+constexpr int64_t kRunBlock = kReduceRunBlock;
 // Rows of a matrix that are folded in one go.
 constexpr int64_t kRowBlock = 256;
 // Narrower matrices are taken several rows at a time, as a matrix of wider rows.

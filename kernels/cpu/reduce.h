@@ -1,27 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reductions on the CPU.
 //
-// A reducer says how an element is taken up, how two partial results meet and what comes out at the
-// end; the order of the work is the same compiled code for all. That order depends on the shape
-// alone, never on the number of threads, so results are the same bits always: elements meet in
-// lanes and in blocks of fixed size, and the blocks' results meet in the same way, so that rounding
-// errors grow with the logarithm of the number of blocks and not with the number of elements.
+// A fold says how partial results meet, a reader how an element becomes one; the order of the work
+// is the same compiled code for all. That order depends on the shape alone, never on the number of
+// threads, so results are the same bits always: elements meet in lanes and in blocks of fixed size,
+// and the blocks' results meet in the same way, so that rounding errors grow with the logarithm of
+// the number of blocks and not with the number of elements.
 //
-//   struct SumOfSquares {
-//     using In = half; using Acc = float; using Out = half;
-//     static Acc Identity() { return 0; }
-//     static Acc Load(In x) { return float(x) * float(x); }
-//     static Acc Combine(Acc a, Acc b) { return a + b; }
-//     static Out Finish(Acc a, int64_t count) { return half(a); }
+//   struct AddingFloats {
+//     using Acc = float;
+//     static float Identity() { return 0; }
+//     static float Combine(float a, float b) { return a + b; }
 //   };
-//   WEFT_RETURN_IF_ERROR(Reduce(ctx, ReduceOpOf<SumOfSquares>(), plan, x.raw_data(),
-//   y->raw_data()));
+//   struct SquareOfHalf {
+//     float operator()(half x) const { return float(x) * float(x); }
+//   };
+//   void ToHalves(const void* acc, int64_t n, int64_t count, void* out);
+//   WEFT_RETURN_IF_ERROR(Reduce(ctx, ReduceOpOf<AddingFloats, half, SquareOfHalf>(ToHalves), plan,
+//                               x.raw_data(), y->raw_data()));
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <type_traits>
 
 #include "absl/status/status.h"
@@ -61,6 +64,12 @@ absl::Status Reduce(KernelContext& ctx, const ReduceOp& op, const ReductionPlan&
 absl::Status ReduceKernel(KernelContext& ctx, const ReduceOp& op, bool keep_dims,
                           bool copy_if_whole);
 
+// Elements of a run that are folded in one go; their results are folded in a second pass.
+inline constexpr int64_t kReduceRunBlock = 4096;
+
+// Of "Sum", "Mean", "Max" or "Min" over floats; null for others.
+const ReduceOp* FindFloatReduceOp(std::string_view type);
+
 namespace reduce_internal {
 
 // Partial results side by side in FoldRun, so that the sum of a run is no chain of dependent
@@ -68,45 +77,51 @@ namespace reduce_internal {
 template <typename Acc>
 inline constexpr int64_t kLanes = std::max<int64_t>(8, 256 / static_cast<int64_t>(sizeof(Acc)));
 
-// In: what x holds; Take: In -> Acc. n >= kWidth.
-template <typename R, int64_t kWidth, typename In, typename Take>
-typename R::Acc FoldInLanes(const In* x, int64_t n, Take take) {
-  std::array<typename R::Acc, kWidth> lanes;
+// n >= kWidth.
+template <typename Fold, int64_t kWidth, typename In, typename Take>
+typename Fold::Acc FoldInLanes(const In* x, int64_t n, Take take) {
+  std::array<typename Fold::Acc, kWidth> lanes;
   for (int64_t l = 0; l < kWidth; ++l) lanes[l] = take(x[l]);
   int64_t i = kWidth;
   for (; i + kWidth <= n; i += kWidth) {
-    for (int64_t l = 0; l < kWidth; ++l) lanes[l] = R::Combine(lanes[l], take(x[i + l]));
+    for (int64_t l = 0; l < kWidth; ++l) lanes[l] = Fold::Combine(lanes[l], take(x[i + l]));
   }
-  for (int64_t l = 0; i < n; ++i, ++l) lanes[l] = R::Combine(lanes[l], take(x[i]));
+  for (int64_t l = 0; i < n; ++i, ++l) lanes[l] = Fold::Combine(lanes[l], take(x[i]));
   for (int64_t half = kWidth / 2; half > 0; half /= 2) {
-    for (int64_t l = 0; l < half; ++l) lanes[l] = R::Combine(lanes[l], lanes[l + half]);
+    for (int64_t l = 0; l < half; ++l) lanes[l] = Fold::Combine(lanes[l], lanes[l + half]);
   }
   return lanes[0];
 }
 
-template <typename R, typename In, typename Take>
-typename R::Acc FoldRun(const In* x, int64_t n, Take take) {
-  constexpr int64_t kWidth = kLanes<typename R::Acc>;
+template <typename Fold, typename In, typename Take>
+typename Fold::Acc FoldRun(const In* x, int64_t n, Take take) {
+  constexpr int64_t kWidth = kLanes<typename Fold::Acc>;
   constexpr int64_t kFewLanes = 8;
-  if (n >= 2 * kWidth) return FoldInLanes<R, kWidth>(x, n, take);
-  if (n >= 2 * kFewLanes) return FoldInLanes<R, kFewLanes>(x, n, take);
-  if (n == 0) return R::Identity();
-  typename R::Acc acc = take(x[0]);
-  for (int64_t i = 1; i < n; ++i) acc = R::Combine(acc, take(x[i]));
+  if (n >= 2 * kWidth) return FoldInLanes<Fold, kWidth>(x, n, take);
+  if (n >= 2 * kFewLanes) return FoldInLanes<Fold, kFewLanes>(x, n, take);
+  if (n == 0) return Fold::Identity();
+  typename Fold::Acc acc = take(x[0]);
+  for (int64_t i = 1; i < n; ++i) acc = Fold::Combine(acc, take(x[i]));
   return acc;
 }
 
-template <typename R, typename In, typename Take>
-void FoldRuns(const In* x, int64_t rows, int64_t n, typename R::Acc* acc, Take take) {
-  for (int64_t r = 0; r < rows; ++r) acc[r] = FoldRun<R>(x + r * n, n, take);
+// The functions of ReduceOp. Take is a type so that the calls are inlined.
+template <typename Fold, typename In, typename Take>
+void FoldRuns(const void* elements, int64_t rows, int64_t n, void* accumulators) {
+  const In* x = static_cast<const In*>(elements);
+  auto* acc = static_cast<typename Fold::Acc*>(accumulators);
+  for (int64_t r = 0; r < rows; ++r) acc[r] = FoldRun<Fold>(x + r * n, n, Take());
 }
 
-template <typename R, typename In, typename Take>
-void FoldColumns(const In* x, int64_t rows, int64_t stride, int64_t columns, bool more,
-                 typename R::Acc* acc, Take take) {
+template <typename Fold, typename In, typename Take>
+void FoldColumns(const void* elements, int64_t rows, int64_t stride, int64_t columns, bool more,
+                 void* accumulators) {
+  const In* x = static_cast<const In*>(elements);
+  auto* acc = static_cast<typename Fold::Acc*>(accumulators);
+  const Take take;
   int64_t r = 0;
   if (!more && rows == 0) {
-    for (int64_t c = 0; c < columns; ++c) acc[c] = R::Identity();
+    for (int64_t c = 0; c < columns; ++c) acc[c] = Fold::Identity();
   } else if (!more) {
     for (int64_t c = 0; c < columns; ++c) acc[c] = take(x[c]);
     r = 1;
@@ -119,65 +134,36 @@ void FoldColumns(const In* x, int64_t rows, int64_t stride, int64_t columns, boo
     const In* d = c + stride;
 #pragma GCC ivdep
     for (int64_t i = 0; i < columns; ++i) {
-      acc[i] = R::Combine(acc[i], R::Combine(R::Combine(take(a[i]), take(b[i])),
-                                             R::Combine(take(c[i]), take(d[i]))));
+      acc[i] = Fold::Combine(acc[i], Fold::Combine(Fold::Combine(take(a[i]), take(b[i])),
+                                                   Fold::Combine(take(c[i]), take(d[i]))));
     }
   }
   for (; r < rows; ++r) {
     const In* row = x + r * stride;
 #pragma GCC ivdep
-    for (int64_t i = 0; i < columns; ++i) acc[i] = R::Combine(acc[i], take(row[i]));
+    for (int64_t i = 0; i < columns; ++i) acc[i] = Fold::Combine(acc[i], take(row[i]));
   }
-}
-
-// The functions of ReduceOp. Take is a type so that the calls are inlined.
-template <typename R>
-struct TakeElement {
-  typename R::Acc operator()(const typename R::In& x) const { return R::Load(x); }
-};
-template <typename R>
-struct TakeAcc {
-  typename R::Acc operator()(const typename R::Acc& x) const { return x; }
-};
-template <typename R, typename In, typename Take>
-void Runs(const void* x, int64_t rows, int64_t n, void* acc) {
-  FoldRuns<R>(static_cast<const In*>(x), rows, n, static_cast<typename R::Acc*>(acc), Take());
-}
-template <typename R, typename In, typename Take>
-void Columns(const void* x, int64_t rows, int64_t stride, int64_t columns, bool more, void* acc) {
-  FoldColumns<R>(static_cast<const In*>(x), rows, stride, columns, more,
-                 static_cast<typename R::Acc*>(acc), Take());
-}
-template <typename R>
-void FinishAll(const void* acc, int64_t n, int64_t count, void* out) {
-  const auto* from = static_cast<const typename R::Acc*>(acc);
-  auto* to = static_cast<typename R::Out*>(out);
-  for (int64_t i = 0; i < n; ++i) to[i] = R::Finish(from[i], count);
 }
 
 }  // namespace reduce_internal
 
-// A reducer whose accumulator is its output and needs no last step has no Finish.
-template <typename R>
-concept HasFinish = requires(typename R::Acc a, int64_t n) {
-  R::Finish(a, n);
+// The reader of elements that are partial results but for their type.
+template <typename In, typename Acc>
+struct AsPartialResult {
+  Acc operator()(const In& x) const { return static_cast<Acc>(x); }
 };
 
-template <typename R>
-constexpr ReduceOp ReduceOpOf(float cost_ns = 0.5f) {
+// `finish` null: accumulators are the output.
+template <typename Fold, typename In, typename Take = AsPartialResult<In, typename Fold::Acc>>
+constexpr ReduceOp ReduceOpOf(FinishFn finish = nullptr, float cost_ns = 0.5f) {
   namespace in = reduce_internal;
-  using In = typename R::In;
-  using Acc = typename R::Acc;
+  using Acc = typename Fold::Acc;
   ReduceOp op{};
-  op.runs = in::Runs<R, In, in::TakeElement<R>>;
-  op.columns = in::Columns<R, In, in::TakeElement<R>>;
-  op.runs_again = in::Runs<R, Acc, in::TakeAcc<R>>;
-  op.columns_again = in::Columns<R, Acc, in::TakeAcc<R>>;
-  if constexpr (HasFinish<R>) {
-    op.finish = in::FinishAll<R>;
-  } else {
-    static_assert(std::is_same_v<Acc, typename R::Out>);
-  }
+  op.runs = in::FoldRuns<Fold, In, Take>;
+  op.columns = in::FoldColumns<Fold, In, Take>;
+  op.runs_again = in::FoldRuns<Fold, Acc, AsPartialResult<Acc, Acc>>;
+  op.columns_again = in::FoldColumns<Fold, Acc, AsPartialResult<Acc, Acc>>;
+  op.finish = finish;
   op.in_size = sizeof(In);
   op.acc_size = sizeof(Acc);
   op.cost_ns = cost_ns;

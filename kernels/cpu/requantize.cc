@@ -302,7 +302,7 @@ class QuantizedInstanceNorm final : public Kernel {
 }  // namespace
 
 void RegisterRequantizeKernels(KernelRegistry& kernels) {
-  const std::pair<std::string, DataType> from = {"Tinput", kQint32};
+  const KernelConstraint from = {"Tinput", kQint32};
   kernels.Add("QuantizeDownAndShrinkRange", kCpu, {from, {"out_type", kQuint8}},
               QuantizeDownAndShrinkRange);
   kernels.Add("RequantizationRange", kCpu, {from}, RequantizationRange);

@@ -108,11 +108,10 @@ absl::Status GetKeyCounter(KernelContext& ctx) {
 }
 
 template <GeneratorFn kGenerator, int kFirstBound>
-void AddSources(KernelRegistry& k, const char* version,
-                const std::vector<std::string>& host_arguments) {
-  auto add = [&](const char* op, DataType dtype, KernelFn fn, std::vector<std::string> more = {}) {
-    more.insert(more.end(), host_arguments.begin(), host_arguments.end());
-    k.Add(StrCat(op, version), kCpu, {{"dtype", dtype}}, fn, {.host_arguments = std::move(more)});
+void AddSources(KernelRegistry& k, const char* version, const KernelOptions& options,
+                const KernelOptions& options_of_integers) {
+  const auto add = [&](const char* op, DataType dtype, KernelFn fn) {
+    k.Add(StrCat(op, version), kCpu, {{"dtype", dtype}}, fn, options);
   };
   ForTypes<float, double, half, bfloat16>([&]<typename T>() {
     add("StatelessRandomUniform", dtype_of<T>, FromSamples<Uniform<T>, T, kGenerator>);
@@ -123,16 +122,19 @@ void AddSources(KernelRegistry& k, const char* version,
     add("StatelessRandomUniformFullInt", dtype_of<T>, FromSamples<FullInt<T>, T, kGenerator>);
   });
   ForTypes<int32_t, int64_t>([&]<typename T>() {
-    add("StatelessRandomUniformInt", dtype_of<T>, Integers<T, kGenerator, kFirstBound>,
-        {"minval", "maxval"});
+    k.Add(StrCat("StatelessRandomUniformInt", version), kCpu, {{"dtype", dtype_of<T>}},
+          Integers<T, kGenerator, kFirstBound>, options_of_integers);
   });
 }
 
 }  // namespace
 
 void RegisterStatelessKernels(KernelRegistry& k) {
-  AddSources<PhiloxFromSeeds, 2>(k, "", {"shape", "seed"});
-  AddSources<PhiloxFromKeyCounter, 4>(k, "V2", {"shape", "key", "counter", "alg"});
+  AddSources<PhiloxFromSeeds, 2>(k, "", {.host_arguments = {"shape", "seed"}},
+                                 {.host_arguments = {"shape", "seed", "minval", "maxval"}});
+  AddSources<PhiloxFromKeyCounter, 4>(
+      k, "V2", {.host_arguments = {"shape", "key", "counter", "alg"}},
+      {.host_arguments = {"shape", "key", "counter", "alg", "minval", "maxval"}});
   const KernelOptions host = {.host_arguments = {"seed", "key", "counter", "alg"}};
   k.Add("StatelessRandomGetKeyCounter", kCpu, {}, GetKeyCounter, host);
   k.Add("StatelessRandomGetKeyCounterAlg", kCpu, {}, GetKeyCounter, host);

@@ -61,53 +61,46 @@ absl::StatusOr<ScatterNdPlan> PlanRows(KernelContext& ctx, const Shape& variable
                                     indices.AsInt64(bad), " is not in [0, ", rows, ")"));
 }
 
-template <ScatterOp kOp, typename T>
-absl::Status CheckDivisors(KernelContext& ctx, const T* updates, int64_t n) {
-  if constexpr (kOp == ScatterOp::kDiv && std::is_integral_v<T>) {
-    if (std::find(updates, updates + n, T{0}) != updates + n) {
-      return ctx.InvalidArgument("Integer division by zero");
+// Integers are not divided by 0.
+absl::Status CheckDivisors(KernelContext& ctx, const Array& updates) {
+  if (!IsInteger(updates.dtype())) return absl::OkStatus();
+  const int64_t n = updates.num_elements();
+  const bool found = WithElementClass(updates.dtype(), [&]<typename U>() {
+    if constexpr (std::is_integral_v<U>) {
+      const U* const values = ElementsOf<U>(updates);
+      return std::find(values, values + n, U{0}) != values + n;
+    } else {
+      return false;
     }
-  }
-  return absl::OkStatus();
+  });
+  return found ? ctx.InvalidArgument("Integer division by zero") : absl::OkStatus();
 }
 
-// T: the element's type, or its element class if rows are replaced.
-template <ScatterOp kOp, typename T>
-absl::Status ScatterRowsAs(KernelContext& ctx, DataType dtype) {
+template <ScatterOp kOp>
+absl::Status ScatterRows(KernelContext& ctx) {
   const Array& indices = ctx.input(1);
   const Array& updates = ctx.input(2);
-  WEFT_ASSIGN_OR_RETURN(VariableLock v, VariableLock::Take(ctx, 0, dtype));
+  WEFT_ASSIGN_OR_RETURN(VariableLock v, VariableLock::Take(ctx, 0, updates.dtype()));
   WEFT_ASSIGN_OR_RETURN(const ScatterNdPlan plan,
                         PlanRows(ctx, v->shape(), indices, updates.shape()));
-  const T* const from = ElementsOf<T>(updates);
-  WEFT_RETURN_IF_ERROR((CheckDivisors<kOp, T>(ctx, from, updates.num_elements())));
+  if (kOp == ScatterOp::kDiv) WEFT_RETURN_IF_ERROR(CheckDivisors(ctx, updates));
   ReturnReference(ctx);
   if (plan.offsets.empty() || plan.inner == 0) return absl::OkStatus();
-  T* const target = MutableElementsOf<T>(*v->Mutable());
+  const ScatterLoops& loops = *FindScatterLoops(kOp, updates.dtype());
+  Array* const target = v->Mutable();
   if (updates.shape().IsScalar()) {
-    ApplyScatterScalar<kOp>(ctx, plan, *from, target);
+    ApplyScatterScalar(ctx, loops, plan, updates, target);
   } else {
-    ApplyScatterNd<kOp>(ctx, plan, from, target);
+    ApplyScatterNd(ctx, loops, plan, updates, target);
   }
   return absl::OkStatus();
 }
 
-template <ScatterOp kOp, typename T>
-absl::Status ScatterRows(KernelContext& ctx) {
-  return ScatterRowsAs<kOp, T>(ctx, dtype_of<T>);
-}
-
-absl::Status ReplaceRows(KernelContext& ctx) {
-  const DataType dtype = ctx.input(2).dtype();
-  return WithElementClass(
-      dtype, [&]<typename U>() { return ScatterRowsAs<ScatterOp::kAssign, U>(ctx, dtype); });
-}
-
-template <ScatterOp kOp, typename T>
-absl::Status ScatterSlicesAs(KernelContext& ctx, DataType dtype) {
+template <ScatterOp kOp>
+absl::Status ScatterSlices(KernelContext& ctx) {
   const Array& indices = ctx.input(1);
   const Array& updates = ctx.input(2);
-  WEFT_ASSIGN_OR_RETURN(VariableLock v, VariableLock::Take(ctx, 0, dtype));
+  WEFT_ASSIGN_OR_RETURN(VariableLock v, VariableLock::Take(ctx, 0, updates.dtype()));
   if (v->shape().rank() < 1) {
     return ctx.InvalidArgument(
         StrCat("Output must be at least 1-D, got shape: ", v->shape().ToString()));
@@ -116,19 +109,8 @@ absl::Status ScatterSlicesAs(KernelContext& ctx, DataType dtype) {
                         PlanScatterNd(ctx, indices, updates.shape(), v->shape()));
   ReturnReference(ctx);
   if (plan.offsets.empty() || plan.inner == 0) return absl::OkStatus();
-  ApplyScatterNd<kOp>(ctx, plan, ElementsOf<T>(updates), MutableElementsOf<T>(*v->Mutable()));
+  ApplyScatterNd(ctx, *FindScatterLoops(kOp, updates.dtype()), plan, updates, v->Mutable());
   return absl::OkStatus();
-}
-
-template <ScatterOp kOp, typename T>
-absl::Status ScatterSlices(KernelContext& ctx) {
-  return ScatterSlicesAs<kOp, T>(ctx, dtype_of<T>);
-}
-
-absl::Status ReplaceSlices(KernelContext& ctx) {
-  const DataType dtype = ctx.input(2).dtype();
-  return WithElementClass(
-      dtype, [&]<typename U>() { return ScatterSlicesAs<ScatterOp::kAssign, U>(ctx, dtype); });
 }
 
 class AssignStridedSlice final : public Kernel {
@@ -154,52 +136,52 @@ class AssignStridedSlice final : public Kernel {
   const StridedSliceMasks masks_;
 };
 
-template <ScatterOp kOp, typename T>
+constexpr DataType kNumbers[] = {kFloat32, kFloat64, kFloat16,   kBfloat16,  kInt8,
+                                 kInt16,   kInt32,   kInt64,     kUint8,     kUint16,
+                                 kUint32,  kUint64,  kComplex64, kComplex128};
+
+// ScatterX and ResourceScatterX for each dtype whose elements can be changed so.
+template <ScatterOp kOp>
 void AddRows(KernelRegistry& kernels, const std::string& name) {
-  kernels.Add("Scatter" + name, kCpu, {{"T", dtype_of<T>}}, ScatterRows<kOp, T>);
-  kernels.Add("ResourceScatter" + name, kCpu, {{"dtype", dtype_of<T>}}, ScatterRows<kOp, T>);
+  for (const DataType t : kNumbers) {
+    if (!FindScatterLoops(kOp, t)) continue;
+    kernels.Add("Scatter" + name, kCpu, {{"T", t}}, ScatterRows<kOp>);
+    kernels.Add("ResourceScatter" + name, kCpu, {{"dtype", t}}, ScatterRows<kOp>);
+  }
 }
 
-template <ScatterOp kOp, typename T>
+void AddSlicesFor(KernelRegistry& kernels, const std::string& name, DataType t, KernelFn fn) {
+  kernels.Add("ScatterNd" + name, kCpu, {{"T", t}}, fn);
+  kernels.Add("ResourceScatterNd" + name, kCpu, {{"T", t}}, fn);
+}
+
+template <ScatterOp kOp>
 void AddSlices(KernelRegistry& kernels, const std::string& name) {
-  kernels.Add("ScatterNd" + name, kCpu, {{"T", dtype_of<T>}}, ScatterSlices<kOp, T>);
-  kernels.Add("ResourceScatterNd" + name, kCpu, {{"T", dtype_of<T>}}, ScatterSlices<kOp, T>);
-}
-
-template <typename T>
-void AddArithmetic(KernelRegistry& kernels) {
-  AddRows<ScatterOp::kAdd, T>(kernels, "Add");
-  AddRows<ScatterOp::kSub, T>(kernels, "Sub");
-  AddRows<ScatterOp::kMul, T>(kernels, "Mul");
-  AddRows<ScatterOp::kDiv, T>(kernels, "Div");
-  AddSlices<ScatterOp::kAdd, T>(kernels, "Add");
-  AddSlices<ScatterOp::kSub, T>(kernels, "Sub");
-}
-
-template <typename T>
-void AddExtrema(KernelRegistry& kernels) {
-  AddRows<ScatterOp::kMin, T>(kernels, "Min");
-  AddRows<ScatterOp::kMax, T>(kernels, "Max");
-  AddSlices<ScatterOp::kMin, T>(kernels, "Min");
-  AddSlices<ScatterOp::kMax, T>(kernels, "Max");
+  for (const DataType t : kNumbers) {
+    if (FindScatterLoops(kOp, t)) AddSlicesFor(kernels, name, t, ScatterSlices<kOp>);
+  }
 }
 
 }  // namespace
 
 void RegisterScatterKernels(KernelRegistry& kernels) {
-  ForTypes<float, double, half, bfloat16, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t,
-           uint32_t, uint64_t>([&]<typename T>() {
-    AddArithmetic<T>(kernels);
-    AddExtrema<T>(kernels);
-  });
-  ForTypes<complex64, complex128>([&]<typename T>() { AddArithmetic<T>(kernels); });
-  AddSlices<ScatterOp::kAdd, bool>(kernels, "Add");
-  AddSlices<ScatterOp::kSub, bool>(kernels, "Sub");
+  AddRows<ScatterOp::kAdd>(kernels, "Add");
+  AddRows<ScatterOp::kSub>(kernels, "Sub");
+  AddRows<ScatterOp::kMul>(kernels, "Mul");
+  AddRows<ScatterOp::kDiv>(kernels, "Div");
+  AddRows<ScatterOp::kMin>(kernels, "Min");
+  AddRows<ScatterOp::kMax>(kernels, "Max");
+  AddSlices<ScatterOp::kAdd>(kernels, "Add");
+  AddSlices<ScatterOp::kSub>(kernels, "Sub");
+  AddSlices<ScatterOp::kMin>(kernels, "Min");
+  AddSlices<ScatterOp::kMax>(kernels, "Max");
+  AddSlicesFor(kernels, "Add", kBool, ScatterSlices<ScatterOp::kAdd>);
+  AddSlicesFor(kernels, "Sub", kBool, ScatterSlices<ScatterOp::kSub>);
   for (const char* op : {"ScatterUpdate", "ResourceScatterUpdate"}) {
-    kernels.Add(op, kCpu, {}, ReplaceRows);
+    kernels.Add(op, kCpu, {}, ScatterRows<ScatterOp::kAssign>);
   }
   for (const char* op : {"ScatterNdUpdate", "ResourceScatterNdUpdate"}) {
-    kernels.Add(op, kCpu, {}, ReplaceSlices);
+    kernels.Add(op, kCpu, {}, ScatterSlices<ScatterOp::kAssign>);
   }
   kernels.Add<AssignStridedSlice>("StridedSliceAssign", kCpu, {});
   kernels.Add<AssignStridedSlice>("ResourceStridedSliceAssign", kCpu, {});

@@ -3,7 +3,11 @@
 #include "kernels/cpu/segment.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <initializer_list>
 #include <limits>
+#include <memory>
+#include <span>
 #include <string>
 #include <type_traits>
 
@@ -40,10 +44,6 @@ struct Extremum {
   }
   static A Combine(A a, A b) { return (kGreatest ? b > a : b < a) ? b : a; }
 };
-template <typename T>
-using Greatest = Extremum<T, true>;
-template <typename T>
-using Least = Extremum<T, false>;
 
 // The sum, over the number of rows at the end.
 template <typename T>
@@ -64,9 +64,27 @@ T DividedBy(Accumulator<T> sum, int64_t count) {
   }
 }
 
-// One segment: rows [0, rows) of `inner` elements.
+// The loops of one reduction of one dtype; the kernels around them are the same code for all.
+struct SegmentLoops {
+  // out[c] = the reduction of x[0][c], ..., x[rows - 1][c]; rows > 0; acc: room for a row of
+  // accumulators.
+  void (*reduce)(const void* x, int64_t rows, int64_t inner, void* acc, void* out);
+  // acc[ids[r]][c] meets x[r][c] for all r whose id isn't negative and c in [begin, end).
+  void (*add_rows)(const void* x, std::span<const int64_t> ids, int64_t inner, int64_t begin,
+                   int64_t end, void* acc);
+  void (*fill_accumulators)(void* acc, int64_t n);           // with the identity
+  void (*finish)(const void* acc, int64_t n, void* out);     // null: accumulators are the output
+  void (*fill_output)(void* out, int64_t n, bool identity);  // with that, or what absent ones get
+  DataType dtype;
+  DataType acc_dtype;
+  size_t size;  // bytes of an element
+};
+
 template <typename T, typename R>
-void ReduceRows(const T* x, int64_t rows, int64_t inner, Accumulator<T>* acc, T* out) {
+void ReduceRows(const void* data, int64_t rows, int64_t inner, void* accumulators, void* output) {
+  const T* x = static_cast<const T*>(data);
+  auto* acc = static_cast<Accumulator<T>*>(accumulators);
+  T* out = static_cast<T*>(output);
   for (int64_t c = 0; c < inner; ++c) acc[c] = static_cast<Accumulator<T>>(x[c]);
   for (int64_t r = 1; r < rows; ++r) {
     const T* row = x + r * inner;
@@ -82,6 +100,46 @@ void ReduceRows(const T* x, int64_t rows, int64_t inner, Accumulator<T>* acc, T*
     }
   }
 }
+
+template <typename T, typename R>
+void AddRows(const void* data, std::span<const int64_t> ids, int64_t inner, int64_t begin,
+             int64_t end, void* accumulators) {
+  const T* row = static_cast<const T*>(data);
+  auto* acc = static_cast<Accumulator<T>*>(accumulators);
+  for (const int64_t id : ids) {
+    if (id >= 0) {
+      Accumulator<T>* to = acc + id * inner;
+      for (int64_t c = begin; c < end; ++c) {
+        to[c] = R::Combine(to[c], static_cast<Accumulator<T>>(row[c]));
+      }
+    }
+    row += inner;
+  }
+}
+
+template <typename T, typename R, int kAbsent>
+inline constexpr SegmentLoops kSegmentLoops = {
+    .reduce = ReduceRows<T, R>,
+    .add_rows = AddRows<T, R>,
+    .fill_accumulators =
+        [](void* acc, int64_t n) {
+          std::fill_n(static_cast<Accumulator<T>*>(acc), n, R::Identity());
+        },
+    .finish = std::is_same_v<Accumulator<T>, T>
+                  ? nullptr
+                  : +[](const void* acc, int64_t n, void* out) {
+                      const auto* from = static_cast<const Accumulator<T>*>(acc);
+                      for (int64_t i = 0; i < n; ++i)
+                        static_cast<T*>(out)[i] = static_cast<T>(from[i]);
+                    },
+    .fill_output =
+        [](void* out, int64_t n, bool identity) {
+          const auto value = identity ? R::Identity() : static_cast<Accumulator<T>>(kAbsent);
+          std::fill_n(static_cast<T*>(out), n, static_cast<T>(value));
+        },
+    .dtype = dtype_of<T>,
+    .acc_dtype = dtype_of<Accumulator<T>>,
+    .size = sizeof(T)};
 
 // data[rows, ...] with `segments` rows instead; an error if that is too large for a shape.
 absl::StatusOr<Shape> WithRows(KernelContext& ctx, const Shape& data, int64_t segments, int first) {
@@ -119,9 +177,9 @@ absl::Status CheckSortedOperands(KernelContext& ctx) {
   return absl::OkStatus();
 }
 
-// Segments without rows get `absent`.
-template <typename T, typename R>
-absl::Status SortedSegments(KernelContext& ctx, int64_t limit, T absent) {
+// `limit`: the number of segments, if the op is told (-1 if not). Those without rows are the
+// identity then, else what the op says.
+absl::Status SortedSegments(KernelContext& ctx, const SegmentLoops& loops, int64_t limit) {
   const Array data = ctx.input(0);
   WEFT_RETURN_IF_ERROR(CheckSortedOperands(ctx));
   std::vector<SegmentRun> runs;
@@ -130,31 +188,30 @@ absl::Status SortedSegments(KernelContext& ctx, int64_t limit, T absent) {
   WEFT_ASSIGN_OR_RETURN(const Shape shape, WithRows(ctx, data.shape(), segments, 1));
   WEFT_ASSIGN_OR_RETURN(Array * y, ctx.AllocateOutput(0, shape));
   if (y->num_elements() == 0) return absl::OkStatus();
-  T* out = y->mutable_data<T>();
-  const T* in = data.data<T>();
+  auto* out = static_cast<std::byte*>(y->raw_data());
+  const auto* in = static_cast<const std::byte*>(data.raw_data());
   const int64_t inner = y->num_elements() / segments;
-  if (static_cast<int64_t>(runs.size()) < segments) std::fill_n(out, y->num_elements(), absent);
+  const auto row_bytes = static_cast<size_t>(inner) * loops.size;
   const auto n = static_cast<int64_t>(runs.size());
+  if (n < segments) loops.fill_output(out, y->num_elements(), limit >= 0);
   const double cost = static_cast<double>(data.num_elements()) / static_cast<double>(n + 1);
   ctx.ParallelFor(n, cost, [&](int64_t begin, int64_t end) {
-    std::vector<Accumulator<T>> acc(static_cast<size_t>(inner));
+    std::vector<complex128> acc(static_cast<size_t>(inner));  // as wide as any accumulator
     for (int64_t i = begin; i < end; ++i) {
       const SegmentRun& run = runs[static_cast<size_t>(i)];
-      ReduceRows<T, R>(in + run.begin * inner, run.end - run.begin, inner, acc.data(),
-                       out + run.segment * inner);
+      loops.reduce(in + run.begin * row_bytes, run.end - run.begin, inner, acc.data(),
+                   out + run.segment * row_bytes);
     }
   });
   return absl::OkStatus();
 }
 
-template <typename T, typename R, int kAbsent>
-absl::Status SegmentOp(KernelContext& ctx) {
-  return SortedSegments<T, R>(ctx, -1, T(static_cast<Accumulator<T>>(kAbsent)));
+absl::Status SegmentOp(KernelContext& ctx, const SegmentLoops& loops) {
+  return SortedSegments(ctx, loops, -1);
 }
-template <typename T, typename R>
-absl::Status CountedSegmentOp(KernelContext& ctx) {
+absl::Status CountedSegmentOp(KernelContext& ctx, const SegmentLoops& loops) {
   WEFT_ASSIGN_OR_RETURN(const int64_t segments, NumSegments(ctx));
-  return SortedSegments<T, R>(ctx, segments, static_cast<T>(R::Identity()));
+  return SortedSegments(ctx, loops, segments);
 }
 
 absl::Status CheckUnsortedOperands(KernelContext& ctx) {
@@ -186,26 +243,7 @@ absl::Status CheckUnsortedIds(KernelContext& ctx, std::span<const int64_t> ids, 
   return absl::OkStatus();
 }
 
-// Adds all rows up in `acc` [segments, inner]. Threads share the columns, so that the order of the
-// rows is always theirs.
-template <typename T, typename R>
-void AddRows(KernelContext& ctx, const T* x, std::span<const int64_t> ids, int64_t inner,
-             Accumulator<T>* acc) {
-  const auto rows = static_cast<int64_t>(ids.size());
-  ctx.ParallelFor(inner, static_cast<double>(rows), [&](int64_t begin, int64_t end) {
-    for (int64_t r = 0; r < rows; ++r) {
-      if (ids[r] < 0) continue;
-      const T* row = x + r * inner;
-      Accumulator<T>* to = acc + ids[r] * inner;
-      for (int64_t c = begin; c < end; ++c) {
-        to[c] = R::Combine(to[c], static_cast<Accumulator<T>>(row[c]));
-      }
-    }
-  });
-}
-
-template <typename T, typename R>
-absl::Status UnsortedSegments(KernelContext& ctx) {
+absl::Status UnsortedSegments(KernelContext& ctx, const SegmentLoops& loops) {
   const Array data = ctx.input(0);
   const int ids_rank = ctx.input(1).rank();
   const Int64Values ids(ctx.input(1));
@@ -216,39 +254,50 @@ absl::Status UnsortedSegments(KernelContext& ctx) {
   WEFT_ASSIGN_OR_RETURN(Array * y, ctx.AllocateOutput(0, shape));
   if (y->num_elements() == 0) return absl::OkStatus();
   const int64_t inner = y->num_elements() / segments;
-  T* out = y->mutable_data<T>();
-  using Acc = Accumulator<T>;
-  if constexpr (std::is_same_v<Acc, T>) {
-    std::fill_n(out, y->num_elements(), R::Identity());
-    AddRows<T, R>(ctx, data.data<T>(), ids.values(), inner, out);
-  } else {
-    WEFT_ASSIGN_OR_RETURN(Array temp, ctx.AllocateTemp(dtype_of<Acc>, shape));
-    Acc* acc = temp.mutable_data<Acc>();
-    std::fill_n(acc, y->num_elements(), R::Identity());
-    AddRows<T, R>(ctx, data.data<T>(), ids.values(), inner, acc);
-    for (int64_t i = 0; i < y->num_elements(); ++i) out[i] = static_cast<T>(acc[i]);
+  Array sums;
+  void* acc = y->raw_data();
+  if (loops.finish) {
+    WEFT_ASSIGN_OR_RETURN(sums, ctx.AllocateTemp(loops.acc_dtype, shape));
+    acc = sums.raw_data();
   }
+  loops.fill_accumulators(acc, y->num_elements());
+  // Threads share the columns, so that the order of the rows is always theirs.
+  const auto rows = static_cast<double>(ids.values().size());
+  ctx.ParallelFor(inner, rows, [&](int64_t begin, int64_t end) {
+    loops.add_rows(data.raw_data(), ids.values(), inner, begin, end, acc);
+  });
+  if (loops.finish) loops.finish(acc, y->num_elements(), y->raw_data());
   return absl::OkStatus();
 }
 
-template <template <typename> typename R, typename T, int kAbsent>
-void AddSorted(KernelRegistry& k, std::string_view op) {
-  ForTypes<int32_t, int64_t>([&]<typename I>() {
-    k.Add(op, kCpu, {{"T", dtype_of<T>}, {"Tindices", dtype_of<I>}}, SegmentOp<T, R<T>, kAbsent>);
-  });
+using SegmentFn = absl::Status (*)(KernelContext&, const SegmentLoops&);
+
+class SegmentKernel final : public Kernel {
+ public:
+  SegmentKernel(SegmentFn fn, const SegmentLoops& loops) : fn_(fn), loops_(loops) {}
+  absl::Status Compute(KernelContext& ctx) override { return fn_(ctx, loops_); }
+
+ private:
+  SegmentFn fn_;
+  const SegmentLoops& loops_;
+};
+
+void AddSegments(KernelRegistry& k, const std::string& op, SegmentFn fn, const SegmentLoops& loops,
+                 std::initializer_list<DataType> ids) {
+  const KernelOptions count_on_host = {.host_arguments = {"num_segments"}};
+  for (const DataType id : ids) {
+    k.AddFactory(
+        op, kCpu, {{"T", loops.dtype}, {"Tindices", id}},
+        [fn, &loops](KernelConstruction&) { return std::make_unique<SegmentKernel>(fn, loops); },
+        fn == SegmentOp ? kDefaultKernelOptions : count_on_host);
+  }
 }
 
-template <template <typename> typename R, typename T, typename... I>
-void AddCounted(KernelRegistry& k, const std::string& op) {
-  const KernelOptions count_on_host = {.host_arguments = {"num_segments"}};
-  ForTypes<I...>([&]<typename Id>() {
-    k.Add("Unsorted" + op, kCpu, {{"T", dtype_of<T>}, {"Tindices", dtype_of<Id>}},
-          UnsortedSegments<T, R<T>>, count_on_host);
-  });
-  ForTypes<int32_t, int64_t>([&]<typename Id>() {
-    k.Add(op + "V2", kCpu, {{"T", dtype_of<T>}, {"Tindices", dtype_of<Id>}},
-          CountedSegmentOp<T, R<T>>, count_on_host);
-  });
+// SegmentX, SegmentXV2 and UnsortedSegmentX.
+void AddReduction(KernelRegistry& k, const std::string& op, const SegmentLoops& loops) {
+  AddSegments(k, op, SegmentOp, loops, {kInt32, kInt64});
+  AddSegments(k, op + "V2", CountedSegmentOp, loops, {kInt32, kInt64});
+  AddSegments(k, "Unsorted" + op, UnsortedSegments, loops, {kInt32, kInt64});
 }
 
 }  // namespace
@@ -256,16 +305,13 @@ void AddCounted(KernelRegistry& k, const std::string& op) {
 void RegisterSegmentKernels(KernelRegistry& k) {
   ForTypes<float, double, half, bfloat16, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t,
            uint32_t, uint64_t, complex64, complex128>([&]<typename T>() {
-    AddSorted<Sum, T, 0>(k, "SegmentSum");
-    AddSorted<Average, T, 0>(k, "SegmentMean");
-    AddSorted<Product, T, 1>(k, "SegmentProd");
-    AddCounted<Sum, T, int16_t, int32_t, int64_t>(k, "SegmentSum");
-    AddCounted<Product, T, int32_t, int64_t>(k, "SegmentProd");
+    AddReduction(k, "SegmentSum", kSegmentLoops<T, Sum<T>, 0>);
+    AddSegments(k, "UnsortedSegmentSum", UnsortedSegments, kSegmentLoops<T, Sum<T>, 0>, {kInt16});
+    AddReduction(k, "SegmentProd", kSegmentLoops<T, Product<T>, 1>);
+    AddSegments(k, "SegmentMean", SegmentOp, kSegmentLoops<T, Average<T>, 0>, {kInt32, kInt64});
     if constexpr (!arithmetic::kIsComplex<T>) {
-      AddSorted<Greatest, T, 0>(k, "SegmentMax");
-      AddSorted<Least, T, 0>(k, "SegmentMin");
-      AddCounted<Greatest, T, int32_t, int64_t>(k, "SegmentMax");
-      AddCounted<Least, T, int32_t, int64_t>(k, "SegmentMin");
+      AddReduction(k, "SegmentMax", kSegmentLoops<T, Extremum<T, true>, 0>);
+      AddReduction(k, "SegmentMin", kSegmentLoops<T, Extremum<T, false>, 0>);
     }
   });
   RegisterSparseSegmentKernels(k);

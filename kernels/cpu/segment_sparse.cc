@@ -2,6 +2,10 @@
 // Segment reductions of gathered rows, and their gradients.
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <span>
 #include <string>
 #include <type_traits>
 
@@ -70,10 +74,31 @@ absl::Status CheckIndices(KernelContext& ctx, std::span<const int64_t> indices, 
   return absl::OkStatus();
 }
 
+// The loops of one dtype; the kernels around them are the same code for all.
+struct GatheredLoops {
+  // out = the scaled sum of the `count` > 0 rows `indices` of `inner` elements; acc: room for a row
+  // of accumulators.
+  void (*sum)(const void* data, const int64_t* indices, int64_t count, int64_t inner, Scale scale,
+              void* acc, void* out);
+  // acc[targets[i]][c] += dy[ids[i]][c] * the scale of counts[ids[i]] rows, for all i and c in
+  // [begin, end). Null for integers.
+  void (*spread)(const void* dy, std::span<const int64_t> ids, std::span<const int64_t> targets,
+                 const std::vector<int64_t>& counts, Scale scale, int64_t inner, int64_t begin,
+                 int64_t end, void* acc);
+  void (*finish)(const void* acc, int64_t n, void* out);  // null: accumulators are the output
+  DataType dtype;
+  DataType acc_dtype;
+  size_t size;  // bytes of an element
+  size_t acc_size;
+};
+
 template <typename T>
-void SumGathered(const T* data, const int64_t* indices, int64_t count, int64_t inner, Scale scale,
-                 Accumulator<T>* acc, T* out) {
+void SumGathered(const void* rows, const int64_t* indices, int64_t count, int64_t inner,
+                 Scale scale, void* accumulators, void* output) {
   using A = Accumulator<T>;
+  const T* data = static_cast<const T*>(rows);
+  A* acc = static_cast<A*>(accumulators);
+  T* out = static_cast<T*>(output);
   const T* first = data + indices[0] * inner;
   for (int64_t c = 0; c < inner; ++c) acc[c] = static_cast<A>(first[c]);
   for (int64_t i = 1; i < count; ++i) {
@@ -88,8 +113,44 @@ void SumGathered(const T* data, const int64_t* indices, int64_t count, int64_t i
   }
 }
 
-template <typename T, Scale kScale>
-absl::Status Forward(KernelContext& ctx) {
+template <typename T>
+void SpreadScaled(const void* gradient, std::span<const int64_t> ids,
+                  std::span<const int64_t> targets, const std::vector<int64_t>& counts, Scale scale,
+                  int64_t inner, int64_t begin, int64_t end, void* accumulators) {
+  using A = Accumulator<T>;
+  const T* dy = static_cast<const T*>(gradient);
+  for (size_t i = 0; i < targets.size(); ++i) {
+    const int64_t segment = ids[i];
+    const A factor = ScaleOf<A>(scale, counts[static_cast<size_t>(segment)]);
+    const T* from = dy + segment * inner;
+    A* to = static_cast<A*>(accumulators) + targets[i] * inner;
+    for (int64_t c = begin; c < end; ++c) to[c] += static_cast<A>(from[c]) * factor;
+  }
+}
+
+template <typename T>
+constexpr GatheredLoops MakeGatheredLoops() {
+  using A = Accumulator<T>;
+  GatheredLoops loops = {.sum = SumGathered<T>,
+                         .spread = nullptr,
+                         .finish = nullptr,
+                         .dtype = dtype_of<T>,
+                         .acc_dtype = dtype_of<A>,
+                         .size = sizeof(T),
+                         .acc_size = sizeof(A)};
+  if constexpr (!std::is_integral_v<T>) loops.spread = SpreadScaled<T>;
+  if constexpr (!std::is_same_v<A, T>) {
+    loops.finish = [](const void* acc, int64_t n, void* out) {
+      for (int64_t i = 0; i < n; ++i)
+        static_cast<T*>(out)[i] = static_cast<T>(static_cast<const A*>(acc)[i]);
+    };
+  }
+  return loops;
+}
+template <typename T>
+inline constexpr GatheredLoops kGatheredLoops = MakeGatheredLoops<T>();
+
+absl::Status Forward(KernelContext& ctx, const GatheredLoops& loops, Scale scale) {
   WEFT_RETURN_IF_ERROR(CheckIdVectors(ctx));
   WEFT_ASSIGN_OR_RETURN(const int64_t asked, AskedSegments(ctx));
   const Array data = ctx.input(0);
@@ -103,16 +164,16 @@ absl::Status Forward(KernelContext& ctx) {
   WEFT_ASSIGN_OR_RETURN(Array * y, ctx.AllocateOutput(0, shape));
   if (y->num_elements() == 0) return absl::OkStatus();
   const int64_t inner = y->num_elements() / segments;
-  T* out = y->mutable_data<T>();
+  auto* out = static_cast<std::byte*>(y->raw_data());
   const auto n = static_cast<int64_t>(runs.size());
-  if (n < segments) std::fill_n(out, y->num_elements(), T(Accumulator<T>(0)));
+  if (n < segments) std::memset(out, 0, static_cast<size_t>(y->num_elements()) * loops.size);
   const double cost = static_cast<double>(indices.size()) * static_cast<double>(inner) / (n + 1.0);
   ctx.ParallelFor(n, cost, [&](int64_t begin, int64_t end) {
-    std::vector<Accumulator<T>> acc(static_cast<size_t>(inner));
+    std::vector<double> acc(static_cast<size_t>(inner));  // as wide as any accumulator
     for (int64_t i = begin; i < end; ++i) {
       const SegmentRun& run = runs[static_cast<size_t>(i)];
-      SumGathered<T>(data.data<T>(), indices.data() + run.begin, run.end - run.begin, inner, kScale,
-                     acc.data(), out + run.segment * inner);
+      loops.sum(data.raw_data(), indices.data() + run.begin, run.end - run.begin, inner, scale,
+                acc.data(), out + static_cast<size_t>(run.segment * inner) * loops.size);
     }
   });
   return absl::OkStatus();
@@ -132,37 +193,26 @@ absl::StatusOr<std::vector<int64_t>> CountRows(KernelContext& ctx, std::span<con
   return counts;
 }
 
-// acc[targets[i]] += dy[segment of i] * scale, for all i.
-template <typename T, Scale kScale>
-absl::Status SpreadRows(KernelContext& ctx, std::span<const int64_t> targets, int64_t rows,
-                        int64_t inner, T* out) {
-  using A = Accumulator<T>;
-  const Int64Values id_values(ctx.input(2));
-  const std::span<const int64_t> ids = id_values.values();
-  WEFT_ASSIGN_OR_RETURN(const std::vector<int64_t> counts, CountRows(ctx, ids));
-  const T* dy = ctx.input(0).data<T>();
-  A* acc = nullptr;
-  Array temp;
-  if constexpr (std::is_same_v<A, T>) {
-    acc = out;
-  } else {
-    WEFT_ASSIGN_OR_RETURN(temp, ctx.AllocateTemp(dtype_of<A>, Shape({rows, inner})));
-    acc = temp.mutable_data<A>();
+// y[targets[i]] = the sum of dy[segment of i] * scale, over all i.
+absl::Status SpreadRows(KernelContext& ctx, const GatheredLoops& loops, Scale scale,
+                        std::span<const int64_t> targets, int64_t rows, int64_t inner, Array* y) {
+  const Int64Values ids(ctx.input(2));
+  WEFT_ASSIGN_OR_RETURN(const std::vector<int64_t> counts, CountRows(ctx, ids.values()));
+  Array sums;
+  void* acc = y->raw_data();
+  if (loops.finish) {
+    WEFT_ASSIGN_OR_RETURN(sums, ctx.AllocateTemp(loops.acc_dtype, Shape({rows, inner})));
+    acc = sums.raw_data();
   }
-  std::fill_n(acc, rows * inner, A(0));
+  const int64_t n = rows * inner;
+  if (n == 0) return absl::OkStatus();
+  std::memset(acc, 0, static_cast<size_t>(n) * loops.acc_size);
   // Threads share the columns, so that rows always meet in the same order.
   ctx.ParallelFor(inner, static_cast<double>(targets.size()), [&](int64_t begin, int64_t end) {
-    for (size_t i = 0; i < targets.size(); ++i) {
-      const int64_t segment = ids[i];
-      const A factor = ScaleOf<A>(kScale, counts[static_cast<size_t>(segment)]);
-      const T* from = dy + segment * inner;
-      A* to = acc + targets[i] * inner;
-      for (int64_t c = begin; c < end; ++c) to[c] += static_cast<A>(from[c]) * factor;
-    }
+    loops.spread(ctx.input(0).raw_data(), ids.values(), targets, counts, scale, inner, begin, end,
+                 acc);
   });
-  if constexpr (!std::is_same_v<A, T>) {
-    for (int64_t i = 0; i < rows * inner; ++i) out[i] = static_cast<T>(acc[i]);
-  }
+  if (loops.finish) loops.finish(acc, n, y->raw_data());
   return absl::OkStatus();
 }
 
@@ -186,17 +236,15 @@ int64_t InnerSize(const Shape& shape) {
   return inner;
 }
 
-template <typename T, Scale kScale>
-absl::Status Backward(KernelContext& ctx) {
+absl::Status Backward(KernelContext& ctx, const GatheredLoops& loops, Scale scale) {
   const Int64Values indices(ctx.input(1));
   WEFT_ASSIGN_OR_RETURN(const int64_t rows, RowsOfData(ctx, indices.values()));
   WEFT_ASSIGN_OR_RETURN(const Shape shape, WithRows(ctx, rows));
   WEFT_ASSIGN_OR_RETURN(Array * y, ctx.AllocateOutput(0, shape));
-  return SpreadRows<T, kScale>(ctx, indices.values(), rows, InnerSize(shape), y->mutable_data<T>());
+  return SpreadRows(ctx, loops, scale, indices.values(), rows, InnerSize(shape), y);
 }
 
-template <typename T, Scale kScale>
-absl::Status BackwardV2(KernelContext& ctx) {
+absl::Status BackwardV2(KernelContext& ctx, const GatheredLoops& loops, Scale scale) {
   const Int64Values indices(ctx.input(1));
   WEFT_RETURN_IF_ERROR(RowsOfData(ctx, indices.values()).status());
   std::vector<int64_t> unique(indices.values().begin(), indices.values().end());
@@ -214,37 +262,55 @@ absl::Status BackwardV2(KernelContext& ctx) {
   for (const int64_t index : indices.values()) {
     targets.push_back(std::lower_bound(unique.begin(), unique.end(), index) - unique.begin());
   }
-  return SpreadRows<T, kScale>(ctx, targets, rows, InnerSize(shape), y->mutable_data<T>());
+  return SpreadRows(ctx, loops, scale, targets, rows, InnerSize(shape), y);
 }
 
-template <typename T, Scale kScale>
-void AddKernels(KernelRegistry& k, const std::string& op) {
-  ForTypes<int32_t, int64_t>([&]<typename I>() {
-    ForTypes<int32_t, int64_t>([&]<typename S>() {
-      const KernelConstraints types = {
-          {"T", dtype_of<T>}, {"Tidx", dtype_of<I>}, {"Tsegmentids", dtype_of<S>}};
-      k.Add(op, kCpu, types, Forward<T, kScale>);
-      k.Add(op + "WithNumSegments", kCpu, types, Forward<T, kScale>,
-            {.host_arguments = {"num_segments"}});
-      if constexpr (!std::is_integral_v<T>) {
-        k.Add(op + "Grad", kCpu, types, Backward<T, kScale>, {.host_arguments = {"output_dim0"}});
-        k.Add(op + "GradV2", kCpu, types, BackwardV2<T, kScale>,
-              {.host_arguments = {"dense_output_dim0"}});
-      }
-    });
-  });
+using GatheredFn = absl::Status (*)(KernelContext&, const GatheredLoops&, Scale);
+
+class SparseSegmentKernel final : public Kernel {
+ public:
+  SparseSegmentKernel(GatheredFn fn, const GatheredLoops& loops, Scale scale)
+      : fn_(fn), loops_(loops), scale_(scale) {}
+  absl::Status Compute(KernelContext& ctx) override { return fn_(ctx, loops_, scale_); }
+
+ private:
+  GatheredFn fn_;
+  const GatheredLoops& loops_;
+  Scale scale_;
+};
+
+void AddOp(KernelRegistry& k, const std::string& op, GatheredFn fn, const GatheredLoops& loops,
+           Scale scale, const KernelOptions& options) {
+  for (const DataType indices : {kInt32, kInt64}) {
+    for (const DataType ids : {kInt32, kInt64}) {
+      k.AddFactory(
+          op, kCpu, {{"T", loops.dtype}, {"Tidx", indices}, {"Tsegmentids", ids}},
+          [=, &loops](KernelConstruction&) {
+            return std::make_unique<SparseSegmentKernel>(fn, loops, scale);
+          },
+          options);
+    }
+  }
+}
+
+void AddKernels(KernelRegistry& k, const std::string& op, const GatheredLoops& loops, Scale scale) {
+  AddOp(k, op, Forward, loops, scale, {});
+  AddOp(k, op + "WithNumSegments", Forward, loops, scale, {.host_arguments = {"num_segments"}});
+  if (!loops.spread) return;
+  AddOp(k, op + "Grad", Backward, loops, scale, {.host_arguments = {"output_dim0"}});
+  AddOp(k, op + "GradV2", BackwardV2, loops, scale, {.host_arguments = {"dense_output_dim0"}});
 }
 
 }  // namespace
 
 void RegisterSparseSegmentKernels(KernelRegistry& k) {
   ForTypes<float, double, half, bfloat16>([&]<typename T>() {
-    AddKernels<T, Scale::kNone>(k, "SparseSegmentSum");
-    AddKernels<T, Scale::kMean>(k, "SparseSegmentMean");
-    AddKernels<T, Scale::kSqrt>(k, "SparseSegmentSqrtN");
+    AddKernels(k, "SparseSegmentSum", kGatheredLoops<T>, Scale::kNone);
+    AddKernels(k, "SparseSegmentMean", kGatheredLoops<T>, Scale::kMean);
+    AddKernels(k, "SparseSegmentSqrtN", kGatheredLoops<T>, Scale::kSqrt);
   });
   ForTypes<int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t>(
-      [&]<typename T>() { AddKernels<T, Scale::kNone>(k, "SparseSegmentSum"); });
+      [&]<typename T>() { AddKernels(k, "SparseSegmentSum", kGatheredLoops<T>, Scale::kNone); });
 }
 
 }  // namespace weft

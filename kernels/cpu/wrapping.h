@@ -34,7 +34,19 @@ T Add(T a, T b) {
     using U = Wrapping<T>;
     return static_cast<T>(static_cast<U>(a) + static_cast<U>(b));
   } else {
-    return a + b;
+    return static_cast<T>(a + b);
+  }
+}
+
+template <typename T>
+T Subtract(T a, T b) {
+  if constexpr (std::is_same_v<T, bool>) {
+    return a != b;
+  } else if constexpr (std::is_integral_v<T>) {
+    using U = Wrapping<T>;
+    return static_cast<T>(static_cast<U>(a) - static_cast<U>(b));
+  } else {
+    return static_cast<T>(a - b);
   }
 }
 
@@ -47,7 +59,7 @@ T Multiply(T a, T b) {
     // Without the search for infinities that std::complex does.
     return T(a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real());
   } else {
-    return a * b;
+    return static_cast<T>(a * b);
   }
 }
 

@@ -82,7 +82,7 @@ void RoundTripV4GradGradient(GradientContext& g) {
 }
 
 constexpr const char* kModes = "mode: {'MIN_COMBINED', 'MIN_FIRST', 'SCALED'} = 'MIN_COMBINED'";
-constexpr const char* kFloats = "T: {bfloat16, half, float, double}";
+constexpr const char* kQuantizableFloats = "T: {bfloat16, half, float, double}";
 
 void RegisterIntegerOps(OpRegistry& ops) {
   ops.Add("QuantizeV2")
@@ -124,7 +124,7 @@ void RegisterRoundTripOps(OpRegistry& ops) {
       .Attr("input_min: float = 0")
       .Attr("input_max: float = 0")
       .Output("output: T")
-      .Attr(kFloats)
+      .Attr(kQuantizableFloats)
       .Deprecated(22, "Replaced by QuantizeAndDequantizeV2")
       .Shape(shape::SameAsInput)
       .Gradient(StraightThrough);
@@ -138,7 +138,7 @@ void RegisterRoundTripOps(OpRegistry& ops) {
         .Attr("num_bits: int = 8")
         .Attr("range_given: bool = false")
         .Output("output: T")
-        .Attr(kFloats)
+        .Attr(kQuantizableFloats)
         .Attr("round_mode: {'HALF_TO_EVEN', 'HALF_UP'} = 'HALF_TO_EVEN'")
         .Attr("narrow_range: bool = false")
         .Attr("axis: int = -1")
@@ -154,7 +154,7 @@ void RegisterRoundTripOps(OpRegistry& ops) {
       .Attr("signed_input: bool = true")
       .Attr("range_given: bool = true")
       .Output("output: T")
-      .Attr(kFloats)
+      .Attr(kQuantizableFloats)
       .Attr("narrow_range: bool = false")
       .Attr("axis: int = -1")
       .Shape(RoundTripShape)
@@ -168,7 +168,7 @@ void RegisterRoundTripOps(OpRegistry& ops) {
       .Output("input_backprop: T")
       .Output("input_min_backprop: T")
       .Output("input_max_backprop: T")
-      .Attr(kFloats)
+      .Attr(kQuantizableFloats)
       .Attr("axis: int = -1")
       .Shape(RoundTripGradShape)
       .Gradient(RoundTripV4GradGradient);

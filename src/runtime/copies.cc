@@ -81,7 +81,7 @@ class MemorySpace {
       const auto entry = KernelRegistry::Global().Find(n.op, n.device->type(), n.attrs);
       if (entry.ok()) {
         const std::string arg = ArgumentOf(*args, n.attrs, i);
-        for (const std::string& name : (*entry)->options.host_arguments) {
+        for (const std::string_view name : (*entry)->host_arguments) {
           if (name == arg) return host_;
         }
       }

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <iterator>
+#include <memory>
 #include <mutex>
+#include <stdexcept>
+#include <string>
+#include <string_view>
 
 #include "src/core/strings.h"
 #include "src/runtime/fn_kernel.h"
@@ -16,28 +22,50 @@ KernelRegistry& KernelRegistry::Global() {
   return *registry;
 }
 
+ArgumentNames::ArgumentNames(std::initializer_list<std::string_view> names) {
+  if (names.size() > std::size(names_)) {
+    throw std::length_error(StrCat("A kernel with ", names.size(),
+                                   " arguments in host memory; at most ", std::size(names_),
+                                   " are possible"));
+  }
+  std::ranges::copy(names, names_);
+  size_ = static_cast<int>(names.size());
+}
+
 void KernelRegistry::Add(std::string_view op, std::string_view device,
-                         KernelConstraints constraints, KernelFn fn, KernelOptions options,
+                         KernelConstraints constraints, KernelFn fn, const KernelOptions& options,
                          std::source_location where) {
   AddFactory(
-      op, device, std::move(constraints),
-      [fn](KernelConstruction&) { return std::make_unique<FnKernel>(fn); }, std::move(options),
-      where);
+      op, device, constraints, [fn](KernelConstruction&) { return std::make_unique<FnKernel>(fn); },
+      options, where);
+}
+
+void KernelRegistry::AddClass(std::string_view op, std::string_view device,
+                              KernelConstraints constraints,
+                              std::unique_ptr<Kernel> (*make)(KernelConstruction&),
+                              const KernelOptions& options, std::source_location where) {
+  AddFactory(op, device, constraints, make, options, where);
 }
 
 void KernelRegistry::AddFactory(std::string_view op, std::string_view device,
                                 KernelConstraints constraints, KernelFactory factory,
-                                KernelOptions options, std::source_location where) {
-  auto entry = std::make_unique<KernelEntry>();
-  entry->op = std::string(op);
-  entry->device = std::string(device);
-  entry->constraints = std::move(constraints);
-  entry->factory = std::move(factory);
-  entry->options = std::move(options);
-  entry->where = where;
+                                const KernelOptions& options, std::source_location where) {
   std::unique_lock lock(mu_);
-  entries_[entry->op].push_back(std::move(entry));
+  KernelEntry& entry = entries_.emplace_back();
+  entry.op = Keep(op);
+  entry.device = Keep(device);
+  entry.constraints.reserve(constraints.size());
+  for (const auto& [attr, dtype] : constraints) entry.constraints.push_back({Keep(attr), dtype});
+  entry.factory = std::move(factory);
+  for (const std::string_view name : options.host_arguments)
+    entry.host_arguments.push_back(Keep(name));
+  entry.priority = options.priority;
+  entry.label = Keep(options.label);
+  entry.where = where;
+  by_op_[entry.op].push_back(&entry);
 }
+
+std::string_view KernelRegistry::Keep(std::string_view name) { return *names_.emplace(name).first; }
 
 namespace {
 bool Fits(const KernelEntry& entry, const AttrMap& attrs) {
@@ -56,7 +84,7 @@ bool Fits(const KernelEntry& entry, const AttrMap& attrs) {
   }
   auto label = attrs.find("_kernel");
   const std::string* wanted = label == attrs.end() ? nullptr : label->second.Get<std::string>();
-  return entry.options.label == (wanted ? *wanted : std::string());
+  return entry.label == (wanted ? *wanted : std::string_view());
 }
 
 std::string Describe(const KernelEntry& e) {
@@ -72,12 +100,11 @@ absl::StatusOr<const KernelEntry*> KernelRegistry::Find(std::string_view op,
                                                         const AttrMap& attrs) const {
   std::shared_lock lock(mu_);
   const KernelEntry* best = nullptr;
-  auto it = entries_.find(std::string(op));
-  if (it != entries_.end()) {
-    for (const auto& e : it->second) {
-      if (e->device == device && Fits(*e, attrs) &&
-          (!best || e->options.priority > best->options.priority))
-        best = e.get();
+  const auto it = by_op_.find(op);
+  if (it != by_op_.end()) {
+    for (const KernelEntry* e : it->second) {
+      if (e->device == device && Fits(*e, attrs) && (!best || e->priority > best->priority))
+        best = e;
     }
   }
   if (best) return best;
@@ -88,33 +115,26 @@ absl::StatusOr<const KernelEntry*> KernelRegistry::Find(std::string_view op,
   }
   std::string message = StrCat("No OpKernel was registered to support Op '", op,
                                "' with these attrs (", types, ") on ", device, ".");
-  if (it == entries_.end()) {
+  if (it == by_op_.end()) {
     message += " No kernel of this op is registered.";
   } else {
     message += " Registered kernels:\n";
-    for (const auto& e : it->second) message += Describe(*e) + "\n";
+    for (const KernelEntry* e : it->second) message += Describe(*e) + "\n";
   }
   return absl::NotFoundError(message);
 }
 
 bool KernelRegistry::HasAny(std::string_view op, std::string_view device) const {
   std::shared_lock lock(mu_);
-  auto it = entries_.find(std::string(op));
-  if (it == entries_.end()) return false;
-  for (const auto& e : it->second) {
-    if (e->device == device) return true;
-  }
-  return false;
+  const auto it = by_op_.find(op);
+  return it != by_op_.end() &&
+         std::ranges::any_of(it->second, [&](const KernelEntry* e) { return e->device == device; });
 }
 
 std::vector<const KernelEntry*> KernelRegistry::List(std::string_view op) const {
   std::shared_lock lock(mu_);
-  std::vector<const KernelEntry*> list;
-  auto it = entries_.find(std::string(op));
-  if (it != entries_.end()) {
-    for (const auto& e : it->second) list.push_back(e.get());
-  }
-  return list;
+  const auto it = by_op_.find(op);
+  return it == by_op_.end() ? std::vector<const KernelEntry*>() : it->second;
 }
 
 }  // namespace weft

@@ -144,7 +144,7 @@ std::vector<std::string> DeviceTypesFor(const std::string& op) {
     const size_t begin = name.rfind("device:") + 7;
     present.insert(name.substr(begin, name.rfind(':') - begin));
   }
-  for (const KernelEntry* entry : KernelRegistry::Global().List(op)) wanted.insert(entry->device);
+  for (const KernelEntry* entry : KernelRegistry::Global().List(op)) wanted.emplace(entry->device);
   std::vector<std::string> types;
   for (const std::string& type : wanted) {
     if (present.contains(type))

@@ -52,7 +52,7 @@ std::string PlaceText(const std::source_location& where) {
 
 std::string KernelText(const KernelEntry& kernel) {
   std::string text = StrJoin(kernel.constraints, ", ", [](std::string* s, const auto& c) {
-    StrAppend(s, c.first, "=", DTypeName(c.second));
+    StrAppend(s, c.attr, "=", DTypeName(c.dtype));
   });
   return text.empty() ? "any dtype" : text;
 }

@@ -22,6 +22,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -31,6 +32,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -235,25 +237,52 @@ class KernelContext {
 using KernelFn = absl::Status (*)(KernelContext&);
 using KernelFactory = std::function<std::unique_ptr<Kernel>(KernelConstruction&)>;
 
-// Which nodes a kernel is for: attribute name -> allowed dtype.
-using KernelConstraints = std::vector<std::pair<std::string, DataType>>;
+// The library registers thousands of kernels, each by a call of its own: what such a call is given
+// are plain values, which cost it no code to build and none to destroy. The registry copies the
+// names.
 
-struct KernelOptions {
-  // Names of arguments whose tensors live in host memory even on a device with memory of its own
-  // (shapes, axes, ...).
-  std::vector<std::string> host_arguments = {};
-  // Of several kernels that fit, the highest priority wins.
-  int priority = 0;
-  // The kernel differs for another value of this int32 "_kernel" label attr.
-  std::string label = {};
+// A dtype that an attribute of the node has to have.
+struct KernelConstraint {
+  std::string_view attr;
+  DataType dtype = kInvalidType;
+};
+// Which nodes a kernel is for. A view of a braced list: to be passed on, not to be kept or
+// returned.
+using KernelConstraints = std::initializer_list<KernelConstraint>;
+
+// Up to eight names of arguments (std::length_error beyond).
+class ArgumentNames {
+ public:
+  ArgumentNames() = default;
+  ArgumentNames(std::initializer_list<std::string_view> names);
+  const std::string_view* begin() const { return names_; }
+  const std::string_view* end() const { return names_ + size_; }
+
+ private:
+  std::string_view names_[8];
+  int size_ = 0;
 };
 
+struct KernelOptions {
+  // Arguments whose tensors live in host memory even on a device with memory of its own (shapes,
+  // axes, ...).
+  ArgumentNames host_arguments = {};
+  // Of several kernels that fit, the highest priority wins.
+  int priority = 0;
+  // The kernel serves nodes with this value of the "_kernel" attribute.
+  std::string_view label = {};
+};
+inline constexpr KernelOptions kDefaultKernelOptions;
+
+// What the registry keeps of a kernel. Names live as long as the registry.
 struct KernelEntry {
-  std::string op;
-  std::string device;
-  KernelConstraints constraints;
+  std::string_view op;
+  std::string_view device;
+  std::vector<KernelConstraint> constraints;
   KernelFactory factory;
-  KernelOptions options;
+  std::vector<std::string_view> host_arguments;
+  int priority = 0;
+  std::string_view label;
   std::source_location where;
 };
 
@@ -263,19 +292,19 @@ class KernelRegistry {
   static KernelRegistry& Global();
 
   void Add(std::string_view op, std::string_view device, KernelConstraints constraints, KernelFn fn,
-           KernelOptions options = {},
+           const KernelOptions& options = kDefaultKernelOptions,
            std::source_location where = std::source_location::current());
   template <typename K>
   void Add(std::string_view op, std::string_view device, KernelConstraints constraints,
-           KernelOptions options = {},
+           const KernelOptions& options = kDefaultKernelOptions,
            std::source_location where = std::source_location::current()) {
-    AddFactory(
-        op, device, std::move(constraints),
+    AddClass(
+        op, device, constraints,
         [](KernelConstruction& c) -> std::unique_ptr<Kernel> { return std::make_unique<K>(c); },
-        std::move(options), where);
+        options, where);
   }
   void AddFactory(std::string_view op, std::string_view device, KernelConstraints constraints,
-                  KernelFactory factory, KernelOptions options = {},
+                  KernelFactory factory, const KernelOptions& options = kDefaultKernelOptions,
                   std::source_location where = std::source_location::current());
   // The entry for a node's attributes on a type of device; NotFound, listing what is registered, if
   // there is none.
@@ -285,8 +314,15 @@ class KernelRegistry {
   std::vector<const KernelEntry*> List(std::string_view op) const;
 
  private:
+  void AddClass(std::string_view op, std::string_view device, KernelConstraints constraints,
+                std::unique_ptr<Kernel> (*make)(KernelConstruction&), const KernelOptions& options,
+                std::source_location where);
+  std::string_view Keep(std::string_view name);
+
   mutable std::shared_mutex mu_;
-  std::unordered_map<std::string, std::vector<std::unique_ptr<KernelEntry>>> entries_;
+  std::unordered_set<std::string> names_;
+  std::deque<KernelEntry> entries_;
+  std::unordered_map<std::string_view, std::vector<const KernelEntry*>> by_op_;
 };
 
 // The table of the library's CPU kernel families (defined in kernels/cpu/register.cc).

@@ -13,8 +13,11 @@
 
 ABSL_FLAG(std::string, workloads, "all",
           "comma-separated list of: dispatch, mlp_train, cnn_train, gemm, conv, resnet50_infer_b1, "
-          "resnet50_infer_b16, inception_v3_infer_b1, mobilenet_v1_infer_b1, adam_update, "
-          "momentum_update, sparse_update, checkpoint, startup_mlp, mlp_infer_b1, graph_import");
+          "resnet50_infer_b16, inception_v3_infer_b1, mobilenet_v1_infer_b1, resnet50_train, "
+          "elementwise, softmax, reduce, transpose, layernorm, embedding, gradients, first_run, "
+          "scaling, adam_update, momentum_update, sparse_update, checkpoint, startup_mlp, "
+          "mlp_infer_b1, graph_import, lstm_train_sin_static, lstm_train_sin_dynamic, "
+          "lstm_train_ptb_static, lstm_train_ptb_dynamic, while_100k");
 ABSL_FLAG(int, reps, 5, "repetitions of each measurement");
 ABSL_FLAG(double, min_time, 0.5, "seconds a repetition lasts at least");
 ABSL_FLAG(std::string, json, "", "file to append result lines to");
@@ -44,12 +47,27 @@ int main(int argc, char** argv) {
       {"mlp_train", RunMlpTrain},
       {"mlp_infer_b1", RunMlpInfer},
       {"cnn_train", RunCnnTrain},
+      {"lstm_train_sin_static", RunLstmTrainSinStatic},
+      {"lstm_train_sin_dynamic", RunLstmTrainSinDynamic},
+      {"lstm_train_ptb_static", RunLstmTrainPtbStatic},
+      {"lstm_train_ptb_dynamic", RunLstmTrainPtbDynamic},
+      {"while_100k", RunWhile100k},
       {"gemm", RunGemm},
       {"conv", RunConv},
       {"resnet50_infer_b1", RunResnet50InferB1},
       {"resnet50_infer_b16", RunResnet50InferB16},
       {"inception_v3_infer_b1", RunInceptionV3InferB1},
       {"mobilenet_v1_infer_b1", RunMobilenetV1InferB1},
+      {"resnet50_train", RunResnet50Train},
+      {"elementwise", RunElementwise},
+      {"softmax", RunSoftmax},
+      {"reduce", RunReduce},
+      {"transpose", RunTranspose},
+      {"layernorm", RunLayerNorm},
+      {"embedding", RunEmbedding},
+      {"gradients", RunBuilding},
+      {"first_run", RunFirstRun},
+      {"scaling", RunScaling},
       {"adam_update", RunAdamUpdate},
       {"momentum_update", RunMomentumUpdate},
       {"sparse_update", RunSparseUpdate},

@@ -1,157 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inference of the networks that shared/bench/nets describes, one layer a line, with constant
-// weights.
-#include <algorithm>
+// Inference of the networks with constant weights, a training step of ResNet-50, and the first runs
+// of both.
+#include <chrono>
 #include <cmath>
-#include <cstdio>
-#include <fstream>
-#include <map>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "bench/weft_bench/data.h"
 #include "bench/weft_bench/measure.h"
+#include "bench/weft_bench/net.h"
+#include "weft/framework/variable.h"
+#include "weft/gradients/gradients.h"
 #include "weft/graph/op_builder.h"
-#include "weft/ops/activation.h"
 #include "weft/ops/array.h"
 #include "weft/ops/basic.h"
-#include "weft/ops/convolution.h"
-#include "weft/ops/math_binary.h"
-#include "weft/ops/matmul.h"
-#include "weft/ops/reduction.h"
 #include "weft/runtime/session.h"
 
 namespace weft::bench {
 namespace {
 
-// "key": value in a line of JSON; values here are numbers, strings without escapes, and lists of
-// numbers.
-std::string Text(const std::string& line, const std::string& key) {
-  const std::string mark = "\"" + key + "\": ";
-  const size_t at = line.find(mark);
-  if (at == std::string::npos) return "";
-  const size_t from = at + mark.size();
-  if (line[from] == '"') return line.substr(from + 1, line.find('"', from + 1) - from - 1);
-  if (line[from] == '[') return line.substr(from + 1, line.find(']', from) - from - 1);
-  return line.substr(from, line.find_first_of(",}", from) - from);
-}
-int64_t Number(const std::string& line, const std::string& key) {
-  const std::string text = Text(line, key);
-  return text.empty() ? 0 : std::stoll(text);
-}
-std::vector<int64_t> Numbers(const std::string& line, const std::string& key) {
-  std::vector<int64_t> list;
-  std::string text = Text(line, key);
-  for (size_t at = 0; at < text.size();) {
-    size_t used = 0;
-    list.push_back(std::stoll(text.substr(at), &used));
-    at += used;
-    while (at < text.size() && (text[at] == ',' || text[at] == ' ')) ++at;
-  }
-  return list;
+ConfigProto NetConfig() {
+  ConfigProto config;
+  config.intra_op_parallelism_threads = settings().threads;
+  return config;
 }
 
-class Net {
- public:
-  explicit Net(const std::string& file) {
-    std::ifstream in(file);
-    if (!in) throw std::runtime_error("can't read " + file);
-    for (std::string line; std::getline(in, line);) {
-      if (line.find("\"id\":") != std::string::npos)
-        layers_.push_back(line);
-      else if (line.find("\"seed\"") != std::string::npos)
-        seed_ = static_cast<uint64_t>(Number(line, "seed")), output_ = Number(line, "output");
-    }
+double SecondsOf(const std::function<void()>& call) {
+  const auto start = std::chrono::steady_clock::now();
+  call();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// A network with constant weights, its input and its session.
+struct FrozenNet {
+  FrozenNet(const std::string& name, int64_t batch)
+      : net(name), scope(graph), session(Build(batch), NetConfig()) {}
+  // The graph once it is built: sessions are made on a whole one.
+  const Graph& Build(int64_t batch) {
+    const Shape shape({batch, net.size(), net.size(), 3});
+    x = Placeholder(kFloat32, PartialShape(shape));
+    const std::vector<Array> weights = net.Parameters();
+    logits = net.Infer(x, {weights.begin(), weights.end()});
+    image = Uniform(net.seed() + 1000, shape, -1, 1);
+    return graph;
   }
-
-  int64_t size() const { return Numbers(layers_[0], "out_shape")[0]; }
-  uint64_t seed() const { return seed_; }
-
-  Tensor Build(const Tensor& x) {
-    values_[0] = x;
-    for (size_t i = 1; i < layers_.size(); ++i)
-      values_[Number(layers_[i], "id")] = Layer(layers_[i]);
-    return values_.at(output_);
-  }
-
- private:
-  Array Weights(const std::string& l, const Shape& shape, double fan_in, double fan_out) const {
-    const float a = static_cast<float>(std::sqrt(6 / (fan_in + fan_out)));
-    return Uniform(seed_ + static_cast<uint64_t>(Number(l, "param")), shape, -a, a);
-  }
-
-  Tensor Layer(const std::string& l) {
-    std::vector<Tensor> in;
-    for (int64_t id : Numbers(l, "inputs")) in.push_back(values_.at(id));
-    const std::string op = Text(l, "op"), padding = Text(l, "pad");
-    const int64_t kh = Number(l, "kh"), kw = Number(l, "kw"), stride = Number(l, "stride");
-    const double taps = static_cast<double>(kh * kw);
-    if (op == "conv") {
-      const int64_t from = Number(l, "cin"), to = Number(l, "cout");
-      return nn::Conv2D(in[0],
-                        Weights(l, {kh, kw, from, to}, taps * static_cast<double>(from),
-                                taps * static_cast<double>(to)),
-                        {stride}, padding);
-    }
-    if (op == "dwconv") {
-      const int64_t c = Number(l, "c") ? Number(l, "c") : Number(l, "cin");
-      return nn::DepthwiseConv2D(in[0], Weights(l, {kh, kw, c, 1}, taps, taps), {stride}, padding);
-    }
-    if (op == "bn") return BatchNorm(in[0], l);
-    if (op == "relu") return nn::Relu(in[0]);
-    if (op == "relu6") return nn::Relu6(in[0]);
-    if (op == "add") return Add(in[0], in[1]);
-    if (op == "concat") return Concat({in.begin(), in.end()}, 3);
-    if (op == "maxpool") return nn::MaxPool(in[0], {Number(l, "k")}, {stride}, padding);
-    if (op == "avgpool") return nn::AvgPool(in[0], {Number(l, "k")}, {stride}, padding);
-    if (op == "gap") return ReduceMean(in[0], {.axis = {1, 2}});
-    if (op == "fc") {
-      const int64_t from = Number(l, "cin"), to = Number(l, "cout");
-      return Add(
-          MatMul(in[0], Weights(l, {from, to}, static_cast<double>(from), static_cast<double>(to))),
-          Array::Zeros(kFloat32, {to}));
-    }
-    throw std::runtime_error("unknown layer: " + l);
-  }
-
-  Tensor BatchNorm(const Tensor& x, const std::string& l) const {
-    const int64_t c = Number(l, "c");
-    const Array zeros = Array::Zeros(kFloat32, {c});
-    Array ones(kFloat32, Shape({c}));
-    std::fill_n(ones.mutable_data<float>(), c, 1.f);
-    return nn::FusedBatchNorm(x, ones, zeros,
-                              {.mean = zeros,
-                               .variance = ones,
-                               .epsilon = std::stof(Text(l, "eps")),
-                               .is_training = false})
-        .y;
-  }
-
-  std::vector<std::string> layers_;
-  uint64_t seed_ = 0;
-  int64_t output_ = 0;
-  std::map<int64_t, Tensor> values_;
+  Net net;
+  Graph graph;
+  GraphScope scope;
+  Tensor x, logits;
+  Array image;
+  Session session;
 };
 
 void RunNet(const std::string& name, const std::string& workload, int64_t batch) {
-  Net net(settings().nets_dir + "/" + name + ".json");
-  Graph graph;
-  GraphScope scope(graph);
-  const Shape shape({batch, net.size(), net.size(), 3});
-  const Tensor x = Placeholder(kFloat32, PartialShape(shape));
-  const Tensor logits = net.Build(x);
-  ConfigProto config;
-  config.intra_op_parallelism_threads = settings().threads;
-  Session session(graph, config);
-  const Array image = Uniform(net.seed() + 1000, shape, -1, 1);
-  const Callable infer = session.MakeCallable({logits}, {x}, {});
-  const Array out = infer({image})[0];
+  FrozenNet f(name, batch);
+  const Callable infer = f.session.MakeCallable({f.logits}, {f.x}, {});
+  const Array out = infer({f.image})[0];
   const int64_t classes = out.num_elements() / batch;
   double mean = 0;
   for (int64_t i = 0; i < classes; ++i) mean += std::abs(out.data<float>()[i]);
   const std::vector<double> check = {out.data<float>()[0], mean / static_cast<double>(classes)};
-  const auto run = [&] { infer({image}); };
+  const auto run = [&] { infer({f.image}); };
   if (batch > 1) {
     EmitRate(workload, "images/s", Measure(run, std::max(1.0, settings().min_time)),
              static_cast<double>(batch), check);
@@ -163,7 +72,74 @@ void RunNet(const std::string& name, const std::string& workload, int64_t batch)
   };
   Emit({workload, "latency_p50", "ms", false, {at(0.5)}, check});
   Emit({workload, "latency_p99", "ms", false, {at(0.99)}, check});
+  Emit({workload, "peak_rss", "MB", false, {PeakRssMb()}, {}});
 }
+
+// ResNet-50 with batch statistics, momentum and moving averages; one run is one step.
+class ResNetTraining {
+ public:
+  ResNetTraining() : net_("resnet50"), scope_(graph_), session_(Build(), NetConfig()) {
+    const std::vector<Array> values = net_.Parameters();
+    for (const Variable& slot : slots_) session_.Run(slot.initializer());
+    for (size_t k = 0; k < values.size(); ++k) parameters_[k].Load(values[k], session_);
+    const Shape images({kTrainBatch, net_.size(), net_.size(), 3});
+    for (uint64_t s = 0; s < 2; ++s) {
+      std::vector<int64_t> labels;
+      for (uint64_t i = 0; i < static_cast<uint64_t>(kTrainBatch); ++i)
+        labels.push_back(static_cast<int64_t>(1000.0 * Uniform01(51100 + s, i)));
+      batches_.push_back({Uniform(51000 + s, images, -1, 1), Array::FromVector(labels)});
+    }
+    step_ = session_.MakeCallable({loss_}, {images_, labels_}, updates_);
+  }
+
+  // The loss.
+  double Step() { return step_(batches_[next_++ % batches_.size()])[0].scalar<float>(); }
+
+ private:
+  const Graph& Build() {
+    for (const Shape& shape : net_.ParameterShapes())
+      parameters_.push_back(Variable(Zeros(shape), {.use_resource = true}));
+    const NetLoss built = BuildLoss(net_, {parameters_.begin(), parameters_.end()});
+    images_ = built.images;
+    labels_ = built.labels;
+    loss_ = built.loss;
+    std::vector<Tensor> handles;
+    for (size_t k : net_.Trainable()) {
+      handles.push_back(parameters_[k].handle());
+      slots_.push_back(Variable(Zeros(net_.ParameterShapes()[k]), {.use_resource = true}));
+    }
+    const std::vector<Grad> gradients = Gradients({loss_}, handles);
+    for (size_t i = 0; i < handles.size(); ++i) {
+      updates_.push_back(OpBuilder("ResourceApplyMomentum", NameOptions())
+                             .In(handles[i])
+                             .In(slots_[i].handle())
+                             .In(0.01f)
+                             .In(DenseGradient(gradients[i]))
+                             .In(0.9f)
+                             .Build());
+    }
+    for (const auto& [k, statistic] : built.statistics) {
+      const Tensor gap =
+          OpBuilder("Sub", NameOptions()).In(parameters_[k].ReadValue()).In(statistic).Output();
+      updates_.push_back(OpBuilder("AssignSubVariableOp", NameOptions())
+                             .In(parameters_[k].handle())
+                             .In(OpBuilder("Mul", NameOptions()).In(gap).In(0.1f).Output())
+                             .Build());
+    }
+    return graph_;
+  }
+
+  Net net_;
+  Graph graph_;
+  GraphScope scope_;
+  std::vector<Variable> parameters_, slots_;
+  Tensor images_, labels_, loss_;
+  std::vector<Operation> updates_;
+  Session session_;
+  std::vector<std::vector<Array>> batches_;
+  Callable step_;
+  size_t next_ = 0;
+};
 
 }  // namespace
 
@@ -171,5 +147,37 @@ void RunResnet50InferB1() { RunNet("resnet50", "resnet50_infer_b1", 1); }
 void RunResnet50InferB16() { RunNet("resnet50", "resnet50_infer_b16", 16); }
 void RunInceptionV3InferB1() { RunNet("inception_v3", "inception_v3_infer_b1", 1); }
 void RunMobilenetV1InferB1() { RunNet("mobilenet_v1", "mobilenet_v1_infer_b1", 1); }
+
+void RunResnet50Train() {
+  ResNetTraining training;
+  // Of the first step and of the third.
+  std::vector<double> check;
+  for (int s = 1; s <= 3; ++s) {
+    const double loss = training.Step();
+    if (s != 2) check.push_back(loss);
+  }
+  const auto seconds = Measure([&] { training.Step(); }, std::max(1.0, settings().min_time));
+  EmitRate("resnet50_train_b8", "images/s", seconds, static_cast<double>(kTrainBatch), check);
+  Emit({"resnet50_train_b8", "peak_rss", "MB", false, {PeakRssMb()}, {}});
+}
+
+void RunFirstRun() {
+  Result first{"first_run_resnet50_infer", "time", "ms", false, {}, {}};
+  for (int i = 0; i < 3; ++i) {
+    FrozenNet f("resnet50", 1);
+    const auto run = [&] { f.session.Run(f.logits, {{f.x, f.image}}); };
+    first.reps.push_back(SecondsOf(run) * 1e3);
+    first.check.push_back(SecondsOf(run) * 1e3);  // the second run
+  }
+  Emit(first);
+  Result extra{"first_run_resnet50_train_extra", "time", "ms", false, {}, {}};
+  for (int i = 0; i < 2; ++i) {
+    ResNetTraining training;
+    const auto step = [&] { training.Step(); };
+    const double one = SecondsOf(step), two = SecondsOf(step);
+    extra.reps.push_back((one - two) * 1e3);
+  }
+  Emit(extra);
+}
 
 }  // namespace weft::bench

@@ -30,7 +30,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Tensor Op(const char* type, const std::vector<Input>& inputs, const NameOptions& name = {}) {
+Tensor NewNode(const char* type, const std::vector<Input>& inputs, const NameOptions& name = {}) {
   OpBuilder builder(type, name);
   for (const Input& in : inputs) builder.In(in);
   return builder.Output();
@@ -47,11 +47,12 @@ class MlpFile {
                          .Attr("dtype", kFloat32)
                          .Attr("shape", PartialShape({-1, 784}))
                          .Output();
-    const Tensor hidden = Op("Relu", {Op("AddV2", {Op("MatMul", {x, Glorot(2000, {784, 500})}),
-                                                   Array::Zeros(kFloat32, {500})})});
-    const Tensor logits = Op(
-        "AddV2", {Op("MatMul", {hidden, Glorot(2002, {500, 10})}), Array::Zeros(kFloat32, {10})});
-    Op("Identity", {logits}, "y");
+    const Tensor hidden =
+        NewNode("Relu", {NewNode("AddV2", {NewNode("MatMul", {x, Glorot(2000, {784, 500})}),
+                                           Array::Zeros(kFloat32, {500})})});
+    const Tensor logits = NewNode("AddV2", {NewNode("MatMul", {hidden, Glorot(2002, {500, 10})}),
+                                            Array::Zeros(kFloat32, {10})});
+    NewNode("Identity", {logits}, "y");
     graph.AsGraphDef().WriteFile(path());
   }
   ~MlpFile() {
@@ -131,9 +132,9 @@ class ResNet50 {
         channels = 4 * width;
       }
     }
-    x = Op("Mean", {x, Input({1, 2})});
-    x = Op("BiasAdd", {Op("MatMul", {x, Weight({2048, 1000})}), Weight({1000})});
-    Op("Identity", {x}, "y");
+    x = NewNode("Mean", {x, Input({1, 2})});
+    x = NewNode("BiasAdd", {NewNode("MatMul", {x, Weight({2048, 1000})}), Weight({1000})});
+    NewNode("Identity", {x}, "y");
   }
 
  private:
@@ -146,7 +147,7 @@ class ResNet50 {
     }
     return AsTensor(Uniform(50000 + weights_++, shape, -0.1f, 0.1f));
   }
-  Tensor Relu(const Tensor& x) { return Op("Relu", {x}); }
+  Tensor Relu(const Tensor& x) { return NewNode("Relu", {x}); }
   // A convolution and its batch normalisation.
   Tensor Conv(const Tensor& x, int64_t in, int64_t out, int64_t size, int64_t stride) {
     const Tensor y = OpBuilder("Conv2D", NameOptions())
@@ -169,7 +170,7 @@ class ResNet50 {
     y = Relu(Conv(y, width, width, 3, stride));
     y = Conv(y, width, 4 * width, 1, 1);
     const Tensor shortcut = in == 4 * width && stride == 1 ? x : Conv(x, in, 4 * width, 1, stride);
-    return Relu(Op("AddV2", {y, shortcut}));
+    return Relu(NewNode("AddV2", {y, shortcut}));
   }
   const bool frozen_;
   uint64_t weights_ = 0;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/core/buffer.h"
 
+#include <sys/mman.h>
+
 #include <array>
+#include <cstdint>
 #include <cstdlib>
 #include <limits>
 #include <memory>
@@ -9,10 +12,45 @@
 #include <new>
 #include <vector>
 
+#include "src/core/host_memory.h"
 #include "weft/core/handle.h"
 
 namespace weft {
 namespace {
+
+// Blocks from here on come from the system one by one and go back to it, in huge pages where it has
+// them: a page fault and an entry in the processor's table for 2 MiB instead of for 4 KiB.
+constexpr size_t kLarge = size_t{4} << 20, kHugePage = size_t{2} << 20;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+void* TakeFromSystem(size_t size) { return std::aligned_alloc(kAllocatorAlignment, size); }
+void GiveToSystem(void* memory, size_t) { std::free(memory); }
+#else
+void* TakeFromSystem(size_t size) {
+  if (size < kLarge) return std::aligned_alloc(kAllocatorAlignment, size);
+  const size_t room = size + kHugePage;
+  if (room < size) return nullptr;
+  void* const mapped =
+      mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) return nullptr;
+  // What lies before the first huge page, and behind the block, goes back.
+  const auto begin = reinterpret_cast<uintptr_t>(mapped);
+  const uintptr_t aligned = (begin + kHugePage - 1) / kHugePage * kHugePage;
+  constexpr size_t kPage = 4096;
+  const uintptr_t end = (aligned + size + kPage - 1) / kPage * kPage;
+  if (aligned > begin) munmap(mapped, aligned - begin);
+  if (begin + room > end) munmap(reinterpret_cast<void*>(end), begin + room - end);
+  // The last one only if it is whole: no more memory than was asked for.
+  madvise(reinterpret_cast<void*>(aligned), size / kHugePage * kHugePage, MADV_HUGEPAGE);
+  return reinterpret_cast<void*>(aligned);
+}
+void GiveToSystem(void* memory, size_t size) {
+  if (size < kLarge)
+    std::free(memory);
+  else
+    munmap(memory, size);
+}
+#endif
 
 // Keeps freed blocks in lists by size class (powers of two and the three steps between), so that
 // steps of the same shapes reuse warm memory and large blocks are not given back to the system and
@@ -32,8 +70,7 @@ class CachingHostAllocator final : public Allocator {
         return p;
       }
     }
-    const size_t size = c < kClasses ? SizeOf(c) : RoundUp(bytes);
-    return std::aligned_alloc(kAllocatorAlignment, size);
+    return TakeFromSystem(BlockSize(bytes));
   }
 
   void Deallocate(void* memory, size_t bytes) override {
@@ -47,7 +84,18 @@ class CachingHostAllocator final : public Allocator {
         return;
       }
     }
-    std::free(memory);
+    GiveToSystem(memory, BlockSize(bytes));
+  }
+
+  void Trim() {
+    for (size_t c = 0; c < kClasses; ++c) {
+      std::vector<void*> blocks;
+      {
+        std::lock_guard lock(bins_[c].mu);
+        blocks.swap(bins_[c].free);
+      }
+      for (void* p : blocks) GiveToSystem(p, SizeOf(c));
+    }
   }
 
  private:
@@ -65,6 +113,10 @@ class CachingHostAllocator final : public Allocator {
     const size_t rounded = (bytes + kAllocatorAlignment - 1) & ~(kAllocatorAlignment - 1);
     return rounded < bytes ? std::numeric_limits<size_t>::max() & ~(kAllocatorAlignment - 1)
                            : (rounded ? rounded : kAllocatorAlignment);
+  }
+  static size_t BlockSize(size_t bytes) {
+    const size_t c = ClassOf(bytes);
+    return c < kClasses ? SizeOf(c) : RoundUp(bytes);
   }
   static size_t SizeOf(size_t c) { return RoundUp((4 + c % 4) << (c / 4 + 4)); }
   static size_t ClassOf(size_t bytes) {
@@ -103,13 +155,17 @@ class HeapBuffer final : public Buffer {
   int64_t n_;
 };
 
+CachingHostAllocator& TheHostAllocator() {
+  static auto* const allocator =
+      new CachingHostAllocator();  // never destroyed: buffers may outlive main
+  return *allocator;
+}
+
 }  // namespace
 
-Allocator* HostAllocator() {
-  static Allocator* const allocator =
-      new CachingHostAllocator();  // never destroyed: buffers may outlive main
-  return allocator;
-}
+Allocator* HostAllocator() { return &TheHostAllocator(); }
+
+void TrimHostMemory() { TheHostAllocator().Trim(); }
 
 BufferPtr AllocateBuffer(Allocator* allocator, DataType dtype, int64_t n) {
   size_t bytes = 0;

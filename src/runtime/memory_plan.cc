@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "src/core/host_memory.h"
 #include "src/runtime/exec_state.h"
 
 namespace weft {
@@ -54,6 +55,9 @@ size_t PlaceBlocks(std::vector<Block>* blocks) {
 // a place of its own up to a limit.
 constexpr size_t kMaxBlocks = 20000;
 
+// Below this an arena is not worth the system calls that give back what was allocated before it.
+constexpr size_t kTrimBytes = size_t{16} << 20;
+
 class MemoryPlanner {
  public:
   explicit MemoryPlanner(ExecState* state) : state_(*state), plan_(state->plan) {}
@@ -71,6 +75,8 @@ class MemoryPlanner {
     }
     if (blocks.empty() || blocks.size() > kMaxBlocks) return;
     const size_t bytes = PlaceBlocks(&blocks);
+    // The blocks of the first run are not needed again.
+    if (bytes >= kTrimBytes) TrimHostMemory();
     void* memory = HostAllocator()->Allocate(bytes);
     if (!memory) return;  // outputs are then allocated one by one, as before
     state_.arena = Array::FromBuffer(kUint8, Shape({static_cast<int64_t>(bytes)}),

@@ -202,9 +202,19 @@ struct DnnlConvolution::Prepared {
   Choice choice;
   Operand x, filter, y;
   size_t scratch_offset = 0, workspace_bytes = 0;
-  std::once_flag pack;
-  Array packed;  // a constant filter in the primitive's order
 };
+
+struct DnnlConvolution::Packed {
+  memory::desc order;
+  Array filter;
+};
+
+DnnlConvolution::DnnlConvolution(ConvPass pass, ConvEpilogue epilogue, bool constant_filter,
+                                 Array filter_scale)
+    : pass_(pass),
+      epilogue_(epilogue),
+      constant_filter_(constant_filter),
+      filter_scale_(std::move(filter_scale)) {}
 
 DnnlConvolution::~DnnlConvolution() = default;
 
@@ -238,7 +248,9 @@ absl::Status DnnlConvolution::Find(const ConvGeometry& g, int threads,
     return absl::UnimplementedError("oneDNN has only its reference for this convolution");
   const Tensors& used = p->choice.used;
   p->SetOperand(&p->x, plain.x, used.x, pass_ == ConvPass::kBackInput);
+  const size_t before_filter = p->workspace_bytes;
   p->SetOperand(&p->filter, plain.filter, used.filter, pass_ == ConvPass::kBackFilter);
+  if (constant_filter_) p->workspace_bytes = before_filter;  // it has memory of its own
   p->SetOperand(&p->y, plain.y, used.y, pass_ == ConvPass::kForward);
   p->scratch_offset = p->workspace_bytes;
   p->workspace_bytes += RoundUp(p->choice.workspace.get_size());
@@ -246,6 +258,40 @@ absl::Status DnnlConvolution::Find(const ConvGeometry& g, int threads,
   if (kept_.size() > kMaxKept) kept_.pop_back();
   *found = std::move(p);
   return absl::OkStatus();
+}
+
+absl::StatusOr<Array> DnnlConvolution::ScaledFilter(KernelContext& ctx, const Array& filter) const {
+  if (!filter_scale_.valid()) return filter;
+  WEFT_ASSIGN_OR_RETURN(Array scaled, ctx.AllocateTemp(kFloat32, filter.shape()));
+  const float *from = filter.data<float>(), *scale = filter_scale_.data<float>();
+  float* to = scaled.mutable_data<float>();
+  // Output channels are the innermost dimension; a depthwise filter's are the inner two.
+  const int64_t n = filter_scale_.num_elements();
+  for (int64_t i = 0; i < filter.num_elements(); i += n) {
+    for (int64_t c = 0; c < n; ++c) to[i + c] = from[i + c] * scale[c];
+  }
+  return scaled;
+}
+
+absl::StatusOr<Array> DnnlConvolution::PackedFilter(KernelContext& ctx, const ConvGeometry& g,
+                                                    const Prepared& p, const float* filter) {
+  std::lock_guard lock(mu_);
+  for (const Packed& known : packed_) {
+    if (known.order == p.filter.used) return known.filter;
+  }
+  const int64_t size = g.taps() * g.filter_channels * g.out_channels;
+  Array plain = Array::FromMemory(filter, Shape({size}));
+  WEFT_ASSIGN_OR_RETURN(plain, ScaledFilter(ctx, plain));
+  if (p.filter.converts) {
+    const auto bytes = static_cast<int64_t>(p.filter.used.get_size());
+    WEFT_ASSIGN_OR_RETURN(Array packed, ctx.AllocateTemp(kUint8, Shape({bytes})));
+    memory to(p.filter.used, Engine(), packed.mutable_data<uint8_t>());
+    Prepared::Convert(p.filter, static_cast<float*>(plain.raw_data()), to, false);
+    Stream().wait();
+    plain = std::move(packed);
+  }
+  packed_.push_back({p.filter.used, plain});
+  return plain;
 }
 
 absl::Status DnnlConvolution::Run(KernelContext& ctx, int workspace_output, const ConvGeometry& g,
@@ -268,24 +314,12 @@ absl::Status DnnlConvolution::Run(KernelContext& ctx, int workspace_output, cons
 
   if (pass_ != ConvPass::kBackInput) Prepared::Convert(p->x, t.x, x, false);
   if (pass_ != ConvPass::kForward) Prepared::Convert(p->y, t.y, y, false);
-  if (pass_ != ConvPass::kBackFilter && p->filter.converts) {
-    if (constant_filter_) {
-      absl::Status packed;
-      std::call_once(p->pack, [&] {
-        const auto bytes = static_cast<int64_t>(p->filter.used.get_size());
-        absl::StatusOr<Array> memory_for = ctx.AllocateTemp(kUint8, Shape({bytes}));
-        packed = memory_for.status();
-        if (!packed.ok()) return;
-        memory to(p->filter.used, Engine(), memory_for->mutable_data<uint8_t>());
-        Prepared::Convert(p->filter, t.filter, to, false);
-        p->packed = *std::move(memory_for);
-      });
-      WEFT_RETURN_IF_ERROR(packed);
-    }
-    if (p->packed.valid())
-      filter.set_data_handle(p->packed.mutable_data<uint8_t>());
-    else
-      Prepared::Convert(p->filter, t.filter, filter, false);
+  Array packed;
+  if (constant_filter_ && (p->filter.converts || filter_scale_.valid())) {
+    WEFT_ASSIGN_OR_RETURN(packed, PackedFilter(ctx, g, *p, t.filter));
+    filter.set_data_handle(packed.raw_data());
+  } else if (pass_ != ConvPass::kBackFilter) {
+    Prepared::Convert(p->filter, t.filter, filter, false);
   }
 
   const bool forward = pass_ == ConvPass::kForward;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "kernels/cpu/convolve.h"
 #include "weft/runtime/kernel.h"
 
@@ -42,9 +43,10 @@ struct ConvTensors {
 // shared by all runs; each run works in memory of its own.
 class DnnlConvolution {
  public:
-  // constant_filter: every run brings the same filter, so it is packed once.
-  explicit DnnlConvolution(ConvPass pass, ConvEpilogue epilogue = {}, bool constant_filter = false)
-      : pass_(pass), epilogue_(epilogue), constant_filter_(constant_filter) {}
+  // constant_filter: every run brings the same filter, so it is packed once. filter_scale, of a
+  // constant filter: a factor for each output channel; none if invalid.
+  explicit DnnlConvolution(ConvPass pass, ConvEpilogue epilogue = {}, bool constant_filter = false,
+                           Array filter_scale = {});
   ~DnnlConvolution();
 
   // No size may be 0. Unimplemented if oneDNN has no kernel for the geometry; nothing is written
@@ -53,15 +55,23 @@ class DnnlConvolution {
   absl::Status Run(KernelContext& ctx, int workspace_output, const ConvGeometry& g,
                    const ConvTensors& tensors);
 
+  // The filter times its scale, in TensorFlow's order: for those who do without oneDNN.
+  absl::StatusOr<Array> ScaledFilter(KernelContext& ctx, const Array& filter) const;
+
  private:
   struct Prepared;
+  struct Packed;
   absl::Status Find(const ConvGeometry& g, int threads, std::shared_ptr<Prepared>* found);
+  absl::StatusOr<Array> PackedFilter(KernelContext& ctx, const ConvGeometry& g, const Prepared& p,
+                                     const float* filter);
 
   const ConvPass pass_;
   const ConvEpilogue epilogue_;
   const bool constant_filter_;
+  const Array filter_scale_;
   std::mutex mu_;
   std::vector<std::shared_ptr<Prepared>> kept_;  // the one used last is the first
+  std::vector<Packed> packed_;                   // a constant filter in the orders wanted so far
 };
 
 }  // namespace weft::cpu

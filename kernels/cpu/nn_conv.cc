@@ -18,6 +18,7 @@
 namespace weft {
 
 void RegisterPoolKernels(KernelRegistry& kernels);
+void RegisterFusedConvKernels(KernelRegistry& kernels);
 void RegisterLegacyBatchNormKernels(KernelRegistry& kernels);
 void RegisterNormalizationKernels(KernelRegistry& kernels);
 void RegisterDilationKernels(KernelRegistry& kernels);
@@ -39,7 +40,8 @@ class ConvKernel : public Kernel {
   ConvKernel(KernelConstruction& c, ConvPass pass, ConvEpilogue epilogue = {})
       : depthwise_(c.op().starts_with("Depthwise") || c.AttrOr<bool>("depthwise", false)),
         layout_(c.AttrOr<std::string>("data_format", "NDHWC")),
-        convolution_(pass, epilogue, c.AttrOr<bool>("constant_filter", false)) {
+        convolution_(pass, epilogue, c.AttrOr<bool>("constant_filter", false),
+                     c.AttrOr<Array>("filter_scale", {})) {
     c.Fail(ReadAttrs(c));
   }
 
@@ -168,6 +170,9 @@ class ConvKernel : public Kernel {
 
   absl::Status RunDnnl(KernelContext& ctx, const ConvGeometry& g, const cpu::ConvTensors& tensors) {
     return convolution_.Run(ctx, kWorkspaceOutput, g, tensors);
+  }
+  absl::StatusOr<Array> ScaledFilter(KernelContext& ctx, const Array& filter) const {
+    return convolution_.ScaledFilter(ctx, filter);
   }
   static float* Unconst(const float* data) { return const_cast<float*>(data); }
 
@@ -389,13 +394,17 @@ class FusedConv2D final : public ConvKernel {
       bias = b.data<float>();
     }
     const float *in = x.data<float>(), *weights = filter.data<float>();
-    if (epilogue_.add && !(Addend(ctx).shape() == shape))
-      return AddBroadcast(ctx, g, in, weights, bias, shape);
+    if (epilogue_.add && !(Addend(ctx).shape() == shape)) {
+      WEFT_ASSIGN_OR_RETURN(const Array scaled, ScaledFilter(ctx, filter));
+      return AddBroadcast(ctx, g, in, scaled.data<float>(), bias, shape);
+    }
     WEFT_ASSIGN_OR_RETURN(Array * y, Output(ctx, shape));
     if (y->num_elements() == 0) return absl::OkStatus();
     const absl::Status s =
         RunDnnl(ctx, g, {Unconst(in), Unconst(weights), y->mutable_data<float>(), bias});
-    return absl::IsUnimplemented(s) ? ByParts(ctx, g, in, weights, bias, y) : s;
+    if (!absl::IsUnimplemented(s)) return s;
+    WEFT_ASSIGN_OR_RETURN(const Array scaled, ScaledFilter(ctx, filter));
+    return ByParts(ctx, g, in, scaled.data<float>(), bias, y);
   }
 
  private:
@@ -517,6 +526,7 @@ void RegisterNnConvKernels(KernelRegistry& kernels) {
   ForTypes<float, double, half, bfloat16, int32_t>(
       [&]<typename T>() { RegisterConvolutions<T>(kernels); });
   kernels.Add<FusedConv2D>("_FusedConv2D", kCpu, {{"T", kFloat32}});
+  RegisterFusedConvKernels(kernels);
   RegisterPoolKernels(kernels);
   RegisterLegacyBatchNormKernels(kernels);
   RegisterNormalizationKernels(kernels);

@@ -247,17 +247,6 @@ class ConvFuser {
     return {c, 0};
   }
 
-  PlanEdge FilterOf(const Fusion& f) {
-    const PlanEdge plain = f.conv->inputs[1];
-    if (!f.scale) return plain;
-    Array scaled = ConstantOf(plain)->Clone();
-    float* values = scaled.mutable_data<float>();
-    // Output channels are the innermost dimension; a depthwise filter's are the inner two.
-    for (int64_t i = 0; i < scaled.num_elements(); ++i)
-      values[i] *= (*f.scale)[static_cast<size_t>(i % f.channels)];
-    return AddConstant(f, "filter", std::move(scaled));
-  }
-
   void Replace(const Fusion& f) {
     const PlanNode& conv = *f.conv;
     AttrMap attrs = {{"T", kFloat32},
@@ -271,7 +260,13 @@ class ConvFuser {
       if (const auto it = conv.attrs.find(name); it != conv.attrs.end())
         attrs.emplace(name, it->second);
     }
-    std::vector<PlanEdge> inputs = {conv.inputs[0], FilterOf(f)};
+    if (f.scale) {
+      // The kernel scales the filter as it packs it: no second copy of the constant.
+      Array scale(kFloat32, Shape({f.channels}));
+      std::copy(f.scale->begin(), f.scale->end(), scale.mutable_data<float>());
+      attrs.emplace("filter_scale", std::move(scale));
+    }
+    std::vector<PlanEdge> inputs = {conv.inputs[0], conv.inputs[1]};
     if (f.bias.node) inputs.push_back(f.bias);
     if (f.shift) {
       Array bias(kFloat32, Shape({f.channels}));

@@ -1,34 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// _FusedChain: a tree of element-wise float ops, and perhaps the update of a variable by its value,
-// in one pass over memory.
-//
-// The plan's fusion pass (src/runtime/fuse.cc) writes the program into attributes:
-//   ops        the op type of each instruction, in order; the last one makes the result
-//   names      the nodes they were, for messages
-//   arguments  for each instruction its operands: input number k as k, the result of instruction i
-//              as -1 - i
-//   update     the op type of the update that takes the last result; empty for none. Input 0 is
-//   then
-//              the variable, and as an operand its value before the update
-//   alpha      the input with the step size of ApplyGradientDescent; -1
-// Elements are computed in tiles that stay in the first-level cache. The result is that of the
-// single ops, bit for bit.
+#include "kernels/cpu/fused_chain.h"
+
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <memory>
-#include <span>
-#include <string>
-#include <vector>
 
-#include "absl/container/inlined_vector.h"
 #include "kernels/common/broadcast.h"
-#include "kernels/cpu/tile_loops.h"
+#include "kernels/cpu/stream.h"
 #include "kernels/cpu/variable_access.h"
-#include "src/core/strings.h"
 #include "weft/core/status_macros.h"
-#include "weft/runtime/kernel.h"
 
 namespace weft {
+namespace fused {
 namespace {
 
 constexpr int64_t kTile = 1024;   // elements
@@ -37,73 +21,11 @@ constexpr int kMaxInputs = 16;
 // Rows at least this long are walked one by one; shorter repeated ones are laid out in a tile.
 constexpr int64_t kLongRow = 128;
 
-// How an operand's elements belong to those of the result.
-enum class Extent : uint8_t {
-  kScalar,  // one for all
-  kFull,    // one each
-  kRow,     // one for each position in a row
-  kColumn,  // one for each row
-};
-
-struct Instruction {
-  const TileOp* op = nullptr;
-  int arguments[2] = {0, 0};
-  int target = 0;  // register; -1: the result
-};
-
-struct Input {
-  const float* data = nullptr;
-  Extent extent = Extent::kFull;
-};
-
-// The operands and sizes of one call.
-struct Call {
-  absl::InlinedVector<Input, 8> inputs;
-  absl::InlinedVector<uint8_t, 16> is_scalar;    // by instruction
-  absl::InlinedVector<float, 16> scalar_values;  // of those
-  float* out = nullptr;
-  int64_t n = 0;
-  int64_t row = 0;   // length of a row; 0: there are no rows and columns
-  bool fits = true;  // all operands have an Extent
-};
-
 void Fail(KernelConstruction& c, std::string_view why) {
   c.Fail(absl::InternalError(StrCat("_FusedChain: ", why)));
 }
 
-using Shapes = absl::InlinedVector<const Shape*, 16>;
-
-class FusedChain final : public Kernel {
- public:
-  explicit FusedChain(KernelConstruction& c);
-  absl::Status Compute(KernelContext& ctx) override;
-
- private:
-  void AssignRegisters(KernelConstruction& c);
-  bool HasUpdate() const { return !update_.empty(); }
-  std::string NodeOf(size_t i) const { return StrCat(types_[i], " '", names_[i], "'"); }
-
-  // The shape of each instruction's result. Errors name the node that it was.
-  absl::Status InferShapes(KernelContext& ctx, std::span<const Shape* const> inputs,
-                           std::vector<Shape>* made, std::span<const Shape*> results) const;
-  // False if some operand fits no Extent.
-  bool Classify(std::span<const Shape* const> inputs, const Shape& out, Call* call) const;
-  void ComputeScalars(Call* call) const;
-  void RunTiles(const Call& call, int64_t begin, int64_t end) const;
-  absl::Status RunOneByOne(KernelContext& ctx, const Call& call,
-                           std::span<const Shape* const> inputs,
-                           std::span<const Shape* const> results) const;
-  absl::Status Update(KernelContext& ctx, Call* call, Shapes* inputs, Shapes* results) const;
-  absl::Status Execute(KernelContext& ctx, Call* call, std::span<const Shape* const> inputs,
-                       std::span<const Shape* const> results) const;
-
-  std::vector<std::string> types_, names_;
-  std::vector<Instruction> program_;
-  std::string update_;
-  int alpha_ = -1;
-  int registers_ = 0;
-  double cost_ns_ = 0;
-};
+}  // namespace
 
 FusedChain::FusedChain(KernelConstruction& c)
     : types_(c.Attr<std::vector<std::string>>("ops")),
@@ -119,11 +41,14 @@ FusedChain::FusedChain(KernelConstruction& c)
   for (size_t i = 0; i < types_.size(); ++i) {
     Instruction in;
     in.op = FindTileOp(types_[i]);
-    if (!in.op || next + static_cast<size_t>(in.op->operands) > arguments.size()) {
+    if (!in.op) in.reduce = FindFloatReduceOp(types_[i]);
+    reduces_ |= in.reduce != nullptr;
+    in.sums = types_[i] == "Sum" || types_[i] == "Mean";
+    if ((!in.op && !in.reduce) || next + static_cast<size_t>(in.operands()) > arguments.size()) {
       Fail(c, StrCat("no loop for ", types_[i]));
       return;
     }
-    for (int k = 0; k < in.op->operands; ++k) {
+    for (int k = 0; k < in.operands(); ++k) {
       const int64_t a = arguments[next++];
       if (a >= c.num_inputs() || -1 - a >= static_cast<int64_t>(i)) {
         Fail(c, "malformed program");
@@ -131,7 +56,7 @@ FusedChain::FusedChain(KernelConstruction& c)
       }
       in.arguments[k] = static_cast<int>(a);
     }
-    cost_ns_ += in.op->cost_ns;
+    cost_ns_ += in.op ? in.op->cost_ns : in.reduce->cost_ns;
     program_.push_back(in);
   }
   cost_ns_ = std::max(cost_ns_, 0.3);  // memory
@@ -142,7 +67,7 @@ FusedChain::FusedChain(KernelConstruction& c)
 void FusedChain::AssignRegisters(KernelConstruction& c) {
   std::vector<int> last(program_.size(), -1);
   for (size_t i = 0; i < program_.size(); ++i) {
-    for (int k = 0; k < program_[i].op->operands; ++k) {
+    for (int k = 0; k < program_[i].operands(); ++k) {
       if (const int a = program_[i].arguments[k]; a < 0)
         last[static_cast<size_t>(-1 - a)] = static_cast<int>(i);
     }
@@ -150,7 +75,7 @@ void FusedChain::AssignRegisters(KernelConstruction& c) {
   std::vector<int> free;
   for (size_t i = 0; i < program_.size(); ++i) {
     // The output may be an operand, so registers that end here can be taken at once.
-    for (int k = 0; k < program_[i].op->operands; ++k) {
+    for (int k = 0; k < program_[i].operands(); ++k) {
       const int a = program_[i].arguments[k];
       if (a >= 0) continue;
       int& end = last[static_cast<size_t>(-1 - a)];
@@ -180,6 +105,14 @@ absl::Status FusedChain::InferShapes(KernelContext& ctx, std::span<const Shape* 
     const Instruction& in = program_[i];
     const Shape& a = *shape_of(in.arguments[0]);
     results[i] = &a;
+    if (in.reduce) {
+      if (a.rank() == 0) return ctx.InvalidArgument(StrCat(NodeOf(i), ": no dimension to reduce"));
+      if (made->empty()) made->reserve(program_.size());  // results point into it
+      made->push_back(a);
+      made->back().set_dim(a.rank() - 1, 1);
+      results[i] = &made->back();
+      continue;
+    }
     if (in.op->operands == 1) continue;
     const Shape& b = *shape_of(in.arguments[1]);
     if (in.op->shapes == TileShapes::kBias) {
@@ -279,6 +212,7 @@ void FusedChain::ComputeScalars(Call* call) const {
     run.n = 1;
     run.out = &call->scalar_values[i];
     bool scalar = true;
+    if (in.reduce) continue;
     for (int k = 0; k < in.op->operands; ++k) {
       const int a = in.arguments[k];
       if (a >= 0) {
@@ -302,8 +236,71 @@ struct Pattern {
   alignas(64) float values[kTile + kLongRow];
 };
 
+// What goes on in memory while a tile is computed: the next one's operands are fetched, and the
+// last one's result is on its way out. So neither waits for the other.
+class FusedChain::Traffic {
+ public:
+  Traffic(const Call& call, int64_t end, int instructions)
+      : out_(call.out), end_(end), streams_(call.streams) {
+    // Short arrays are in the cache as it is.
+    constexpr int64_t kWorthwhile = int64_t{1} << 20;
+    if (call.n >= kWorthwhile / static_cast<int64_t>(sizeof(float))) {
+      for (const Input& in : call.inputs) {
+        if (in.extent == Extent::kFull) fetched_.push_back(in.data);
+      }
+    }
+    part_ = (kTile / std::max(instructions, 1) + 15) / 16 * 16;
+  }
+  // Where the result of n elements at `at` goes.
+  float* Begin(int64_t at, int64_t n) {
+    done_ = 0;
+    next_ = at + n;
+    current_ = 1 - current_;
+    at_[current_] = at;
+    length_[current_] = n;
+    return streams_ ? results_[current_] : out_ + at;
+  }
+  // After an instruction.
+  void Part() {
+    const int64_t to = std::min(done_ + part_, kTile);
+    for (const float* data : fetched_) {
+      for (int64_t i = done_; i < std::min(to, end_ - next_); i += 16)
+        __builtin_prefetch(data + next_ + i);
+    }
+    if (streams_) Send(1 - current_, done_, to);
+    done_ = to;
+  }
+  // After the last one.
+  void End() {
+    while (done_ < kTile) Part();
+  }
+  void Finish() {
+    if (!streams_) return;
+    Send(current_, 0, kTile);
+    cpu::EndStreams();
+  }
+
+ private:
+  void Send(int which, int64_t from, int64_t to) {
+    to = std::min(to, length_[which]);
+    if (from >= to) return;
+    cpu::StreamCopy(results_[which] + from, (to - from) * static_cast<int64_t>(sizeof(float)),
+                    out_ + at_[which] + from);
+  }
+
+  alignas(64) float results_[2][kTile];
+  float* const out_;
+  const int64_t end_;
+  const bool streams_;
+  absl::InlinedVector<const float*, 8> fetched_;
+  int64_t part_ = 0, done_ = 0, next_ = 0;
+  int current_ = 0;
+  int64_t at_[2] = {0, 0}, length_[2] = {0, 0};
+};
+
 void FusedChain::RunTiles(const Call& call, int64_t begin, int64_t end) const {
   alignas(64) float tiles[kMaxRegisters][kTile];
+  Traffic traffic(call, end, static_cast<int>(program_.size()));
   std::unique_ptr<Pattern[]> patterns;
   absl::InlinedVector<int, 8> pattern_of(call.inputs.size(), -1);
   bool columns = false;
@@ -347,12 +344,13 @@ void FusedChain::RunTiles(const Call& call, int64_t begin, int64_t end) const {
                    : pattern >= 0 ? patterns[static_cast<size_t>(pattern)].values + column
                                   : in.data + column;
     };
+    float* const result = traffic.Begin(at, n);
     for (size_t i = 0; i < program_.size(); ++i) {
       if (call.is_scalar[i]) continue;
       const Instruction& in = program_[i];
       ElementRun run{};
       run.n = n;
-      run.out = in.target < 0 ? call.out + at : tiles[in.target];
+      run.out = in.target >= 0 ? tiles[in.target] : result;
       operand(in.arguments[0], &run, 0);
       if (in.op->operands == 2) operand(in.arguments[1], &run, 1);
       if (in.op->shapes == TileShapes::kAny && run.uniform[0]) {
@@ -366,8 +364,11 @@ void FusedChain::RunTiles(const Call& call, int64_t begin, int64_t end) const {
         continue;
       }
       in.op->loop(run);
+      traffic.Part();
     }
+    traffic.End();
   }
+  traffic.Finish();
 }
 
 // For operands that fit no Extent: each instruction over whole arrays.
@@ -377,6 +378,10 @@ absl::Status FusedChain::RunOneByOne(KernelContext& ctx, const Call& call,
   std::vector<Array> values(program_.size());
   for (size_t i = 0; i < program_.size(); ++i) {
     const Instruction& in = program_[i];
+    if (in.reduce) {
+      WEFT_RETURN_IF_ERROR(ReduceLast(ctx, call, inputs, results, i, &values));
+      continue;
+    }
     ElementwiseOp op = ElementwiseTypes<float(float, float)>::Op(in.op->loop, 1);
     op.num_operands = in.op->operands;
     std::array<const void*, kMaxBroadcastOperands> data{};
@@ -406,6 +411,11 @@ absl::Status FusedChain::Execute(KernelContext& ctx, Call* call,
   if (call->n == 0) return absl::OkStatus();
   ComputeScalars(call);
   if (!call->fits) return RunOneByOne(ctx, *call, inputs, results);
+  if (reduces_) {
+    ctx.ParallelFor(call->n / call->row, cost_ns_ * static_cast<double>(call->row),
+                    [&](int64_t begin, int64_t end) { RunRows(*call, begin, end); });
+    return absl::OkStatus();
+  }
   ctx.ParallelFor(call->n, cost_ns_,
                   [&](int64_t begin, int64_t end) { RunTiles(*call, begin, end); });
   return absl::OkStatus();
@@ -425,7 +435,7 @@ absl::Status FusedChain::Compute(KernelContext& ctx) {
   if (HasUpdate()) return Update(ctx, &call, &inputs, &results);
   WEFT_RETURN_IF_ERROR(InferShapes(ctx, inputs, &made, results));
   const Shape& shape = *results.back();
-  call.fits = Classify(inputs, shape, &call);
+  call.fits = Classify(inputs, shape, &call) && (!reduces_ || ClassifyRows(shape, &call));
   // Operands with an element for each of the output's may give their memory to it.
   int full[4] = {-1, -1, -1, -1};
   int found = 0;
@@ -440,6 +450,9 @@ absl::Status FusedChain::Compute(KernelContext& ctx) {
                    : ctx.ForwardOrAllocate({full[0], full[1], full[2], full[3]}, 0, shape);
   if (!out.ok()) return std::move(out).status();
   call.out = (*out)->mutable_data<float>();
+  call.streams = static_cast<int64_t>((*out)->num_bytes()) >= cpu::kStreamBytes;
+  // Lines of an operand's memory are in the caches when they are written.
+  for (const Input& in : call.inputs) call.streams &= in.data != call.out;
   return Execute(ctx, &call, inputs, results);
 }
 
@@ -475,10 +488,10 @@ absl::Status FusedChain::Update(KernelContext& ctx, Call* call, Shapes* inputs,
   return absl::OkStatus();
 }
 
-}  // namespace
+}  // namespace fused
 
 void RegisterFusedKernels(KernelRegistry& kernels) {
-  kernels.Add<FusedChain>("_FusedChain", kCpu, {{"T", kFloat32}});
+  kernels.Add<fused::FusedChain>("_FusedChain", kCpu, {{"T", kFloat32}});
 }
 
 }  // namespace weft

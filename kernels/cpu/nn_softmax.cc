@@ -27,11 +27,6 @@ void SoftmaxRow(const W* x, int64_t n, W* y) {
   const W sum = cpu::RowExp(x, cpu::RowMax(x, n), n, y);
   cpu::RowScale(W(1) / sum, n, y);
 }
-// The same for a result that the caches don't hold; `buffer` has room for a row.
-void StreamSoftmaxRow(const float* x, int64_t n, float* buffer, float* y) {
-  const float sum = cpu::RowExp(x, cpu::RowMax(x, n), n, buffer);
-  cpu::StreamScaled(buffer, 1.f / sum, n, y);
-}
 template <typename W>
 void LogSoftmaxRow(const W* x, int64_t n, W* y) {
   const W top = cpu::RowMax(x, n);
@@ -58,10 +53,9 @@ absl::Status SoftmaxKernel(KernelContext& ctx) {
     if (static_cast<int64_t>(y->num_bytes()) >= cpu::kStreamBytes && in != out) {
       ctx.ParallelFor(logits.num_elements() / n, static_cast<double>(n) * kLogitCost<T>,
                       [=](int64_t begin, int64_t end) {
-                        std::vector<float> buffer(static_cast<size_t>(n));
-                        for (int64_t row = begin; row < end; ++row)
-                          StreamSoftmaxRow(in + row * n, n, buffer.data(), out + row * n);
-                        cpu::EndStreams();
+                        std::vector<float> buffer(2 * static_cast<size_t>(n));
+                        cpu::StreamSoftmax(in + begin * n, end - begin, n, buffer.data(),
+                                           out + begin * n);
                       });
       return absl::OkStatus();
     }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kernels/cpu/element_class.h"
+#include "kernels/cpu/stream.h"
 
 namespace weft {
 namespace {
@@ -122,9 +123,17 @@ void TransposeBlock(U* dst, int64_t dst_stride, const U* src, int64_t src_stride
 // and would be evicted before they are used up.
 template <typename U>
 void TransposeBlockBuffered(U* dst, int64_t dst_stride, const U* src, int64_t src_stride,
-                            int64_t height, int64_t width) {
+                            int64_t height, int64_t width, bool streams) {
   alignas(64) U buffer[kBlock<U> * kBlock<U>];
   constexpr int64_t kLine = 64 / sizeof(U);
+  if (streams) {
+    TransposeBlock<Order::kAlongSrc>(buffer, kBlock<U>, src, src_stride, height, width);
+    for (int64_t j = 0; j < width; ++j) {
+      cpu::StreamCopy(buffer + j * kBlock<U>, height * static_cast<int64_t>(sizeof(U)),
+                      dst + j * dst_stride);
+    }
+    return;
+  }
   for (int64_t j = 0; j < width; ++j) {
     for (int64_t i = 0; i < height; i += kLine)
       __builtin_prefetch(dst + j * dst_stride + i, /*rw=*/1);
@@ -192,6 +201,8 @@ void CopyByBlocks(KernelContext& ctx, U* dst, const U* src, const CopyDims& dims
   constexpr int64_t kSide = kBlock<U>;
   const bool buffered = CopyCount(dims) * static_cast<int64_t>(sizeof(U)) > kSecondLevelCache &&
                         (MeetsInCache<U>(down.src_stride) || MeetsInCache<U>(across.dst_stride));
+  const bool streams =
+      buffered && CopyCount(dims) * static_cast<int64_t>(sizeof(U)) >= cpu::kStreamBytes;
   const int64_t down_blocks = (down.size + kSide - 1) / kSide;
   const int64_t across_blocks = (across.size + kSide - 1) / kSide;
   const int64_t per_task = down_blocks * across_blocks;
@@ -211,7 +222,8 @@ void CopyByBlocks(KernelContext& ctx, U* dst, const U* src, const CopyDims& dims
       U* to = dst + at.dst() + i + j * across.dst_stride;
       const U* from = src + at.src() + i * down.src_stride + j;
       if (buffered) {
-        TransposeBlockBuffered(to, across.dst_stride, from, down.src_stride, height, width);
+        TransposeBlockBuffered(to, across.dst_stride, from, down.src_stride, height, width,
+                               streams);
       } else {
         TransposeBlock<Order::kAlongDst>(to, across.dst_stride, from, down.src_stride, height,
                                          width);
@@ -222,6 +234,7 @@ void CopyByBlocks(KernelContext& ctx, U* dst, const U* src, const CopyDims& dims
       across_block = 0;
       at.Next();
     }
+    if (streams) cpu::EndStreams();
   });
 }
 

@@ -6,6 +6,9 @@
 //   w -= rate * (g + c w)    Mul, AddN, ApplyGradient.. -> one node that reads g and reads and
 //   writes w
 //
+//   (x - mean(x)) * rsqrt(..)        with sums, means and extremes over the last dimension, which
+//                                    stays with size 1: row by row
+//
 // The program of a fused node is in its attributes; kernels/cpu/fused_chain.cc describes them and
 // runs it.
 #include <algorithm>
@@ -72,6 +75,15 @@ bool IsFloat(const PlanNode& n, std::string_view attr) {
   return t && *t == kFloat32;
 }
 
+// The static size of the last dimension; 0 if it is not known.
+int64_t LastDimOf(const PlanEdge& e) {
+  const Node* origin = e.node->origin;
+  if (!origin || static_cast<size_t>(e.index) >= origin->output_shapes.size()) return 0;
+  const PartialShape& s = origin->output_shapes[static_cast<size_t>(e.index)];
+  if (!s.known_rank() || s.rank() == 0) return 0;
+  return std::max<int64_t>(0, s.dim(s.rank() - 1));
+}
+
 bool IsElementwise(const PlanNode& n) {
   if (n.is_feed || !n.def || !n.device || n.device->type() != kCpu || !IsFloat(n, "T"))
     return false;
@@ -80,6 +92,26 @@ bool IsElementwise(const PlanNode& n) {
   if (n.op != "BiasAdd") return true;
   const std::string* format = n.FindAttrOf<std::string>("data_format");
   return !format || *format == "NHWC";
+}
+
+// Lengths of rows that are worth their own pass over the program, and stay in the cache.
+constexpr int64_t kShortestRow = 16, kLongestRow = 16384;
+
+// The length of the rows that a reduction over the last dimension, which stays with size 1, takes;
+// 0 if it is none, or that can't be told.
+int64_t ReducedRow(const PlanNode& n) {
+  if (n.is_feed || !n.def || !n.device || n.device->type() != kCpu || !IsFloat(n, "T")) return 0;
+  if (n.op != "Sum" && n.op != "Mean" && n.op != "Max" && n.op != "Min") return 0;
+  const bool* keep = n.FindAttrOf<bool>("keep_dims");
+  const PlanEdge &x = n.inputs[0], &axes = n.inputs[1];
+  if (!keep || !*keep || axes.node->op != "Const" || !axes.node->control_inputs.empty()) return 0;
+  const Array* axis = axes.node->FindAttrOf<Array>("value");
+  const Node* origin = n.origin;
+  if (!axis || axis->num_elements() != 1 || !origin || origin->output_shapes.empty()) return 0;
+  const PartialShape& result = origin->output_shapes[0];
+  const int64_t a = axis->AsInt64();
+  if (!result.known_rank() || result.rank() == 0 || (a != -1 && a != result.rank() - 1)) return 0;
+  return LastDimOf(x);
 }
 
 // How an update computes the variable's new value from the old one.
@@ -174,11 +206,18 @@ class Fuser {
     return e.node->op == "ReadVariableOp" && VariableOf(e.node->inputs[0]) == variable;
   }
 
+  // n reduces rows of the length of the root's.
+  static bool CanReduceFor(const PlanNode& n, const PlanNode& root) {
+    const int64_t row = ReducedRow(n);
+    return row >= kShortestRow && row <= kLongestRow && UpdateOf(root) == Update::kNone &&
+           LastDimOf({const_cast<PlanNode*>(&root), 0}) == row;
+  }
+
   // n may be computed when the root is, and for it alone.
   bool CanJoin(const PlanNode* n, const PlanNode* root,
                const std::unordered_set<const PlanNode*>& members) const {
-    if (!IsElementwise(*n) || n->device != root->device || fixed_.contains(n) || taken_.contains(n))
-      return false;
+    if (n->device != root->device || fixed_.contains(n) || taken_.contains(n)) return false;
+    if (!IsElementwise(*n) && !CanReduceFor(*n, *root)) return false;
     for (const PlanNode* u : users_.at(n)) {
       if (!members.contains(u)) return false;
     }
@@ -241,7 +280,8 @@ class Fuser {
           program.push_back({"AddN", n->name, {last(), argument(n->inputs[k])}});
       } else {
         Instruction i{n->op, n->name, {}};
-        for (const PlanEdge& e : n->inputs) i.arguments.push_back(argument(e));
+        const size_t operands = IsElementwise(*n) ? n->inputs.size() : 1;  // not a reduction's axis
+        for (size_t k = 0; k < operands; ++k) i.arguments.push_back(argument(n->inputs[k]));
         program.push_back(std::move(i));
       }
       result[n] = static_cast<int>(program.size()) - 1;

@@ -2,8 +2,10 @@
 // Fused plans compute what the single nodes do, bit for bit, and fuse what they should.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -284,6 +286,96 @@ TEST_F(Fuse, AnUninitializedVariableIsNamed) {
     FAIL() << "an uninitialised variable was read";
   } catch (const FailedPreconditionError& e) {
     EXPECT_NE(std::string(e.what()).find("theta"), std::string::npos) << e.what();
+  }
+}
+
+// ---- sums and extremes over rows
+
+Tensor ReduceLastOf(const char* type, const Tensor& x, int axis) {
+  return OpBuilder(type, NameOptions()).In(x).In({axis}).Attr("keep_dims", true).Output();
+}
+
+// A placeholder of the value's shape: the length of rows is known when the plan is made.
+Tensor FedRows(const Array& value, Feeds* feeds) {
+  Tensor p = Placeholder(kFloat32, PartialShape(value.shape()));
+  feeds->emplace_back(p, value);
+  return p;
+}
+
+Tensor LayerNormOf(const Tensor& x, const Tensor& gamma, const Tensor& beta) {
+  const int last = x.shape().rank() - 1;
+  Tensor d = NodeOf("Sub", {x, ReduceLastOf("Mean", x, -1)});
+  Tensor v = ReduceLastOf("Mean", NodeOf("Mul", {d, d}), last);
+  Tensor factor = NodeOf("Rsqrt", {NodeOf("AddV2", {v, 1e-5f})});
+  return NodeOf("AddV2", {NodeOf("Mul", {NodeOf("Mul", {d, factor}), gamma}), beta});
+}
+
+TEST_F(Fuse, LayerNormalizationRowByRow) {
+  for (const std::vector<int64_t>& dims : std::vector<std::vector<int64_t>>{
+           {40, 1024}, {3, 16}, {5, 17}, {2, 3, 129}, {7, 5000}, {1, 4097}, {0, 32}, {64}}) {
+    Feeds feeds;
+    Tensor x = FedRows(RandomArray(dims, 1), &feeds);
+    Tensor gamma = FedRows(RandomArray({dims.back()}, 2), &feeds);
+    Tensor beta = FedRows(RandomArray({dims.back()}, 3), &feeds);
+    ExpectFusedEqual(LayerNormOf(x, gamma, beta), feeds, 1);
+  }
+}
+
+TEST_F(Fuse, SoftmaxOfSingleOps) {
+  Tensor x = FedRows(RandomArray({33, 1000}, 1), &feeds_);
+  Tensor e = NodeOf("Exp", {NodeOf("Sub", {x, ReduceLastOf("Max", x, 1)})});
+  ExpectFusedEqual(NodeOf("RealDiv", {e, ReduceLastOf("Sum", e, 1)}), feeds_, 1);
+}
+
+// NaN and infinities take the single ops' way.
+TEST_F(Fuse, ExtremesOfRowsWithoutNumbers) {
+  Array values = RandomArray({4, 20}, 1);
+  values.mutable_data<float>()[3] = std::nanf("");
+  values.mutable_data<float>()[25] = std::numeric_limits<float>::infinity();
+  values.mutable_data<float>()[47] = -std::numeric_limits<float>::infinity();
+  Tensor x = FedRows(values, &feeds_);
+  Tensor span = NodeOf("Sub", {ReduceLastOf("Max", x, 1), ReduceLastOf("Min", x, 1)});
+  ExpectFusedEqual(NodeOf("RealDiv", {NodeOf("Abs", {x}), span}), feeds_, 1);
+}
+
+// Operands that are neither rows nor columns of the result; rows too long for the cache.
+TEST_F(Fuse, RowsThatNeedGeneralBroadcasting) {
+  Tensor x = FedRows(RandomArray({2, 3, 32}, 1), &feeds_),
+         y = FedRows(RandomArray({2, 1, 32}, 2), &feeds_);
+  Tensor sum = NodeOf("AddV2", {x, y});
+  ExpectFusedEqual(NodeOf("Mul", {sum, ReduceLastOf("Sum", sum, 2)}), feeds_, 1);
+  Feeds feeds;
+  std::vector<Tensor> parts;
+  for (uint32_t i = 0; i < 6; ++i)
+    parts.push_back(NodeOf("Exp", {FedRows(RandomArray({2, 16384}, i), &feeds)}));
+  Tensor all = parts[0];
+  for (size_t i = 1; i < parts.size(); ++i) all = NodeOf("AddV2", {parts[i], all});
+  Tensor scaled = NodeOf("Mul", {all, ReduceLastOf("Mean", all, 1)});
+  for (Tensor& part : parts) scaled = NodeOf("Maximum", {scaled, part});
+  ExpectFusedEqual(scaled, feeds, 1);
+}
+
+// Other axes, dropped dimensions and short rows stay as they are.
+TEST_F(Fuse, OtherReductionsAreLeftAlone) {
+  Tensor x = FedRows(RandomArray({20, 30, 40}, 1), &feeds_);
+  ExpectFusedEqual(NodeOf("Sub", {x, ReduceLastOf("Mean", x, 1)}), feeds_, 0);
+  Tensor sums = OpBuilder("Sum", NameOptions()).In(x).In({2}).Output();
+  ExpectFusedEqual(NodeOf("Sub", {sums, 1.0f}), feeds_, 0);
+  Feeds feeds;
+  Tensor narrow = FedRows(RandomArray({50, 4}, 1), &feeds);
+  ExpectFusedEqual(NodeOf("Sub", {narrow, ReduceLastOf("Sum", narrow, 1)}), feeds, 0);
+}
+
+// A value that others need too is computed by itself.
+TEST_F(Fuse, ReducedRowsWithOtherUsers) {
+  Tensor x = FedRows(RandomArray({9, 50}, 1), &feeds_);
+  Tensor mean = ReduceLastOf("Mean", x, 1), y = NodeOf("Square", {NodeOf("Sub", {x, mean})});
+  Session plain(graph_, {.opt_level = OptLevel::kL0}), session(graph_);
+  const std::vector<Array> want = plain.Run({Fetch(mean), Fetch(y)}, feeds_);
+  for (int run = 0; run < 3; ++run) {
+    const std::vector<Array> got = session.Run({Fetch(mean), Fetch(y)}, feeds_);
+    EXPECT_TRUE(SameBits(got[0], want[0]));
+    EXPECT_TRUE(SameBits(got[1], want[1]));
   }
 }
 

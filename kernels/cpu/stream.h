@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stores that go past the caches: for results too large to be found there when they are read. A
+// plain store first reads the line that it writes to from memory.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace weft::cpu {
+
+// Results of this many bytes and more don't stay in the caches. A little below what usual
+// last-level caches hold, of which others want a part.
+inline constexpr int64_t kStreamBytes = int64_t{24} << 20;
+
+// to[i] = from[i] * factor, the same bits as a plain loop. After the last call on a thread:
+// EndStreams().
+inline void StreamScaled(const float* from, float factor, int64_t n, float* to) {
+  int64_t i = 0;
+#if defined(__x86_64__)
+  for (; i < n && reinterpret_cast<uintptr_t>(to + i) % 16 != 0; ++i) to[i] = from[i] * factor;
+  const __m128 f = _mm_set1_ps(factor);
+  for (; i + 4 <= n; i += 4) _mm_stream_ps(to + i, _mm_mul_ps(_mm_loadu_ps(from + i), f));
+#endif
+  for (; i < n; ++i) to[i] = from[i] * factor;
+}
+
+// After the last call on a thread: EndStreams().
+inline void StreamCopy(const void* from, int64_t bytes, void* to) {
+  auto* out = static_cast<char*>(to);
+  const auto* in = static_cast<const char*>(from);
+#if defined(__x86_64__)
+  const int64_t head =
+      std::min(bytes, static_cast<int64_t>(-reinterpret_cast<uintptr_t>(to) & uintptr_t{15}));
+  std::memcpy(out, in, static_cast<size_t>(head));
+  int64_t i = head;
+  for (; i + 16 <= bytes; i += 16) {
+    _mm_stream_si128(reinterpret_cast<__m128i*>(out + i),
+                     _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + i)));
+  }
+  std::memcpy(out + i, in + i, static_cast<size_t>(bytes - i));
+#else
+  std::memcpy(out, in, static_cast<size_t>(bytes));
+#endif
+}
+
+// Makes streamed stores visible to other threads before what this one does next.
+inline void EndStreams() {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
+
+}  // namespace weft::cpu

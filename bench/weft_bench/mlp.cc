@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kMlpBatch = 100, kMlpBatches = 60;
 
-Tensor Op(const char* type, const std::vector<Input>& inputs) {
+Tensor MlpNode(const char* type, const std::vector<Input>& inputs) {
   OpBuilder builder(type, NameOptions());
   for (const Input& in : inputs) builder.In(in);
   return builder.Output();
@@ -31,15 +31,16 @@ struct Model {
 
 Tensor Loss(Model& m, Tensor x, Tensor labels) {
   const auto& p = m.parameters;
-  Tensor hidden = Op("Relu", {Op("AddV2", {Op("MatMul", {x, p[0]}), p[1]})});
-  Tensor logits = Op("AddV2", {Op("MatMul", {hidden, p[2]}), p[3]});
+  Tensor hidden = MlpNode("Relu", {MlpNode("AddV2", {MlpNode("MatMul", {x, p[0]}), p[1]})});
+  Tensor logits = MlpNode("AddV2", {MlpNode("MatMul", {hidden, p[2]}), p[3]});
   Tensor entropies = OpBuilder("SparseSoftmaxCrossEntropyWithLogits", NameOptions())
                          .In(logits)
                          .In(labels)
                          .Outputs()[0];
-  Tensor mean = Op("Mean", {entropies, Input({0})});
-  return Op("AddV2",
-            {mean, Op("Mul", {1e-4f, Op("AddV2", {Op("L2Loss", {p[0]}), Op("L2Loss", {p[2]})})})});
+  Tensor mean = MlpNode("Mean", {entropies, Input({0})});
+  return MlpNode("AddV2",
+                 {mean, MlpNode("Mul", {1e-4f, MlpNode("AddV2", {MlpNode("L2Loss", {p[0]}),
+                                                                 MlpNode("L2Loss", {p[2]})})})});
 }
 
 Model Build(Tensor x, Tensor labels) {
@@ -55,9 +56,10 @@ Model Build(Tensor x, Tensor labels) {
   for (const Variable& v : m.parameters) handles.push_back(v.handle());
   const std::vector<Grad> gradients = Gradients({m.loss}, handles);
   Tensor t = OpBuilder("Cast", NameOptions()).In(m.step).Attr("DstT", kFloat32).Output();
-  Tensor rate = Op("Mul", {0.8f, Op("Pow", {0.99f, Op("RealDiv", {t, 600.0f})})});
-  Tensor decay =
-      Op("Minimum", {0.99f, Op("RealDiv", {Op("AddV2", {t, 1.0f}), Op("AddV2", {t, 10.0f})})});
+  Tensor rate = MlpNode("Mul", {0.8f, MlpNode("Pow", {0.99f, MlpNode("RealDiv", {t, 600.0f})})});
+  Tensor decay = MlpNode(
+      "Minimum",
+      {0.99f, MlpNode("RealDiv", {MlpNode("AddV2", {t, 1.0f}), MlpNode("AddV2", {t, 10.0f})})});
   for (size_t i = 0; i < handles.size(); ++i) {
     m.updates.push_back(OpBuilder("ResourceApplyGradientDescent", NameOptions())
                             .In(handles[i])
@@ -74,8 +76,8 @@ Model Build(Tensor x, Tensor labels) {
   };
   for (size_t i = 0; i < handles.size(); ++i) {
     const Variable& average = m.averages[i];
-    Tensor difference =
-        Op("Mul", {Op("Sub", {read(average), read(m.parameters[i])}), Op("Sub", {1.0f, decay})});
+    Tensor difference = MlpNode("Mul", {MlpNode("Sub", {read(average), read(m.parameters[i])}),
+                                        MlpNode("Sub", {1.0f, decay})});
     m.updates.push_back(OpBuilder("AssignSubVariableOp", NameOptions())
                             .In(average.handle())
                             .In(difference)

@@ -36,6 +36,7 @@ void RegisterAllCpuKernels(KernelRegistry& kernels) {
   RegisterStagingKernels(kernels);
   RegisterSummaryKernels(kernels);
   RegisterFusedKernels(kernels);
+  RegisterProductSumKernels(kernels);
   RegisterAccumulatorKernels(kernels);
   RegisterParsingKernels(kernels);
   RegisterLookupKernels(kernels);

@@ -39,6 +39,7 @@ void RegisterBarrierKernels(KernelRegistry& kernels);
 void RegisterStagingKernels(KernelRegistry& kernels);
 void RegisterSummaryKernels(KernelRegistry& kernels);
 void RegisterFusedKernels(KernelRegistry& kernels);
+void RegisterProductSumKernels(KernelRegistry& kernels);
 void RegisterAccumulatorKernels(KernelRegistry& kernels);
 void RegisterParsingKernels(KernelRegistry& kernels);
 void RegisterLookupKernels(KernelRegistry& kernels);

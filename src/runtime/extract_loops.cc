@@ -8,6 +8,7 @@
 #include "src/core/strings.h"
 #include "src/runtime/frames.h"
 #include "src/runtime/loop.h"
+#include "src/runtime/numeric_check.h"
 #include "src/runtime/session_impl.h"
 
 namespace weft {
@@ -69,6 +70,10 @@ class LoopExtractor {
     MoveNodes(plan.condition.get(), plan.body.get());
     plan.condition->graph.RemoveUnused();
     plan.body->graph.RemoveUnused();
+    if (session_->config().opt_level != OptLevel::kL0 && !IsChecked(plan)) {
+      CollectProducts(&graph_, loop, &plan);
+      plan.body->graph.RemoveUnused();
+    }
     for (Plan* p : {plan.condition.get(), plan.body.get()}) {
       WEFT_RETURN_IF_ERROR(FinishPlan(session_, p));
     }
@@ -269,6 +274,12 @@ class LoopExtractor {
     return loop;
   }
 
+  static bool IsChecked(const LoopPlan& plan) {
+    const auto& nodes = plan.body->graph.nodes;
+    return std::any_of(nodes.begin(), nodes.end(),
+                       [](const auto& n) { return NumericCheckOf(*n) != 0; });
+  }
+
   PlanNode* AddFeed(Plan* plan, const PlanEdge& value, const std::string& name) {
     PlanNode* feed = plan->graph.Add();
     feed->is_feed = true;
@@ -381,6 +392,32 @@ class LoopExtractor {
   std::unordered_map<const PlanNode*, PlanEdge> in_body_, in_condition_;
 };
 
+// Gradients that are gated hold an operation's results back until all are there. Those of a loop's
+// Merge are the two outputs of a Switch, and waiting for the Switch that one comes from means
+// nothing:
+//
+//   Switch:0 -> Identity, after NoOp, after Switch -> Exit     becomes     Switch:0 -> Exit
+void UngateSwitches(PlanGraph* graph) {
+  const auto waits_for = [](const PlanNode& gate, const PlanNode* node) {
+    return gate.op == "NoOp" && gate.inputs.empty() && !gate.control_inputs.empty() &&
+           std::all_of(gate.control_inputs.begin(), gate.control_inputs.end(),
+                       [&](const PlanNode* c) { return c == node; });
+  };
+  for (const auto& n : graph->nodes) {
+    if (n->op != "Identity" || n->inputs.size() != 1 || !IsSwitch(*n->inputs[0].node)) continue;
+    std::erase_if(n->control_inputs,
+                  [&](const PlanNode* c) { return waits_for(*c, n->inputs[0].node); });
+  }
+  for (const auto& n : graph->nodes) {
+    if (!IsExit(*n)) continue;
+    const PlanNode& source = *n->inputs[0].node;
+    if (source.op == "Identity" && source.control_inputs.empty() &&
+        IsSwitch(*source.inputs[0].node))
+      n->inputs[0] = source.inputs[0];
+  }
+  graph->RemoveUnused();
+}
+
 }  // namespace
 
 absl::Status ExtractLoops(SessionImpl* session, PlanGraph* graph) {
@@ -388,6 +425,7 @@ absl::Status ExtractLoops(SessionImpl* session, PlanGraph* graph) {
     return IsEnter(*n) || IsExit(*n) || IsNextIteration(*n);
   });
   if (!any) return absl::OkStatus();
+  UngateSwitches(graph);
   std::vector<std::string> refused;
   while (true) {
     WEFT_ASSIGN_OR_RETURN(const Frames frames, Frames::Find(*graph));

@@ -57,6 +57,16 @@ class LoopKernel final : public Kernel {
   std::vector<State> idle_;
 };
 
+// Nodes that make a sum of products once a loop has collected the factors (loop_products.cc). The
+// list is begun outside of the loop: each run must have one of its own.
+inline constexpr char kBeginProductsOp[] = "_BeginProducts";
+inline constexpr char kCollectProductOp[] = "_CollectProduct";
+inline constexpr char kEndProductsOp[] = "_EndProducts";
+
+// For each variable to which the body adds a product of a transposed matrix and another one.
+// `loop`, in `graph`, is the node of the loop.
+void CollectProducts(PlanGraph* graph, PlanNode* loop, LoopPlan* plan);
+
 // Puts a node for each structured loop into the graph in the loop's place. An error for nodes whose
 // inputs are of different frames, and for an Exit without an Enter.
 absl::Status ExtractLoops(SessionImpl* session, PlanGraph* graph);

@@ -28,10 +28,10 @@ bool ReadsRef(const PlanNode& n) {
 }
 bool IsControlFlow(const std::string& op) {
   static const auto* const ops = new std::unordered_set<std::string>{
-      "Switch",   "Merge",   "RefSwitch",        "RefMerge",
-      "Enter",    "Exit",    "NextIteration",    "LoopCond",
-      "RefEnter", "RefExit", "RefNextIteration", "ControlTrigger",
-      kLoopOp};
+      "Switch",   "Merge",          "RefSwitch",        "RefMerge",
+      "Enter",    "Exit",           "NextIteration",    "LoopCond",
+      "RefEnter", "RefExit",        "RefNextIteration", "ControlTrigger",
+      kLoopOp,    kBeginProductsOp, kCollectProductOp};
   return ops->contains(op);
 }
 bool IsPure(const PlanNode& n) {
@@ -120,6 +120,36 @@ bool SameAttrs(const AttrMap& a, const AttrMap& b) {
 bool SameNode(const PlanNode& a, const PlanNode& b) {
   return a.op == b.op && a.device == b.device && a.inputs == b.inputs &&
          a.control_inputs == b.control_inputs && SameAttrs(a.attrs, b.attrs);
+}
+
+// Gated gradients hold all results of an operation back until each is there:
+//
+//   Identity(x) and Identity(y), both after NoOp, which is after x and y
+//
+// Steps run one after the other, in the program's order, so that a gate changes nothing where what
+// it waits for has no effects, is computed in any case, and is never dead.
+void RemoveGates(const std::vector<PlanNode*>& order) {
+  std::unordered_set<const PlanNode*> used, maybe_dead;
+  for (const PlanNode* n : order) {
+    bool dead = n->op == "Switch" || n->op == "RefSwitch" || n->op == "_SwitchN";
+    for (const PlanEdge& e : n->inputs) {
+      used.insert(e.node);
+      dead |= maybe_dead.contains(e.node);
+    }
+    for (const PlanNode* c : n->control_inputs) dead |= maybe_dead.contains(c);
+    if (dead) maybe_dead.insert(n);
+  }
+  const auto is_open = [&](const PlanNode& gate) {
+    return gate.op == "NoOp" && gate.inputs.empty() &&
+           std::all_of(gate.control_inputs.begin(), gate.control_inputs.end(),
+                       [&](const PlanNode* c) {
+                         return IsPure(*c) && used.contains(c) && !maybe_dead.contains(c);
+                       });
+  };
+  for (PlanNode* n : order) {
+    if (n->op != "Identity" || n->control_inputs.empty() || !IsPure(*n)) continue;
+    std::erase_if(n->control_inputs, [&](const PlanNode* c) { return is_open(*c); });
+  }
 }
 
 // What stands for each output of nodes that are gone.
@@ -240,6 +270,7 @@ bool TopologicalOrder(const PlanGraph& graph, std::vector<PlanNode*>* order) {
 void OptimizeGraph(SessionImpl*, PlanGraph* graph) {
   std::vector<PlanNode*> order;
   if (!TopologicalOrder(*graph, &order)) return;  // Order() reports the cycle
+  RemoveGates(order);
   FoldConstants(order, graph);
   graph->RemoveUnused();
   order.clear();

@@ -169,7 +169,11 @@ absl::Status InsertCopies(SessionImpl* session, PlanGraph* graph);  // copies.cc
 void OptimizeGraph(SessionImpl* session,
                    PlanGraph* graph);     // optimize.cc: folding, common subexpressions, identities
 void FuseConvolutions(PlanGraph* graph);  // fuse_conv.cc
+void FuseProducts(PlanGraph* graph);      // fuse_products.cc
 void FuseNodes(PlanGraph* graph);         // fuse.cc
+
+// Is it a product a^T b of float matrices on the CPU, which may be made later than where it stands?
+bool IsProductOfColumns(const PlanNode& n);  // fuse_products.cc
 
 // Nodes in an order in which producers come first; false if there is a cycle.
 bool TopologicalOrder(const PlanGraph& graph, std::vector<PlanNode*>* order);  // optimize.cc

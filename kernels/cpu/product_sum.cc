@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sums of products a_1^T b_1 + a_2^T b_2 + ...: the gradient of a weight matrix that is used
+// several times. All rows of the a's, and of the b's, are put under one another, and one product of
+// tall matrices is the sum of all: instead of many products of few rows, each of which must write
+// the whole result, and of sums that read them again.
+//
+// The plan's passes (src/runtime/fuse_products.cc, loop_products.cc) make
+//   _SumOfProducts   of a_1, ..., a_n, b_1, ..., b_n
+//   _BeginProducts   of the value that a sum begins with (attribute `zero`: it is zeros): a list of
+//                    products
+//   _CollectProduct  of that list, a and b: the list with a^T b more
+//   _EndProducts     of that list: the sum
+// Attribute `names`: the MatMul nodes they were, for messages.
+#include <algorithm>
+#include <any>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/register.h"
+#include "src/core/strings.h"
+#include "weft/core/handle.h"
+#include "weft/runtime/kernel.h"
+
+namespace weft {
+namespace {
+
+// Rows that one product takes: enough for it to run at full speed.
+constexpr int64_t kRowsAtOnce = 1024;
+// Operands with as many rows are multiplied where they are.
+constexpr int64_t kManyRows = 256;
+
+// The sum of products with m x n elements, of which as many as fit are kept as rows.
+class ProductSum {
+ public:
+  // `c`: where the sum is made; `empty`: it has no value yet.
+  ProductSum(Array c, bool empty) : c_(std::move(c)), empty_(empty) {}
+
+  const Array& sum() const { return c_; }
+  int64_t m() const { return c_.dim(0); }
+  int64_t n() const { return c_.dim(1); }
+
+  // Memory for `rows` rows, as far as they are kept at once.
+  absl::Status Reserve(KernelContext& ctx, int64_t rows) {
+    rows = std::min(rows, kRowsAtOnce);
+    if (rows <= capacity_) return absl::OkStatus();
+    WEFT_ASSIGN_OR_RETURN(Array a, ctx.AllocateTemp(kFloat32, Shape({rows, m()})));
+    WEFT_ASSIGN_OR_RETURN(Array b, ctx.AllocateTemp(kFloat32, Shape({rows, n()})));
+    Copy(ctx, Elements(a_), rows_ * m(), a.mutable_data<float>());
+    Copy(ctx, Elements(b_), rows_ * n(), b.mutable_data<float>());
+    a_ = std::move(a);
+    b_ = std::move(b);
+    capacity_ = rows;
+    return absl::OkStatus();
+  }
+
+  // a [rows, m], b [rows, n].
+  absl::Status Add(KernelContext& ctx, const Array& a, const Array& b) {
+    const int64_t rows = a.dim(0);
+    if (rows >= kManyRows) {
+      Multiply(ctx, rows, a.data<float>(), b.data<float>());
+      return absl::OkStatus();
+    }
+    if (rows_ + rows > kRowsAtOnce) Flush(ctx);
+    if (rows_ + rows > capacity_)
+      WEFT_RETURN_IF_ERROR(Reserve(ctx, std::max(8 * rows, 2 * (rows_ + rows))));
+    Copy(ctx, a.data<float>(), rows * m(), a_.mutable_data<float>() + rows_ * m());
+    Copy(ctx, b.data<float>(), rows * n(), b_.mutable_data<float>() + rows_ * n());
+    rows_ += rows;
+    return absl::OkStatus();
+  }
+
+  // Multiplies what is kept.
+  void Flush(KernelContext& ctx) {
+    if (rows_ > 0 || empty_) Multiply(ctx, rows_, Elements(a_), Elements(b_));
+    rows_ = 0;
+  }
+
+ private:
+  void Multiply(KernelContext& ctx, int64_t rows, const float* a, const float* b) {
+    cpu::Gemm(/*transpose_a=*/true, /*transpose_b=*/false, m(), n(), rows, a, m(), b, n(),
+              c_.mutable_data<float>(), n(), ctx.num_threads(), /*accumulate=*/!empty_);
+    empty_ = false;
+  }
+  static const float* Elements(const Array& a) { return a.valid() ? a.data<float>() : nullptr; }
+  static void Copy(KernelContext& ctx, const float* from, int64_t count, float* to) {
+    ctx.ParallelFor(count, 0.3, [=](int64_t begin, int64_t end) {
+      std::copy(from + begin, from + end, to + begin);
+    });
+  }
+
+  Array c_;
+  bool empty_;
+  Array a_, b_;  // [capacity, m], [capacity, n]
+  int64_t rows_ = 0, capacity_ = 0;
+};
+
+absl::Status CheckFactors(KernelContext& ctx, const std::string& name, const Array& a,
+                          const Array& b) {
+  if (a.rank() == 2 && b.rank() == 2 && a.dim(0) == b.dim(0)) return absl::OkStatus();
+  return ctx.InvalidArgument(
+      StrCat("MatMul '", name, "': Matrix size-incompatible: In[0]: ", a.shape().ToString(),
+             ", In[1]: ", b.shape().ToString(),
+             "; both must be matrices with as many rows, since the first one is transposed"));
+}
+
+class SumOfProducts final : public Kernel {
+ public:
+  explicit SumOfProducts(KernelConstruction& c)
+      : names_(c.Attr<std::vector<std::string>>("names")) {
+    if (c.num_inputs() < 2 || names_.size() * 2 != static_cast<size_t>(c.num_inputs()))
+      c.Fail(absl::InternalError("_SumOfProducts: malformed"));
+  }
+
+  absl::Status Compute(KernelContext& ctx) override {
+    const int count = static_cast<int>(names_.size());
+    const auto shape_of = [&](int i) {
+      return Shape({ctx.input(i).dim(1), ctx.input(count + i).dim(1)});
+    };
+    int64_t rows = 0;
+    for (int i = 0; i < count; ++i) {
+      const Array &a = ctx.input(i), &b = ctx.input(count + i);
+      WEFT_RETURN_IF_ERROR(CheckFactors(ctx, names_[static_cast<size_t>(i)], a, b));
+      if (a.dim(0) < kManyRows) rows += a.dim(0);
+      if (shape_of(i) == shape_of(0)) continue;
+      return ctx.InvalidArgument(StrCat(
+          "Inputs to operation ", ctx.node_name(),
+          " of type AddN must have the same size and shape.  Input 0: ", shape_of(0).ToString(),
+          " != input ", i, ": ", shape_of(i).ToString()));
+    }
+    WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, shape_of(0)));
+    if (out->num_elements() == 0) return absl::OkStatus();
+    ProductSum sum(*out, /*empty=*/true);
+    WEFT_RETURN_IF_ERROR(sum.Reserve(ctx, rows));
+    for (int i = 0; i < count; ++i)
+      WEFT_RETURN_IF_ERROR(sum.Add(ctx, ctx.input(i), ctx.input(count + i)));
+    sum.Flush(ctx);
+    return absl::OkStatus();
+  }
+
+ private:
+  std::vector<std::string> names_;
+};
+
+using SharedSum = std::shared_ptr<ProductSum>;
+
+class BeginProducts final : public Kernel {
+ public:
+  explicit BeginProducts(KernelConstruction& c) : zero_(c.AttrOr<bool>("zero", false)) {}
+
+  absl::Status Compute(KernelContext& ctx) override {
+    const Array& initial = ctx.input(0);
+    if (initial.rank() != 2)
+      return ctx.InvalidArgument("a sum of products begins with a matrix, not with shape " +
+                                 initial.shape().ToString());
+    WEFT_ASSIGN_OR_RETURN(Array sum, ctx.AllocateTemp(kFloat32, initial.shape()));
+    if (!zero_ && sum.num_bytes() > 0)
+      std::memcpy(sum.raw_data(), initial.raw_data(), sum.num_bytes());
+    WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, Shape()));
+    Variant& list = *out->mutable_data<Variant>();
+    list.value = std::make_shared<ProductSum>(std::move(sum), /*empty=*/zero_);
+    list.type_name = "weft::ProductSum";
+    return absl::OkStatus();
+  }
+
+ private:
+  const bool zero_;  // the value is known to be zeros
+};
+
+absl::StatusOr<ProductSum*> ProductsOf(KernelContext& ctx) {
+  const Array& list = ctx.input(0);
+  const SharedSum* sum = nullptr;
+  if (list.dtype() == kVariant && list.num_elements() == 1)
+    sum = std::any_cast<SharedSum>(&list.data<Variant>()->value);
+  if (sum && *sum) return sum->get();
+  return ctx.InvalidArgument("input 0 is no list of products");
+}
+
+class CollectProduct final : public Kernel {
+ public:
+  explicit CollectProduct(KernelConstruction& c)
+      : names_(c.Attr<std::vector<std::string>>("names")) {
+    if (names_.size() != 1) c.Fail(absl::InternalError("_CollectProduct: malformed"));
+  }
+
+  absl::Status Compute(KernelContext& ctx) override {
+    WEFT_ASSIGN_OR_RETURN(ProductSum * sum, ProductsOf(ctx));
+    const Array &a = ctx.input(1), &b = ctx.input(2);
+    WEFT_RETURN_IF_ERROR(CheckFactors(ctx, names_[0], a, b));
+    if (a.dim(1) != sum->m() || b.dim(1) != sum->n()) {
+      return ctx.InvalidArgument(StrCat(
+          "MatMul '", names_[0], "': a product of shape ", Shape({a.dim(1), b.dim(1)}).ToString(),
+          " can't be added to a sum of shape ", sum->sum().shape().ToString()));
+    }
+    if (sum->sum().num_elements() > 0) WEFT_RETURN_IF_ERROR(sum->Add(ctx, a, b));
+    ctx.set_output(0, ctx.input(0));
+    return absl::OkStatus();
+  }
+
+ private:
+  std::vector<std::string> names_;
+};
+
+absl::Status EndProducts(KernelContext& ctx) {
+  WEFT_ASSIGN_OR_RETURN(ProductSum * sum, ProductsOf(ctx));
+  if (sum->sum().num_elements() > 0) sum->Flush(ctx);
+  ctx.set_output(0, sum->sum());
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void RegisterProductSumKernels(KernelRegistry& kernels) {
+  kernels.Add<SumOfProducts>("_SumOfProducts", kCpu, {{"T", kFloat32}});
+  kernels.Add<BeginProducts>("_BeginProducts", kCpu, {{"T", kFloat32}});
+  kernels.Add<CollectProduct>("_CollectProduct", kCpu, {{"T", kFloat32}});
+  kernels.Add("_EndProducts", kCpu, {{"T", kFloat32}}, EndProducts);
+}
+
+}  // namespace weft

@@ -24,6 +24,7 @@ ABSL_FLAG(std::string, json, "", "file to append result lines to");
 ABSL_FLAG(std::string, mnist_dir, "../shared/data/mnist", "folder of MNIST's four files");
 ABSL_FLAG(std::string, nets_dir, "../shared/bench/nets", "folder of the networks");
 ABSL_FLAG(int, threads, 2, "intra-op threads");
+ABSL_FLAG(bool, cpu_clock, false, "processor time: for one thread on a busy machine");
 ABSL_FLAG(std::string, tmp, "", "folder for temporary files; the system's if empty");
 
 int main(int argc, char** argv) {
@@ -36,10 +37,10 @@ int main(int argc, char** argv) {
     arguments.push_back(t.data());
   }
   absl::ParseCommandLine(static_cast<int>(arguments.size()), arguments.data());
-  settings() = {absl::GetFlag(FLAGS_reps),    absl::GetFlag(FLAGS_min_time),
-                absl::GetFlag(FLAGS_json),    absl::GetFlag(FLAGS_mnist_dir),
-                absl::GetFlag(FLAGS_threads), absl::GetFlag(FLAGS_tmp),
-                absl::GetFlag(FLAGS_nets_dir)};
+  settings() = {absl::GetFlag(FLAGS_reps),     absl::GetFlag(FLAGS_min_time),
+                absl::GetFlag(FLAGS_json),     absl::GetFlag(FLAGS_mnist_dir),
+                absl::GetFlag(FLAGS_threads),  absl::GetFlag(FLAGS_tmp),
+                absl::GetFlag(FLAGS_nets_dir), absl::GetFlag(FLAGS_cpu_clock)};
   const std::map<std::string, std::function<void()>> workloads = {
       {"checkpoint", RunCheckpoint},
       {"dispatch", RunDispatch},

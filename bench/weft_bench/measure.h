@@ -16,6 +16,8 @@ struct Settings {
   int threads = 2;
   std::string tmp_dir;   // for temporary files; the system's if empty
   std::string nets_dir;  // folder of the networks' descriptions
+  // Processor time instead of wall time: for one thread on a busy machine.
+  bool cpu_clock = false;
 };
 Settings& settings();
 

@@ -2,6 +2,7 @@
 // Programs with reductions, row by row.
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 
 #include "kernels/common/reduce.h"
@@ -19,12 +20,18 @@ constexpr int64_t kMaxRowBytes = 256 << 10;
 // Sum of n elements, n >= 2 kLanes: the order of kernels/cpu/reduce.h, as vector code.
 constexpr int64_t kLanes = 64;
 WEFT_SIMD float SumRun(const float* x, int64_t n) {
-  float lanes[kLanes];
-  for (int64_t l = 0; l < kLanes; ++l) lanes[l] = x[l];
+  constexpr int64_t kParts = kLanes / cpu::kFloatLanes;
+  cpu::FloatLanes part[kParts], more;
+  for (int64_t p = 0; p < kParts; ++p) cpu::LoadLanes(x + p * cpu::kFloatLanes, &part[p]);
   int64_t i = kLanes;
   for (; i + kLanes <= n; i += kLanes) {
-    for (int64_t l = 0; l < kLanes; ++l) lanes[l] += x[i + l];
+    for (int64_t p = 0; p < kParts; ++p) {
+      cpu::LoadLanes(x + i + p * cpu::kFloatLanes, &more);
+      part[p] += more;
+    }
   }
+  float lanes[kLanes];
+  std::memcpy(lanes, part, sizeof lanes);
   for (int64_t l = 0; i < n; ++i, ++l) lanes[l] += x[i];
   for (int64_t half = kLanes / 2; half > 0; half /= 2) {
     for (int64_t l = 0; l < half; ++l) lanes[l] += lanes[l + half];

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "kernels/common/fast_math.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/stream.h"
+#include "kernels/cpu/vector_math.h"
 
 namespace weft::cpu {
 namespace {
@@ -44,6 +46,48 @@ inline T Max(const T* x, int64_t n) {
   return lanes[0];
 }
 
+// The same bits for floats, in registers.
+inline float Max(const float* x, int64_t n) {
+  constexpr int kN = kLanes<float>;
+  static_assert(kN == kFloatLanes);
+  FloatLanes most, more;
+  for (int j = 0; j < kN; ++j) most[j] = -std::numeric_limits<float>::infinity();
+  int64_t i = 0;
+  for (; i + kN <= n; i += kN) {
+    LoadLanes(x + i, &more);
+    most = more > most ? more : most;
+  }
+  float lanes[kN];
+  std::memcpy(lanes, &most, sizeof lanes);
+  for (; i < n; ++i) lanes[0] = x[i] > lanes[0] ? x[i] : lanes[0];
+  for (int w = kN / 2; w > 0; w /= 2) {
+    for (int j = 0; j < w; ++j) lanes[j] = lanes[j + w] > lanes[j] ? lanes[j + w] : lanes[j];
+  }
+  return lanes[0];
+}
+
+// x[i] added to lane i % 16.
+inline void AddToLanes(const float* x, int64_t n, FloatLanes* lanes) {
+  FloatLanes sums = *lanes, more;
+  int64_t i = 0;
+  for (; i + kFloatLanes <= n; i += kFloatLanes) {
+    LoadLanes(x + i, &more);
+    sums += more;
+  }
+  if (i < n) {
+    float rest[kFloatLanes];
+    std::memcpy(rest, &sums, sizeof rest);
+    for (int j = 0; i < n; ++i, ++j) rest[j] += x[i];
+    std::memcpy(&sums, rest, sizeof rest);
+  }
+  *lanes = sums;
+}
+inline float AddUp(const FloatLanes& sums) {
+  float lanes[kFloatLanes];
+  std::memcpy(lanes, &sums, sizeof lanes);
+  return AddLanes(lanes);
+}
+
 // term(i) summed over [0, n).
 template <typename T, typename F>
 inline T SumOf(int64_t n, F term) {
@@ -76,8 +120,7 @@ struct StreamRow {
 };
 
 WEFT_SIMD float RowExpWithTraffic(const StreamRow& row, float shift) {
-  constexpr int kN = kLanes<float>;
-  float lanes[kN] = {};
+  FloatLanes lanes = {};
   for (int64_t at = 0; at < row.n; at += kPiece) {
     const int64_t n = std::min(kPiece, row.n - at);
     const float* x = row.x + at;
@@ -85,15 +128,11 @@ WEFT_SIMD float RowExpWithTraffic(const StreamRow& row, float shift) {
     if (row.fetched) {
       for (int64_t i = 0; i < n; i += 16) __builtin_prefetch(row.fetched + at + i, 0, 2);
     }
-    for (int64_t i = 0; i < n; ++i) e[i] = Exp(x[i] - shift);
-    int64_t i = 0;
-    for (; i + kN <= n; i += kN) {
-      for (int j = 0; j < kN; ++j) lanes[j] += e[i + j];
-    }
-    for (int j = 0; i < n; ++i, ++j) lanes[j] += e[i];
+    Vec().fast_exp_minus(x, shift, e, n);
+    AddToLanes(e, n, &lanes);
     if (row.sent) StreamScaled(row.sent + at, row.sent_factor, n, row.sent_to + at);
   }
-  return AddLanes(lanes);
+  return AddUp(lanes);
 }
 
 }  // namespace
@@ -118,8 +157,10 @@ WEFT_SIMD float RowMax(const float* x, int64_t n) { return Max(x, n); }
 WEFT_SIMD double RowMax(const double* x, int64_t n) { return Max(x, n); }
 
 WEFT_SIMD float RowExp(const float* x, float shift, int64_t n, float* y) {
-  for (int64_t i = 0; i < n; ++i) y[i] = Exp(x[i] - shift);
-  return SumOf<float>(n, [=](int64_t i) { return y[i]; });
+  Vec().fast_exp_minus(x, shift, y, n);
+  FloatLanes lanes = {};
+  AddToLanes(y, n, &lanes);
+  return AddUp(lanes);
 }
 WEFT_SIMD double RowExp(const double* x, double shift, int64_t n, double* y) {
   for (int64_t i = 0; i < n; ++i) y[i] = Exp(x[i] - shift);

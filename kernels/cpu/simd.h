@@ -15,3 +15,17 @@
 #else
 #define WEFT_SIMD
 #endif
+
+namespace weft::cpu {
+
+// Partial results of sums over floats: one AVX-512 register, or several smaller ones. An array of
+// them in a loop would be loaded and stored in each round.
+typedef float FloatLanes __attribute__((vector_size(64)));
+constexpr int kFloatLanes = 16;
+
+__attribute__((always_inline)) inline void LoadLanes(const float* x, FloatLanes* lanes) {
+  typedef float Unaligned __attribute__((vector_size(64), aligned(4)));
+  *lanes = *reinterpret_cast<const Unaligned*>(x);
+}
+
+}  // namespace weft::cpu

@@ -123,17 +123,9 @@ void TransposeBlock(U* dst, int64_t dst_stride, const U* src, int64_t src_stride
 // and would be evicted before they are used up.
 template <typename U>
 void TransposeBlockBuffered(U* dst, int64_t dst_stride, const U* src, int64_t src_stride,
-                            int64_t height, int64_t width, bool streams) {
+                            int64_t height, int64_t width) {
   alignas(64) U buffer[kBlock<U> * kBlock<U>];
   constexpr int64_t kLine = 64 / sizeof(U);
-  if (streams) {
-    TransposeBlock<Order::kAlongSrc>(buffer, kBlock<U>, src, src_stride, height, width);
-    for (int64_t j = 0; j < width; ++j) {
-      cpu::StreamCopy(buffer + j * kBlock<U>, height * static_cast<int64_t>(sizeof(U)),
-                      dst + j * dst_stride);
-    }
-    return;
-  }
   for (int64_t j = 0; j < width; ++j) {
     for (int64_t i = 0; i < height; i += kLine)
       __builtin_prefetch(dst + j * dst_stride + i, /*rw=*/1);
@@ -142,6 +134,87 @@ void TransposeBlockBuffered(U* dst, int64_t dst_stride, const U* src, int64_t sr
   for (int64_t j = 0; j < width; ++j)
     std::memcpy(dst + j * dst_stride, buffer + j * kBlock<U>,
                 static_cast<size_t>(height) * sizeof(U));
+}
+
+// Where neither array fits the caches: small blocks one after the other along the rows of src, each
+// fetched while the one before is moved, and written past the caches.
+template <typename U>
+class StreamedTranspose {
+ public:
+  static constexpr int64_t kSide = 128 / sizeof(U);  // two cache lines
+
+  StreamedTranspose(U* dst, const U* src, const CopyDim& down, const CopyDim& across)
+      : dst_(dst), src_(src), down_(down), across_(across) {
+    const auto whole_lines = [](uintptr_t bytes) { return bytes % 64 == 0; };
+    // Parts of lines go to memory one by one.
+    streams_ = whole_lines(reinterpret_cast<uintptr_t>(dst)) &&
+               whole_lines(static_cast<uintptr_t>(across.dst_stride) * sizeof(U));
+  }
+  // Block (i, j) of those of down and across; (next_i, next_j) comes after it.
+  void Move(int64_t i, int64_t j, int64_t next_i, int64_t next_j) {
+    const int64_t height = std::min(kSide, down_.size - i * kSide),
+                  width = std::min(kSide, across_.size - j * kSide);
+    const U* from = At(i, j);
+    const U* next = At(next_i, next_j);
+    const int64_t next_rows = std::min(kSide, down_.size - next_i * kSide);
+    constexpr int64_t kLanes = Lanes<U>::kCount, kLine = 64 / sizeof(U);
+    for (int64_t r = 0; r < height; r += kLanes) {
+      for (int64_t q = r; q < std::min(r + kLanes, next_rows); ++q) {
+        __builtin_prefetch(next + q * down_.src_stride);
+        __builtin_prefetch(next + q * down_.src_stride + kLine);
+      }
+      TransposeBlock<Order::kAlongSrc>(buffer_ + r, kSide, from + r * down_.src_stride,
+                                       down_.src_stride, std::min(kLanes, height - r), width);
+    }
+    U* to = dst_ + i * kSide + j * kSide * across_.dst_stride;
+    for (int64_t c = 0; c < width; ++c) {
+      if (streams_) {
+        cpu::StreamCopy(buffer_ + c * kSide, height * static_cast<int64_t>(sizeof(U)),
+                        to + c * across_.dst_stride);
+      } else {
+        std::memcpy(to + c * across_.dst_stride, buffer_ + c * kSide,
+                    static_cast<size_t>(height) * sizeof(U));
+      }
+    }
+  }
+
+ private:
+  const U* At(int64_t i, int64_t j) const {
+    return src_ + i * kSide * down_.src_stride + j * kSide;
+  }
+
+  alignas(64) U buffer_[kSide * kSide];
+  U* const dst_;
+  const U* const src_;
+  const CopyDim down_, across_;
+  bool streams_;
+};
+
+// `down` is contiguous in dst, `across` in src.
+template <typename U>
+void CopyStreamed(KernelContext& ctx, U* dst, const U* src, const CopyDims& outer,
+                  const CopyDim& down, const CopyDim& across) {
+  constexpr int64_t kSide = StreamedTranspose<U>::kSide;
+  const int64_t rows = (down.size + kSide - 1) / kSide, columns = (across.size + kSide - 1) / kSide;
+  const double cost = kMoveCost<U> * 2.5 * static_cast<double>(kSide * across.size);
+  // A row of blocks at a time.
+  ctx.ParallelFor(CopyCount(outer) * rows, cost, [&](int64_t begin, int64_t end) {
+    CopyOdometer at(outer);
+    at.Seek(begin / rows);
+    int64_t i = begin % rows;
+    while (begin < end) {
+      StreamedTranspose<U> block(dst + at.dst(), src + at.src(), down, across);
+      for (; i < rows && begin < end; ++i, ++begin) {
+        for (int64_t j = 0; j < columns; ++j) {
+          const bool last = j + 1 == columns;
+          block.Move(i, j, last ? std::min(i + 1, rows - 1) : i, last ? 0 : j + 1);
+        }
+      }
+      i = 0;
+      at.Next();
+    }
+    cpu::EndStreams();
+  });
 }
 
 // True if rows at this distance share few sets of the first-level cache.
@@ -199,10 +272,11 @@ void CopyByBlocks(KernelContext& ctx, U* dst, const U* src, const CopyDims& dims
   }
   if (down.size < Lanes<U>::kCount) return CopyInterleaved(ctx, dst, src, tasks, down, across);
   constexpr int64_t kSide = kBlock<U>;
+  if (CopyCount(dims) * static_cast<int64_t>(sizeof(U)) >= cpu::kStreamBytes &&
+      std::min(down.size, across.size) >= StreamedTranspose<U>::kSide)
+    return CopyStreamed(ctx, dst, src, tasks, down, across);
   const bool buffered = CopyCount(dims) * static_cast<int64_t>(sizeof(U)) > kSecondLevelCache &&
                         (MeetsInCache<U>(down.src_stride) || MeetsInCache<U>(across.dst_stride));
-  const bool streams =
-      buffered && CopyCount(dims) * static_cast<int64_t>(sizeof(U)) >= cpu::kStreamBytes;
   const int64_t down_blocks = (down.size + kSide - 1) / kSide;
   const int64_t across_blocks = (across.size + kSide - 1) / kSide;
   const int64_t per_task = down_blocks * across_blocks;
@@ -222,8 +296,7 @@ void CopyByBlocks(KernelContext& ctx, U* dst, const U* src, const CopyDims& dims
       U* to = dst + at.dst() + i + j * across.dst_stride;
       const U* from = src + at.src() + i * down.src_stride + j;
       if (buffered) {
-        TransposeBlockBuffered(to, across.dst_stride, from, down.src_stride, height, width,
-                               streams);
+        TransposeBlockBuffered(to, across.dst_stride, from, down.src_stride, height, width);
       } else {
         TransposeBlock<Order::kAlongDst>(to, across.dst_stride, from, down.src_stride, height,
                                          width);
@@ -234,7 +307,6 @@ void CopyByBlocks(KernelContext& ctx, U* dst, const U* src, const CopyDims& dims
       across_block = 0;
       at.Next();
     }
-    if (streams) cpu::EndStreams();
   });
 }
 

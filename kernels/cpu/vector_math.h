@@ -25,6 +25,8 @@ struct VectorMath {
   Unary abs, neg, square, reciprocal, sqrt, rsqrt, sign;
   Unary floor, ceil, round;  // round: to the nearest integer, to the even one of two
   Unary exp, expm1, log, log1p;
+  // FastExp(x[i] - alpha) of kernels/common/fast_math.h, bit for bit on every machine.
+  UnaryScaled fast_exp_minus;
   Unary sin, cos, sinh, cosh, tanh;
   Unary erf, sigmoid;
 

@@ -2,6 +2,7 @@
 // Barriers: tuples that are put together by key, one component at a time; whole ones are taken out
 // in the order in which their keys came. Whole ones wait in a priority queue
 // (kernels/common/queue.h).
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -68,6 +69,23 @@ class Barrier final : public Resource {
       incomplete_.erase(entry);
     }
     return whole;
+  }
+
+  // How many whole tuples to wait for if `wanted` are asked for. Of a closed barrier that is
+  // decided at once: as many as there are if fewer will do; else those that are begun may become
+  // whole still. OutOfRange if there won't be enough, or none.
+  absl::StatusOr<int64_t> Deliverable(int64_t wanted, bool allow_fewer) const {
+    std::lock_guard lock(mu_);
+    if (!closed_) return wanted;
+    int64_t available = queue_->size();
+    if (allow_fewer)
+      wanted = std::min(wanted, available);
+    else
+      available += static_cast<int64_t>(incomplete_.size());
+    if (available >= std::max<int64_t>(wanted, 1)) return wanted;
+    return absl::OutOfRangeError(StrCat("Barrier '", name_,
+                                        "' is closed and has insufficient elements (requested ",
+                                        wanted, ", total size ", available, ")"));
   }
 
   // No new keys from now on; if `cancel`, nothing at all.
@@ -262,8 +280,11 @@ class TakeMany final : public BarrierKernel {
           StrCat("num_elements must be a scalar of 0 at least, but is of shape ",
                  count.shape().ToString())));
     }
+    const absl::StatusOr<int64_t> deliverable =
+        barrier->Deliverable(*count.data<int32_t>(), allow_small_);
+    if (!deliverable.ok()) return done(deliverable.status());
     barrier->queue().DequeueMany(
-        *count.data<int32_t>(), allow_small_, ctx.device().allocator(), ctx.cancellation(),
+        *deliverable, allow_small_, ctx.device().allocator(), ctx.cancellation(),
         [&ctx, done = std::move(done)](absl::StatusOr<QueueElement> batch) {
           if (!batch.ok()) return done(batch.status());
           for (size_t i = 0; i < batch->size(); ++i)

@@ -238,6 +238,7 @@ void RegisterIoKernels(KernelRegistry& kernels) {
   kernels.Add("RestoreSlice", kCpu, {}, RestoreV1<true>);
   RegisterFileKernels(kernels);
   RegisterVocabRemapKernels(kernels);
+  RegisterImmutableConstKernels(kernels);
 }
 
 }  // namespace weft

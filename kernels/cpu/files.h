@@ -9,5 +9,6 @@ namespace weft {
 void RegisterFileKernels(KernelRegistry& kernels);
 // Matrices of checkpoints by another vocabulary.
 void RegisterVocabRemapKernels(KernelRegistry& kernels);
+void RegisterImmutableConstKernels(KernelRegistry& kernels);  // immutable_const.cc
 
 }  // namespace weft

@@ -10,6 +10,7 @@ void RegisterLinalgKernels(KernelRegistry& kernels) {
   RegisterDecomposeKernels(kernels);
   RegisterEigKernels(kernels);
   RegisterTridiagonalKernels(kernels);
+  RegisterLeastSquaresKernels(kernels);
 }
 
 }  // namespace weft

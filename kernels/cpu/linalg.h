@@ -12,4 +12,6 @@ void RegisterDecomposeKernels(KernelRegistry& kernels);    // linalg_decompose.c
 void RegisterEigKernels(KernelRegistry& kernels);          // linalg_eig.cc
 void RegisterTridiagonalKernels(KernelRegistry& kernels);  // linalg_tridiagonal.cc
 
+void RegisterLeastSquaresKernels(KernelRegistry& kernels);  // linalg_least_squares.cc
+
 }  // namespace weft

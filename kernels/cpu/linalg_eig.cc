@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SelfAdjointEigV2, Svd, MatrixSquareRoot. LAPACK stores by columns: it sees each matrix
+// SelfAdjointEigV2, Eig, Svd, MatrixSquareRoot. LAPACK stores by columns: it sees each matrix
 // transposed.
 #include <algorithm>
 #include <atomic>
@@ -104,6 +104,86 @@ class SelfAdjointEig final : public Kernel {
     return true;
   }
 
+  const bool vectors_;
+};
+
+// ---- Eig ----
+
+// Of `a` [n, n], complex and stored by columns, by which it is replaced: a's eigenvalues, and if
+// wanted its eigenvectors of length 1, by rows the columns of `vectors`. False if the iteration did
+// not converge.
+template <typename R>
+bool GeneralEigen(int64_t n, std::complex<R>* a, std::complex<R>* values,
+                  std::complex<R>* vectors) {
+  using C = std::complex<R>;
+  std::vector<C> z(n * n);
+  if (!cpu::ComplexSchur(n, a, z.data())) return false;
+  R largest = 0;
+  for (int64_t i = 0; i < n * n; ++i) largest = std::max(largest, std::abs(a[i]));
+  // Instead of the difference of two equal eigenvalues.
+  const R tiny =
+      std::max(largest * std::numeric_limits<R>::epsilon(), std::numeric_limits<R>::min());
+  const auto t = [&](int64_t i, int64_t j) { return a[j * n + i]; };
+  std::vector<C> x(n), v(n);
+  for (int64_t k = 0; k < n; ++k) {
+    values[k] = t(k, k);
+    if (vectors == nullptr) continue;
+    // Of the triangular matrix, by substitution; z turns it into one of the matrix.
+    x[k] = C(1);
+    for (int64_t i = k - 1; i >= 0; --i) {
+      C sum = t(i, k);
+      for (int64_t j = i + 1; j < k; ++j) sum += t(i, j) * x[j];
+      C gap = t(k, k) - t(i, i);
+      if (std::abs(gap) < tiny) gap = C(tiny);
+      x[i] = sum / gap;
+    }
+    R square = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      v[i] = C(0);
+      for (int64_t j = 0; j <= k; ++j) v[i] += z[j * n + i] * x[j];
+      square += std::norm(v[i]);
+    }
+    const R length = std::sqrt(square);
+    for (int64_t i = 0; i < n; ++i) vectors[i * n + k] = v[i] / length;
+  }
+  return true;
+}
+
+template <typename T>
+class Eig final : public Kernel {
+ public:
+  explicit Eig(KernelConstruction& c) : vectors_(c.Attr<bool>("compute_v")) {}
+
+  absl::Status Compute(KernelContext& ctx) override {
+    using C = std::complex<Real<T>>;
+    WEFT_ASSIGN_OR_RETURN(const MatrixStack stack, SquareLapackStackOf(ctx));
+    const int64_t n = stack.rows;
+    WEFT_ASSIGN_OR_RETURN(const Shape values_shape, ValuesShape(ctx, n));
+    WEFT_ASSIGN_OR_RETURN(Array * e, ctx.AllocateOutput(0, values_shape));
+    WEFT_ASSIGN_OR_RETURN(Array * v,
+                          ctx.AllocateOutput(1, vectors_ ? ctx.input(0).shape() : Shape({0})));
+    if (n == 0) return absl::OkStatus();
+    const T* in = ctx.input(0).data<T>();
+    C *values = e->mutable_data<C>(), *vectors = v->mutable_data<C>();
+    std::atomic<bool> failed{false};
+    ctx.ParallelFor(stack.count, 1000 + 40 * CubicCost(n, n), [&](int64_t begin, int64_t end) {
+      std::vector<C> a(n * n);
+      for (int64_t m = begin; m < end && !failed; ++m) {
+        const T* matrix = in + m * n * n;
+        for (int64_t i = 0; i < n; ++i)
+          for (int64_t j = 0; j < n; ++j) a[j * n + i] = C(matrix[i * n + j]);
+        if (!AllFinite(matrix, n * n) ||
+            !GeneralEigen(n, a.data(), values + m * n, vectors_ ? vectors + m * n * n : nullptr)) {
+          failed = true;
+        }
+      }
+    });
+    if (!failed) return absl::OkStatus();
+    return ctx.InvalidArgument(
+        "Eigen decomposition was not successful. The input might not be valid.");
+  }
+
+ private:
   const bool vectors_;
 };
 
@@ -263,6 +343,7 @@ absl::Status SquareRoot(KernelContext& ctx) {
 void RegisterEigKernels(KernelRegistry& k) {
   ForTypes<float, double, complex64, complex128>([&]<typename T>() {
     k.Add<SelfAdjointEig<T>>("SelfAdjointEigV2", kCpu, {{"T", dtype_of<T>}});
+    k.Add<Eig<T>>("Eig", kCpu, {{"T", dtype_of<T>}, {"Tout", dtype_of<std::complex<Real<T>>>}});
     k.Add<Svd<T>>("Svd", kCpu, {{"T", dtype_of<T>}});
     if constexpr (std::is_floating_point_v<T>)
       k.Add<SelfAdjointEig<T>>("BatchSelfAdjointEigV2", kCpu, {{"T", dtype_of<T>}});

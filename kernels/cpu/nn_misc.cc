@@ -16,6 +16,7 @@
 namespace weft {
 
 void RegisterTopKKernels(KernelRegistry& kernels);
+void RegisterIsotonicKernels(KernelRegistry& kernels);
 
 namespace {
 
@@ -347,6 +348,7 @@ void RegisterNnMiscKernels(KernelRegistry& kernels) {
   add.operator()<complex128>({kComplex128});
   kernels.Add<SparseToDense>("SparseToDense", kCpu, {});
   RegisterTopKKernels(kernels);
+  RegisterIsotonicKernels(kernels);
 }
 
 }  // namespace weft

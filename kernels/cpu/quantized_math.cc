@@ -15,6 +15,7 @@
 namespace weft {
 
 void RegisterRequantizeKernels(KernelRegistry& kernels);
+void RegisterQuantizedNnKernels(KernelRegistry& kernels);
 
 namespace {
 
@@ -208,6 +209,7 @@ void RegisterQuantizedMathKernels(KernelRegistry& kernels) {
     kernels.Add("QuantizedRelu6", kCpu, types, QuantizedRelu<Q, true>);
   });
   RegisterRequantizeKernels(kernels);
+  RegisterQuantizedNnKernels(kernels);
 }
 
 }  // namespace weft

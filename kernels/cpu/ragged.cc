@@ -9,14 +9,13 @@
 #include <type_traits>
 #include <vector>
 
+#include "kernels/cpu/ragged.h"
 #include "kernels/cpu/sparse.h"
 
 namespace weft {
-namespace {
 
-using Splits = std::vector<int64_t>;
+using Splits = RaggedSplits;
 
-// A vector of int32 or int64.
 absl::StatusOr<Array*> WriteSplits(KernelContext& ctx, int o, const Splits& splits) {
   WEFT_ASSIGN_OR_RETURN(Array * out,
                         ctx.AllocateOutput(o, Shape({static_cast<int64_t>(splits.size())})));
@@ -33,7 +32,6 @@ absl::StatusOr<Array*> WriteSplits(KernelContext& ctx, int o, const Splits& spli
   return out;
 }
 
-// Input i: 0, never less than before, at the end `rows` unless that is negative.
 absl::StatusOr<Splits> ReadSplits(KernelContext& ctx, int i, int64_t rows) {
   const Array& in = ctx.input(i);
   if (in.rank() != 1 || in.dim(0) < 1) {
@@ -55,7 +53,6 @@ absl::StatusOr<Splits> ReadSplits(KernelContext& ctx, int i, int64_t rows) {
              splits.back(), " vs ", rows));
 }
 
-// Splits of `count` levels from input 0, outermost first, whose rows fit each other and the values.
 absl::StatusOr<std::vector<Splits>> ReadNested(KernelContext& ctx, int count, const Array& values) {
   if (values.rank() < 1) return ctx.InvalidArgument("ragged values must be of rank 1 or more");
   std::vector<Splits> nested(static_cast<size_t>(count));
@@ -66,6 +63,8 @@ absl::StatusOr<std::vector<Splits>> ReadNested(KernelContext& ctx, int count, co
   }
   return nested;
 }
+
+namespace {
 
 // ---- RaggedRange ----
 
@@ -468,6 +467,7 @@ void RegisterRaggedKernels(KernelRegistry& k) {
   k.Add<RaggedGather>("RaggedGather", kCpu, {});
   k.Add("RaggedTensorToSparse", kCpu, {}, RaggedTensorToSparse);
   k.Add<RaggedTensorToTensor>("RaggedTensorToTensor", kCpu, {}, {.host_arguments = {"shape"}});
+  RegisterRaggedVariantKernels(k);
 }
 
 }  // namespace weft

@@ -37,6 +37,7 @@ void RegisterAllCpuKernels(KernelRegistry& kernels) {
   RegisterSummaryKernels(kernels);
   RegisterFusedKernels(kernels);
   RegisterProductSumKernels(kernels);
+  RegisterLstmGatesKernels(kernels);
   RegisterAccumulatorKernels(kernels);
   RegisterParsingKernels(kernels);
   RegisterLookupKernels(kernels);
@@ -46,6 +47,8 @@ void RegisterAllCpuKernels(KernelRegistry& kernels) {
   RegisterSignalKernels(kernels);
   RegisterRnnKernels(kernels);
   RegisterTensorListKernels(kernels);
+  RegisterSdcaKernels(kernels);
+  RegisterBatchKernels(kernels);
 }
 
 }  // namespace weft

@@ -40,6 +40,7 @@ void RegisterStagingKernels(KernelRegistry& kernels);
 void RegisterSummaryKernels(KernelRegistry& kernels);
 void RegisterFusedKernels(KernelRegistry& kernels);
 void RegisterProductSumKernels(KernelRegistry& kernels);
+void RegisterLstmGatesKernels(KernelRegistry& kernels);
 void RegisterAccumulatorKernels(KernelRegistry& kernels);
 void RegisterParsingKernels(KernelRegistry& kernels);
 void RegisterLookupKernels(KernelRegistry& kernels);
@@ -50,5 +51,7 @@ void RegisterSignalKernels(KernelRegistry& kernels);
 void RegisterStackKernels(KernelRegistry& kernels);
 void RegisterRnnKernels(KernelRegistry& kernels);
 void RegisterTensorListKernels(KernelRegistry& kernels);
+void RegisterSdcaKernels(KernelRegistry& kernels);
+void RegisterBatchKernels(KernelRegistry& kernels);
 
 }  // namespace weft

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "kernels/cpu/element_class.h"
 #include "src/core/strings.h"
 #include "weft/core/complex.h"
@@ -15,14 +16,30 @@
 
 namespace weft {
 
-void RegisterSparseMathKernels(KernelRegistry& kernels);       // sparse_math.cc
-void RegisterSparseReduceKernels(KernelRegistry& kernels);     // sparse_reduce.cc
-void RegisterSparsePartsKernels(KernelRegistry& kernels);      // sparse_parts.cc
-void RegisterSparseSerializeKernels(KernelRegistry& kernels);  // sparse_serialize.cc
-void RegisterSparseCrossKernels(KernelRegistry& kernels);      // sparse_cross.cc
-void RegisterSetKernels(KernelRegistry& kernels);              // sets.cc
-void RegisterSparseCountKernels(KernelRegistry& kernels);      // sparse_count.cc
-void RegisterRaggedKernels(KernelRegistry& kernels);           // ragged.cc
+void RegisterSparseMathKernels(KernelRegistry& kernels);        // sparse_math.cc
+void RegisterSparseReduceKernels(KernelRegistry& kernels);      // sparse_reduce.cc
+void RegisterSparsePartsKernels(KernelRegistry& kernels);       // sparse_parts.cc
+void RegisterSparseSerializeKernels(KernelRegistry& kernels);   // sparse_serialize.cc
+void RegisterSparseCrossKernels(KernelRegistry& kernels);       // sparse_cross.cc
+void RegisterSetKernels(KernelRegistry& kernels);               // sets.cc
+void RegisterSparseCountKernels(KernelRegistry& kernels);       // sparse_count.cc
+void RegisterRaggedKernels(KernelRegistry& kernels);            // ragged.cc
+void RegisterSparseTensorsMapKernels(KernelRegistry& kernels);  // sparse_tensors_map.cc
+
+// A sparse tensor.
+struct SparseParts {
+  Array indices, values, shape;
+};
+// The shape of the sparse tensor in inputs 0 .. 2, if its parts fit each other and it has rows of
+// rank 1 at least.
+absl::StatusOr<Shape> SparseRowsShape(KernelContext& ctx);
+// Calls take(row number, row) for all its rows, of which there are as many as the shape claims.
+absl::Status ForEachSparseRow(KernelContext& ctx, const Shape& shape,
+                              absl::FunctionRef<void(int64_t, SparseParts)> take);
+// Outputs 0 .. 2 are one sparse tensor of all these, at least one, in this leading shape; it is as
+// large as the largest.
+absl::Status StackSparse(KernelContext& ctx, const std::vector<SparseParts>& all,
+                         std::span<const int64_t> lead);
 
 // Inputs: indices [n, rank], values [n] (none if `values` is negative), shape [rank].
 inline absl::Status CheckSparseInputs(KernelContext& ctx, int indices, int values, int shape) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SerializeSparse, SerializeManySparse, DeserializeSparse, DeserializeManySparse.
 #include <algorithm>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,82 @@
 #include "src/graph/proto_convert.h"
 
 namespace weft {
+
+absl::StatusOr<Shape> SparseRowsShape(KernelContext& ctx) {
+  WEFT_RETURN_IF_ERROR(CheckSparseInputs(ctx, 0, 1, 2));
+  WEFT_ASSIGN_OR_RETURN(const Shape shape, ReadShape(ctx, ctx.input(2)));
+  if (shape.rank() < 2) {
+    return ctx.InvalidArgument(
+        StrCat("Rank of input SparseTensor should be > 1, but saw rank: ", shape.rank()));
+  }
+  WEFT_RETURN_IF_ERROR(CheckIndices(ctx, ctx.input(0), shape));
+  return shape;
+}
+
+absl::Status ForEachSparseRow(KernelContext& ctx, const Shape& shape,
+                              absl::FunctionRef<void(int64_t, SparseParts)> take) {
+  const Array &indices = ctx.input(0), &values = ctx.input(1);
+  const int64_t rank = shape.rank();
+  const Array row_shape =
+      Array::FromVector(std::vector<int64_t>(shape.dims().begin() + 1, shape.dims().end()));
+  const int64_t* at = indices.data<int64_t>();
+  int64_t begin = 0;
+  for (int64_t row = 0; row < shape.dim(0); ++row) {
+    std::vector<int64_t> row_indices;
+    int64_t end = begin;
+    for (; end < indices.dim(0) && at[end * rank] == row; ++end) {
+      row_indices.insert(row_indices.end(), at + end * rank + 1, at + (end + 1) * rank);
+    }
+    take(row, {Array::FromVector(row_indices, Shape({end - begin, rank - 1})),
+               values.SliceRows(begin, end).Clone(), row_shape});
+    begin = end;
+  }
+  if (begin == indices.dim(0)) return absl::OkStatus();
+  return ctx.InvalidArgument(StrCat("the elements must be in the order of their rows, but element ",
+                                    begin, ", of row ", at[begin * rank],
+                                    ", comes behind a later row's"));
+}
+
+absl::Status StackSparse(KernelContext& ctx, const std::vector<SparseParts>& all,
+                         std::span<const int64_t> lead) {
+  const int64_t rank = all[0].shape.dim(0), lead_rank = static_cast<int64_t>(lead.size());
+  std::vector<int64_t> sizes(lead.begin(), lead.end());
+  sizes.resize(static_cast<size_t>(lead_rank + rank), 0);
+  int64_t total = 0;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i].shape.dim(0) != rank) {
+      return ctx.InvalidArgument(
+          StrCat("Inconsistent shape across SparseTensors: rank prior to SparseTensor[", i,
+                 "] was: ", rank, " but rank of SparseTensor[", i, "] is: ", all[i].shape.dim(0)));
+    }
+    for (int64_t d = 0; d < rank; ++d) {
+      int64_t& size = sizes[static_cast<size_t>(lead_rank + d)];
+      size = std::max(size, all[i].shape.data<int64_t>()[d]);
+    }
+    total += all[i].values.dim(0);
+  }
+  WEFT_ASSIGN_OR_RETURN(Array * indices, ctx.AllocateOutput(0, Shape({total, lead_rank + rank})));
+  WEFT_ASSIGN_OR_RETURN(Array * values, ctx.AllocateOutput(1, Shape({total})));
+  int64_t* to = indices->mutable_data<int64_t>();
+  int64_t next = 0;
+  for (size_t i = 0; i < all.size(); ++i) {
+    std::vector<int64_t> row(static_cast<size_t>(lead_rank));
+    int64_t rest = static_cast<int64_t>(i);
+    for (int64_t d = lead_rank; d-- > 0;) {
+      row[static_cast<size_t>(d)] = rest % lead[static_cast<size_t>(d)];
+      rest /= lead[static_cast<size_t>(d)];
+    }
+    const int64_t* at = all[i].indices.data<int64_t>();
+    for (int64_t k = 0; k < all[i].values.dim(0); ++k, at += rank) {
+      to = std::copy(row.begin(), row.end(), to);
+      to = std::copy_n(at, rank, to);
+      CopyElement(all[i].values, k, values, next++);
+    }
+  }
+  ctx.set_output(2, Array::FromVector(sizes));
+  return absl::OkStatus();
+}
+
 namespace {
 
 std::string Serialized(const Array& value) {
@@ -25,42 +102,15 @@ absl::Status Serialize(KernelContext& ctx) {
 }
 
 absl::Status SerializeMany(KernelContext& ctx) {
-  WEFT_RETURN_IF_ERROR(CheckSparseInputs(ctx, 0, 1, 2));
-  const Array &indices = ctx.input(0), &values = ctx.input(1);
-  WEFT_ASSIGN_OR_RETURN(const Shape shape, ReadShape(ctx, ctx.input(2)));
-  const int64_t rank = shape.rank();
-  if (rank < 2) {
-    return ctx.InvalidArgument(
-        StrCat("Rank of input SparseTensor should be > 1, but saw rank: ", rank));
-  }
-  WEFT_RETURN_IF_ERROR(CheckIndices(ctx, indices, shape));
-  const int64_t rows = shape.dim(0);
-  WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, Shape({rows, 3})));
-  const std::vector<int64_t> row_shape(shape.dims().begin() + 1, shape.dims().end());
-  const std::string shape_text = Serialized(Array::FromVector(row_shape));
-  const int64_t* at = indices.data<int64_t>();
-  std::string* to = out->mutable_data<std::string>();
-  int64_t begin = 0;
-  for (int64_t row = 0; row < rows; ++row, to += 3) {
-    std::vector<int64_t> row_indices;
-    int64_t end = begin;
-    for (; end < indices.dim(0) && at[end * rank] == row; ++end) {
-      row_indices.insert(row_indices.end(), at + end * rank + 1, at + (end + 1) * rank);
-    }
-    to[0] = Serialized(Array::FromVector(row_indices, Shape({end - begin, rank - 1})));
-    to[1] = Serialized(values.SliceRows(begin, end).Clone());
-    to[2] = shape_text;
-    begin = end;
-  }
-  if (begin == indices.dim(0)) return absl::OkStatus();
-  return ctx.InvalidArgument(StrCat("the elements must be in the order of their rows, but element ",
-                                    begin, ", of row ", at[begin * rank],
-                                    ", comes behind a later row's"));
+  WEFT_ASSIGN_OR_RETURN(const Shape shape, SparseRowsShape(ctx));
+  WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, Shape({shape.dim(0), 3})));
+  std::string* const to = out->mutable_data<std::string>();
+  return ForEachSparseRow(ctx, shape, [to](int64_t row, const SparseParts& parts) {
+    to[3 * row] = Serialized(parts.indices);
+    to[3 * row + 1] = Serialized(parts.values);
+    to[3 * row + 2] = Serialized(parts.shape);
+  });
 }
-
-struct Parts {
-  Array indices, values, shape;
-};
 
 class DeserializeSparse final : public Kernel {
  public:
@@ -81,9 +131,9 @@ class DeserializeSparse final : public Kernel {
                  "tensor, but has a zero dimension ",
                  in.shape().ToString()));
     }
-    std::vector<Parts> all;
+    std::vector<SparseParts> all;
     for (int64_t i = 0; i < n; ++i) {
-      WEFT_ASSIGN_OR_RETURN(Parts parts, Read(ctx, in.data<std::string>() + 3 * i, i));
+      WEFT_ASSIGN_OR_RETURN(SparseParts parts, Read(ctx, in.data<std::string>() + 3 * i, i));
       all.push_back(std::move(parts));
     }
     if (rank == 1) {
@@ -92,11 +142,12 @@ class DeserializeSparse final : public Kernel {
       ctx.set_output(2, all[0].shape);
       return absl::OkStatus();
     }
-    return Stack(ctx, all);
+    return StackSparse(ctx, all, in.shape().dims().first(static_cast<size_t>(rank) - 1));
   }
 
  private:
-  absl::StatusOr<Parts> Read(KernelContext& ctx, const std::string* texts, int64_t number) const {
+  absl::StatusOr<SparseParts> Read(KernelContext& ctx, const std::string* texts,
+                                   int64_t number) const {
     Array arrays[3];
     for (int i = 0; i < 3; ++i) {
       proto::TensorProto message;
@@ -104,7 +155,7 @@ class DeserializeSparse final : public Kernel {
         return ctx.InvalidArgument("Could not parse serialized proto");
       WEFT_ASSIGN_OR_RETURN(arrays[i], ArrayFromProto(message));
     }
-    const Parts parts{arrays[0], arrays[1], arrays[2]};
+    const SparseParts parts{arrays[0], arrays[1], arrays[2]};
     const std::string which = StrCat("serialized_sparse[", number, "]");
     if (parts.indices.dtype() != kInt64 || parts.shape.dtype() != kInt64) {
       return ctx.InvalidArgument(StrCat(which, " has indices of ", DTypeName(parts.indices.dtype()),
@@ -137,47 +188,6 @@ class DeserializeSparse final : public Kernel {
                                         parts.shape.dim(0)));
     }
     return parts;
-  }
-
-  // The tensors as the rows of one, in the leading shape of the input; as large as the largest.
-  static absl::Status Stack(KernelContext& ctx, const std::vector<Parts>& all) {
-    const Shape& lead = ctx.input(0).shape();
-    const int64_t rank = all[0].shape.dim(0), lead_rank = lead.rank() - 1;
-    std::vector<int64_t> sizes(lead.dims().begin(), lead.dims().end() - 1);
-    sizes.resize(static_cast<size_t>(lead_rank + rank), 0);
-    int64_t total = 0;
-    for (size_t i = 0; i < all.size(); ++i) {
-      if (all[i].shape.dim(0) != rank) {
-        return ctx.InvalidArgument(StrCat(
-            "Inconsistent shape across SparseTensors: rank prior to SparseTensor[", i,
-            "] was: ", rank, " but rank of SparseTensor[", i, "] is: ", all[i].shape.dim(0)));
-      }
-      for (int64_t d = 0; d < rank; ++d) {
-        int64_t& size = sizes[static_cast<size_t>(lead_rank + d)];
-        size = std::max(size, all[i].shape.data<int64_t>()[d]);
-      }
-      total += all[i].values.dim(0);
-    }
-    WEFT_ASSIGN_OR_RETURN(Array * indices, ctx.AllocateOutput(0, Shape({total, lead_rank + rank})));
-    WEFT_ASSIGN_OR_RETURN(Array * values, ctx.AllocateOutput(1, Shape({total})));
-    int64_t* to = indices->mutable_data<int64_t>();
-    int64_t next = 0;
-    for (size_t i = 0; i < all.size(); ++i) {
-      std::vector<int64_t> row(static_cast<size_t>(lead_rank));
-      int64_t rest = static_cast<int64_t>(i);
-      for (int64_t d = lead_rank; d-- > 0;) {
-        row[static_cast<size_t>(d)] = rest % lead.dim(static_cast<int>(d));
-        rest /= lead.dim(static_cast<int>(d));
-      }
-      const int64_t* at = all[i].indices.data<int64_t>();
-      for (int64_t k = 0; k < all[i].values.dim(0); ++k, at += rank) {
-        to = std::copy(row.begin(), row.end(), to);
-        to = std::copy_n(at, rank, to);
-        CopyElement(all[i].values, k, values, next++);
-      }
-    }
-    ctx.set_output(2, Array::FromVector(sizes));
-    return absl::OkStatus();
   }
 
   const DataType dtype_;

@@ -213,6 +213,7 @@ void RegisterSparseTensorKernels(KernelRegistry& kernels) {
   RegisterSetKernels(kernels);
   RegisterSparseCountKernels(kernels);
   RegisterRaggedKernels(kernels);
+  RegisterSparseTensorsMapKernels(kernels);
 }
 
 }  // namespace weft

@@ -265,12 +265,15 @@ class StageClear final : public Kernel {
 
 }  // namespace
 
+void RegisterMapStagingKernels(KernelRegistry& kernels);  // map_staging.cc
+
 void RegisterStagingKernels(KernelRegistry& kernels) {
   kernels.Add<Stage>("Stage", kCpu, {});
   kernels.Add<Unstage>("Unstage", kCpu, {});
   kernels.Add<StagePeek>("StagePeek", kCpu, {}, {.host_arguments = {"index"}});
   kernels.Add<StageSize>("StageSize", kCpu, {});
   kernels.Add<StageClear>("StageClear", kCpu, {});
+  RegisterMapStagingKernels(kernels);
 }
 
 }  // namespace weft

@@ -6,6 +6,7 @@
 
 #include "kernels/cpu/array_util.h"
 #include "kernels/cpu/concat_copy.h"
+#include "kernels/cpu/ragged.h"
 #include "kernels/cpu/register.h"
 #include "kernels/cpu/tensor_array.h"
 #include "src/core/strings.h"
@@ -342,14 +343,17 @@ absl::Status ElementShape(KernelContext& ctx) {
   return absl::OkStatus();
 }
 
-// ---- Of all variants that are lists: zeros, and sums of gradients
-// --------------------------------
+// ---- Of all variants that are lists or ragged tensors: zeros, and sums of gradients ----
 
 // As many elements, not set: they read as zeros.
-absl::Status ZerosLikeLists(KernelContext& ctx) {
+absl::Status ZerosLikeVariants(KernelContext& ctx) {
   const Array& x = ctx.input(0);
   Array out(kVariant, x.shape());
   for (int64_t i = 0; i < x.num_elements(); ++i) {
+    if (const RaggedValue* ragged = RaggedOf(x.data<Variant>()[i])) {
+      WEFT_ASSIGN_OR_RETURN(out.mutable_data<Variant>()[i], ZerosLikeRagged(ctx, *ragged));
+      continue;
+    }
     WEFT_ASSIGN_OR_RETURN(const TensorListValue* from, ListOf(ctx, x.data<Variant>()[i]));
     TensorListValue zeros;
     zeros.dtype = from->dtype;
@@ -401,7 +405,7 @@ absl::Status AddList(KernelContext& ctx, const TensorListValue& more, TensorList
   return absl::OkStatus();
 }
 
-absl::Status AddLists(KernelContext& ctx) {
+absl::Status AddVariants(KernelContext& ctx) {
   const Array& first = ctx.input(0);
   Array out = first.Clone();
   for (int i = 1; i < ctx.num_inputs(); ++i) {
@@ -411,6 +415,12 @@ absl::Status AddLists(KernelContext& ctx) {
                                         more.shape().ToString()));
     }
     for (int64_t j = 0; j < out.num_elements(); ++j) {
+      const RaggedValue *sum_so_far = RaggedOf(out.data<Variant>()[j]),
+                        *term = RaggedOf(more.data<Variant>()[j]);
+      if (sum_so_far != nullptr && term != nullptr) {
+        WEFT_ASSIGN_OR_RETURN(out.mutable_data<Variant>()[j], AddRagged(ctx, *sum_so_far, *term));
+        continue;
+      }
       WEFT_ASSIGN_OR_RETURN(const TensorListValue* a, ListOf(ctx, out.data<Variant>()[j]));
       WEFT_ASSIGN_OR_RETURN(const TensorListValue* b, ListOf(ctx, more.data<Variant>()[j]));
       TensorListValue sum = *a;
@@ -535,8 +545,8 @@ void RegisterTensorListKernels(KernelRegistry& k) {
   k.Add("TensorListGetItem", kCpu, {}, GetItem);
   k.Add("TensorListLength", kCpu, {}, Length);
   k.Add("TensorListElementShape", kCpu, {}, ElementShape);
-  k.Add("ZerosLike", kCpu, {{"T", kVariant}}, ZerosLikeLists);
-  k.Add("AddN", kCpu, {{"T", kVariant}}, AddLists);
+  k.Add("ZerosLike", kCpu, {{"T", kVariant}}, ZerosLikeVariants);
+  k.Add("AddN", kCpu, {{"T", kVariant}}, AddVariants);
   RegisterTensorListJoinKernels(k);
 }
 

@@ -93,7 +93,84 @@ struct State {
   }
 };
 
+// The factor of hashes of 128 bits, of numbers of 64 bits.
+constexpr uint64_t kJoin = 0x9ddfea08eb382d69u;
+uint64_t Join(uint64_t u, uint64_t v) { return Mix(u, v, kJoin); }
+
+// Of up to 127 bytes, from a seed.
+Pair Short128(const char* s, size_t n, Pair seed) {
+  auto [a, b] = seed;
+  uint64_t c = 0, d = 0;
+  if (n <= 16) {
+    a = Fold(a * kB) * kB;
+    c = b * kB + UpTo16(s, n);
+    d = Fold(a + (n >= 8 ? Word64(s) : c));
+  } else {
+    c = Join(Word64(s + n - 8) + kB, a);
+    d = Join(b + n, c + Word64(s + n - 16));
+    a += d;
+    // Steps of 16 bytes as long as more than 16 are left; the last step may read some again.
+    for (size_t done = 0; done + 16 < n; done += 16) {
+      a = (a ^ Fold(Word64(s + done) * kB) * kB) * kB;
+      b ^= a;
+      c = (c ^ Fold(Word64(s + done + 8) * kB) * kB) * kB;
+      d ^= c;
+    }
+  }
+  a = Join(a, c);
+  b = Join(d, b);
+  return {a ^ b, Join(b, a)};
+}
+
+// Of 128 bytes and more, from a seed.
+Pair Long128(const char* s, size_t n, Pair seed) {
+  State state{};
+  state.x = seed.first;
+  state.y = seed.second;
+  state.z = n * kB;
+  state.v.first = std::rotr(state.y ^ kB, 49) * kB + Word64(s);
+  state.v.second = std::rotr(state.v.first, 42) * kB + Word64(s + 8);
+  state.w.first = std::rotr(state.y + state.z, 35) * kB + state.x;
+  state.w.second = std::rotr(state.x + Word64(s + 88), 53) * kB;
+  for (; n >= 128; n -= 128) {
+    for (int half = 0; half < 2; ++half, s += 64) state.Take(s, kB, 1);
+  }
+  auto& [x, y, z, v, w] = state;
+  x += std::rotr(v.first + z, 49) * kA;
+  y = y * kA + std::rotr(w.second, 37);
+  z = z * kA + std::rotr(w.first, 27);
+  w.first *= 9;
+  v.first *= kA;
+  // Blocks of 32 bytes from the end; the first of them may lie in what was taken already.
+  for (size_t tail = 0; tail < n;) {
+    tail += 32;
+    const char* const block = s + n - tail;
+    y = std::rotr(x + y, 42) * kA + v.second;
+    w.first += Word64(block + 16);
+    x = x * kA + w.first;
+    z += w.second + Word64(block);
+    w.second += v.first;
+    v = Absorb(block, v.first + z, v.second);
+    v.first *= kA;
+  }
+  x = Join(x, v.first);
+  y = Join(y + z, w.first);
+  return {Join(x + v.second, w.second) + y, Join(x + w.second, y + v.second)};
+}
+
 }  // namespace
+
+std::pair<uint64_t, uint64_t> Fingerprint128(std::string_view text) {
+  const char* s = text.data();
+  size_t n = text.size();
+  Pair seed(kA, kB);
+  if (n >= 16) {
+    seed = {Word64(s), Word64(s + 8) + kA};
+    s += 16;
+    n -= 16;
+  }
+  return n < 128 ? Short128(s, n, seed) : Long128(s, n, seed);
+}
 
 uint64_t Fingerprint64(std::string_view text) {
   static_assert(std::endian::native == std::endian::little);

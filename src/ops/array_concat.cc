@@ -91,7 +91,8 @@ void UnpackGradient(GradientContext& g) {
   g.SetDx(0, g.Op("Pack", AllDy(g), {{"axis", g.attr("axis")}}, "stack"));
 }
 
-// Values are inputs [first, last).
+}  // namespace
+
 absl::Status ConcatShapeOf(ShapeContext& c, int first, int last, int axis_input) {
   WEFT_RETURN_IF_ERROR(c.WithRankAtMost(c.input(axis_input), 1).status());
   int rank = -1;
@@ -130,6 +131,8 @@ absl::Status ConcatShapeOf(ShapeContext& c, int first, int last, int axis_input)
   c.set_output(0, std::move(merged));
   return absl::OkStatus();
 }
+
+namespace {
 
 absl::Status ConcatShape(ShapeContext& c) { return ConcatShapeOf(c, 1, c.num_inputs(), 0); }
 absl::Status ConcatV2Shape(ShapeContext& c) {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Barriers, which put tuples together by key, and staging areas, which hold tuples between runs.
-// kernels: kernels/cpu/barrier.cc, kernels/cpu/staging.cc   test: tests/ops/barrier_test.cc
+// kernels: kernels/cpu/barrier.cc, staging.cc, map_staging.cc
+// test: tests/ops/barrier_test.cc, map_staging_test.cc
+#include <string>
+
 #include "weft/graph/op_def.h"
 
 namespace weft {
@@ -52,6 +55,7 @@ void RegisterBarriers(OpRegistry& ops) {
       .Output("values: component_types")
       .Attr("component_types: list(type) >= 1")
       .Attr("allow_small_batch: bool = false")
+      // TensorFlow too takes this and does the same for both values.
       .Attr("wait_for_incomplete: bool = false")
       .Attr("timeout_ms: int = -1")
       .Shape(shape::Unknown)
@@ -111,11 +115,66 @@ void RegisterStages(OpRegistry& ops) {
       .NoGradient("there is no output");
 }
 
+// Staging areas by key; with an order the least key comes out first where none is asked for.
+void RegisterMapStages(OpRegistry& ops, const std::string& prefix) {
+  const char* const staged = "what is in a staging area was computed in another run";
+  ops.Add(prefix + "Stage")
+      .Summary("Puts values of the tuple of a key into a staging area; waits for room.")
+      .Input("key: int64")
+      .Input("indices: int32")
+      .Input("values: fake_dtypes")
+      .Apply(OfStage)
+      .Attr("dtypes: list(type)")
+      .Attr("fake_dtypes: list(type) >= 1")
+      .Shape(shape::NoOutputs)
+      .NoGradient("there is no output");
+  for (const bool peek : {true, false}) {
+    ops.Add(prefix + (peek ? "Peek" : "Unstage"))
+        .Summary(
+            peek ? "Values of the tuple of a key, which stays in the staging area; waits for it."
+                 : "Takes values of the tuple of a key out of a staging area; waits for it.")
+        .Input("key: int64")
+        .Input("indices: int32")
+        .Output("values: dtypes")
+        .Apply(OfStage)
+        .Attr("dtypes: list(type) >= 1")
+        .Shape(shape::Unknown)
+        .NoGradient(staged);
+  }
+  ops.Add(prefix + "UnstageNoKey")
+      .Summary("Takes values of some tuple out of a staging area, with its key; waits for one.")
+      .Input("indices: int32")
+      .Output("key: int64")
+      .Output("values: dtypes")
+      .Apply(OfStage)
+      .Attr("dtypes: list(type) >= 1")
+      .Shape(shape::Unknown)
+      .NoGradient(staged);
+  for (const bool whole : {true, false}) {
+    ops.Add(prefix + (whole ? "Size" : "IncompleteSize"))
+        .Summary(whole ? "The number of whole tuples in a staging area."
+                       : "The number of tuples in a staging area that lack something.")
+        .Output("size: int32")
+        .Apply(OfStage)
+        .Attr("dtypes: list(type)")
+        .Shape(shape::Scalar)
+        .NoGradient("a number of elements is an integer");
+  }
+  ops.Add(prefix + "Clear")
+      .Summary("Empties a staging area.")
+      .Apply(OfStage)
+      .Attr("dtypes: list(type)")
+      .Shape(shape::NoOutputs)
+      .NoGradient("there is no output");
+}
+
 }  // namespace
 
 void RegisterBarrierOps(OpRegistry& ops) {
   RegisterBarriers(ops);
   RegisterStages(ops);
+  RegisterMapStages(ops, "Map");
+  RegisterMapStages(ops, "OrderedMap");
 }
 
 }  // namespace weft

@@ -93,6 +93,13 @@ void RegisterSources(OpRegistry& ops) {
       .Attr("dtype: type")
       .Shape(ConstShape)
       .NoGradient("a constant");
+  ops.Add("ImmutableConst")
+      .Summary("The elements of a tensor as they lie in a file.")
+      .Output("tensor: dtype")
+      .Attr("dtype: type")
+      .Attr("shape: shape")
+      .Attr("memory_region_name: string")
+      .Shape(shape::FromAttr);
   ops.Add("Placeholder")
       .Summary("A value that each run is fed.")
       .Output("output: dtype")

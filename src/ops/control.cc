@@ -222,6 +222,14 @@ void RegisterBranchOps(OpRegistry& ops) {
       .Attr("T: type")
       .Attr("N: int >= 1")
       .Shape(RefSelectShape);
+  ops.Add("RefIdentity")
+      .Summary("The reference that is given, also of a variable without a value.")
+      .Input("input: Ref(T)")
+      .Output("output: Ref(T)")
+      .Attr("T: type")
+      .AllowsUninitializedInput()
+      .Shape(shape::SameAsInput)
+      .Gradient([](GradientContext& g) { g.SetDx(0, g.dy_raw(0)); });
 }
 
 // Differentiation goes through loops as a whole (src/gradients/loop_gradient.h): the rules of these

@@ -292,6 +292,7 @@ void RegisterLinalgOps(OpRegistry& ops) {
       .Shape([](ShapeContext& c) { return SolveShape(c, true); });
   RegisterDecompositionOps(ops);
   RegisterDeterminantOps(ops);
+  RegisterLeastSquaresOps(ops);
 }
 
 }  // namespace weft

@@ -95,6 +95,31 @@ void EigGradient(GradientContext& g) {
   g.SetDx(0, SetDiagonal(g, both, g.Mul(g.ConstLike(0.5, diagonal), diagonal)));
 }
 
+// da = v^-H (diag(de) + conj(f) o (v^H dv - v^H v diag(Re(v^H dv)))) v^H, f_ij = 1 / (e_j - e_i)
+// (Boeddeker et al., "On the computation of complex-valued gradients with application to
+// statistically optimum beamforming", 2017, 4.77).
+void GeneralEigGradient(GradientContext& g) {
+  Tensor v, inner = DiagonalMatrix(g, g.dy(0));
+  if (g.Attr<bool>("compute_v")) {
+    v = g.output(1);
+    const Tensor f = g.Conj(ReciprocalDifferences(g, g.output(0)));
+    const Tensor vdv = Product(g, v, g.dy(1), true);
+    const DataType real = v.dtype() == kComplex64 ? kFloat32 : kFloat64;
+    const Tensor diagonal = g.Cast(g.Op("Real", {DiagonalOf(g, vdv)}, {{"Tout", real}}), v.dtype());
+    const Tensor along = Product(g, Product(g, v, v, true), DiagonalMatrix(g, diagonal));
+    inner = g.Add(inner, g.Mul(f, g.Sub(vdv, along)));
+  } else {
+    const std::vector<Tensor> eig =
+        g.Ops("Eig", {g.input(0)}, {{"compute_v", true}, {"Tout", g.attr("Tout")}});
+    if (!g.ok()) return;
+    v = eig[1];
+  }
+  const Tensor adjoint = AdjointOf(g, v);
+  const Tensor da = g.Op("MatrixSolve", {adjoint, Product(g, inner, adjoint)});
+  const Tensor x = g.input(0);
+  g.SetDx(0, IsComplex(x.dtype()) ? da : g.Op("Real", {da}, {{"Tout", x.dtype()}}));
+}
+
 // x with its columns divided by the singular values.
 Tensor DivideColumns(GradientContext& g, Tensor x, Tensor s) {
   return g.Mul(x, g.Op("ExpandDims", {SafeReciprocal(g, s), g.ConstInt(-2)}));
@@ -171,6 +196,16 @@ void RegisterDecompositionOps(OpRegistry& ops) {
       .Attr("T: {double, float, half, complex64, complex128}")
       .Shape(EigShape)
       .Gradient(EigGradient);
+  ops.Add("Eig")
+      .Summary("Eigenvalues, and eigenvectors of length 1 as columns, of square matrices.")
+      .Input("input: T")
+      .Output("e: Tout")
+      .Output("v: Tout")
+      .Attr("compute_v: bool = true")
+      .Attr("T: {float, double, complex64, complex128}")
+      .Attr("Tout: {complex64, complex128}")
+      .Shape(EigShape)
+      .Gradient(GeneralEigGradient);
   ops.Add("Svd")
       .Summary("Descending singular values s, and u and v with a = u diag(s) v^H.")
       .Input("input: T")

@@ -84,6 +84,8 @@ absl::Status CheckInner(ShapeContext& c, const Sides& a, const Sides& b) {
                                            "; columns of op(a) must equal rows of op(b)"));
 }
 
+}  // namespace
+
 absl::Status MatMulShape(ShapeContext& c) {
   WEFT_ASSIGN_OR_RETURN(const PartialShape a, c.InputWithRank(0, 2));
   WEFT_ASSIGN_OR_RETURN(const PartialShape b, c.InputWithRank(1, 2));
@@ -93,6 +95,8 @@ absl::Status MatMulShape(ShapeContext& c) {
   c.set_output(0, PartialShape({x.rows, y.columns}));
   return absl::OkStatus();
 }
+
+namespace {
 
 // `broadcast`: leading dimensions follow numpy's rule; else they are equal.
 absl::Status BatchMatMulShape(ShapeContext& c, bool broadcast) {

@@ -9,6 +9,9 @@ namespace weft {
 // All dimensions but the last two, of a shape of rank >= 2 or unknown rank.
 PartialShape BatchDims(const PartialShape& s);
 
+// Output 0 is the product of two matrices, by attributes transpose_a and transpose_b.
+absl::Status MatMulShape(ShapeContext& c);
+
 // tf.matmul with adjoints: MatMul for matrices, BatchMatMulV2 for stacks.
 Tensor AdjointProduct(NodeAdder& g, Tensor a, Tensor b, bool adjoint_a, bool adjoint_b);
 

@@ -7,6 +7,7 @@
 
 #include "src/core/image_format.h"
 #include "src/core/strings.h"
+#include "src/ops/nn_conv.h"
 #include "weft/graph/op_def.h"
 
 namespace weft {
@@ -57,6 +58,8 @@ absl::StatusOr<ImageWindow> ReadWindow(ShapeContext& c, const ImageFormat& forma
   return w;
 }
 
+}  // namespace
+
 absl::Status Conv2DShape(ShapeContext& c) {
   const ImageFormat format = ParseImageFormat(c.Attr<std::string>("data_format"));
   WEFT_ASSIGN_OR_RETURN(const PartialShape in, c.InputWithRank(0, 4));
@@ -72,6 +75,8 @@ absl::Status Conv2DShape(ShapeContext& c) {
   c.set_output(0, std::move(out));
   return absl::OkStatus();
 }
+
+namespace {
 
 // A multiplier of output channels for each input channel.
 absl::Status DepthwiseShape(ShapeContext& c) {
@@ -370,6 +375,7 @@ void RegisterNnConvOps(OpRegistry& ops) {
       .Gradient(GradientOfBackFilter(kFlat));
   RegisterDepthwiseOps(ops);
   RegisterConv3DOps(ops);
+  RegisterFusedConvOps(ops);
   RegisterPoolOps(ops);
   RegisterLegacyBatchNormOps(ops);
   RegisterNormalizationOps(ops);

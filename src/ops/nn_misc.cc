@@ -8,6 +8,7 @@
 namespace weft {
 
 void RegisterTopKOps(OpRegistry& ops);
+void RegisterIsotonicOps(OpRegistry& ops);
 
 absl::Status BiasAddShape(ShapeContext& c, bool channels_first) {
   WEFT_ASSIGN_OR_RETURN(PartialShape value, c.WithRankAtLeast(c.input(0), channels_first ? 3 : 2));
@@ -156,6 +157,7 @@ void RegisterNnMiscOps(OpRegistry& ops) {
       .Shape(SparseToDenseShape)
       .Gradient(SparseToDenseGradient);
   RegisterTopKOps(ops);
+  RegisterIsotonicOps(ops);
 }
 
 }  // namespace weft

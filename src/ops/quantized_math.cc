@@ -7,6 +7,9 @@
 #include "weft/graph/op_def.h"
 
 namespace weft {
+
+void RegisterQuantizedNnOps(OpRegistry& ops);
+
 namespace {
 
 // Inputs first .. last are scalars.
@@ -203,6 +206,7 @@ void RegisterRequantize(OpRegistry& ops) {
 void RegisterQuantizedMathOps(OpRegistry& ops) {
   RegisterArithmetic(ops);
   RegisterRequantize(ops);
+  RegisterQuantizedNnOps(ops);
 }
 
 }  // namespace weft

@@ -187,6 +187,7 @@ void RegisterRaggedOps(OpRegistry& ops) {
       .Attr("row_partition_types: list(string)")
       .Shape(RaggedToTensorShape)
       .Gradient(RaggedToTensorGradient);
+  RegisterRaggedVariantOps(ops);
 }
 
 }  // namespace weft

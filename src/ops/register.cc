@@ -44,6 +44,8 @@ void RegisterAllOps(OpRegistry& ops) {
   RegisterSignalOps(ops);
   RegisterRnnOps(ops);
   RegisterTensorListOps(ops);
+  RegisterSdcaOps(ops);
+  RegisterBatchOps(ops);
 }
 
 }  // namespace weft

@@ -47,5 +47,7 @@ void RegisterFunctionalOps(OpRegistry& ops);
 void RegisterSignalOps(OpRegistry& ops);
 void RegisterRnnOps(OpRegistry& ops);
 void RegisterTensorListOps(OpRegistry& ops);
+void RegisterSdcaOps(OpRegistry& ops);
+void RegisterBatchOps(OpRegistry& ops);
 
 }  // namespace weft

@@ -13,6 +13,8 @@ void RegisterSparsePartsOps(OpRegistry& ops);  // slices, splits, concatenations
 void RegisterSetOps(OpRegistry& ops);          // sets of the values of rows
 void RegisterSparseCountOps(OpRegistry& ops);  // counts of integers, sparse and ragged
 void RegisterRaggedOps(OpRegistry& ops);       // rows of any length
+void RegisterRaggedVariantOps(OpRegistry& ops);
+void RegisterSparseTensorsMapOps(OpRegistry& ops);  // sparse tensors kept between runs
 
 // Indices [n, rank], values [n] (none if `values` is negative), shape [rank] fit each other. Sets n
 // and rank as far as known.

@@ -124,6 +124,7 @@ void RegisterSparseTensorOps(OpRegistry& ops) {
   RegisterSetOps(ops);
   RegisterSparseCountOps(ops);
   RegisterRaggedOps(ops);
+  RegisterSparseTensorsMapOps(ops);
 }
 
 }  // namespace weft

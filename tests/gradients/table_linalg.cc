@@ -66,7 +66,14 @@ GradientTable Solvers() {
       Check("MatrixSquareRoot", {F64({{4, 1}, {0.5, 9}})}, FirstOrderOnly()),
       Check("MatrixTriangularSolve", {lower, {3, 2}}),
       Check("MatrixTriangularSolve", {lower, {3, 2}}, {}, {{"adjoint", true}}),
+      Check("MatrixSolveLs", {{2, 4}, {2, 3}, GradientInput::Fixed(F64(0.1))}, FirstOrderOnly(),
+            {{"fast", true}}),
       Check("BandedTriangularSolve", {F64({{2, 1, 1.5}, {0, 0.5, 0.4}}), {3, 2}}, FirstOrderOnly()),
+      Check("BandedTriangularSolve", {F64({{2, 1, 1.5}, {0, 0.5, 0.4}}), {2, 3, 1}},
+            FirstOrderOnly(), {{"adjoint", true}}),
+      Check("BandedTriangularSolve", {F64({{0.5, 0.4, 0}, {2, 1, 1.5}}), {3, 2}}, FirstOrderOnly(),
+            {{"lower", false}}),
+      Check("BandedTriangularSolve", {F64({{2, 1, 1.5}}), {3, 2}}, FirstOrderOnly()),
       Check("TridiagonalSolve", {F64({{0.1, 0.2, 0}, {2, 3, 4}, {0, 0.3, 0.4}}), {3, 2}},
             FirstOrderOnly()),
       Check("TridiagonalMatMul",
@@ -108,9 +115,23 @@ GradientTable Decompositions() {
                                        N("Mul", {s[1], s[1]})};
           },
           {Apart()}, FirstOrderOnly()),
-      NotChecked("Eig",
-                 "the scale of complex eigenvectors is free; its conformance cases weigh "
-                 "eigenvalues"),
+      // The phase of an eigenvector is free; the absolute values of its elements are not.
+      CheckWithin(
+          "Eig",
+          [](const auto& x) {
+            const auto both =
+                N("Eig", {x[0]}, {{"compute_v", true}, {"Tout", kComplex128}}).op().outputs();
+            return std::vector<Tensor>{N("Real", {both[0]}, {{"Tout", kFloat64}}),
+                                       N("ComplexAbs", {both[1]}, {{"Tout", kFloat64}})};
+          },
+          {Apart()}, FirstOrderOnly()),
+      CheckWithin(
+          "Eig",
+          [](const auto& x) {
+            const Tensor e = N("Eig", {x[0]}, {{"compute_v", false}, {"Tout", kComplex128}});
+            return std::vector<Tensor>{N("Imag", {e}, {{"Tout", kFloat64}})};
+          },
+          {F64({{1, 2}, {-3, 4}})}, FirstOrderOnly()),
   };
 }
 

@@ -79,6 +79,8 @@ GradientTable ReductionGradients() {
   table.push_back(NotChecked("ArgMin", "the output is an index"));
   table.push_back(Check("L2Loss", {{2, 3}}));
   table.push_back(Check("TopK", {{2, 5}}, {}, {{"k", 2}}));
+  table.push_back(Check("IsotonicRegression", {F64({{3, 1, 2, 2.4, 5, 0}, {1, 2, 4, 3, 2, 7}})},
+                        FirstOrderOnly(), {{"output_dtype", kFloat64}}));
   table.push_back(Check("TopKV2", {{2, 5}, I32(2)}));
   table.push_back(Check("NthElement", {{2, 5}, I32(1)}));
   table.push_back(Check("NthElement", {{2, 5}, I32(1)}, {}, {{"reverse", true}}));

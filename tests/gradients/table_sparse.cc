@@ -2,6 +2,27 @@
 #include "tests/gradients/gradient_table.h"
 
 namespace weft {
+namespace {
+
+// The squares of rows that went through variants: one by one, and all together.
+std::vector<Tensor> ThroughVariants(const std::vector<Tensor>& x) {
+  std::vector<Tensor> squares;
+  for (const bool batched : {true, false}) {
+    const Tensor encoded = N("RaggedTensorToVariant", {ConstantOf(I64({0, 1, 1, 4})), x[0]},
+                             {{"RAGGED_RANK", 1}, {"batched_input", batched}});
+    const std::vector<Tensor> back = N("RaggedTensorFromVariant", {encoded},
+                                       {{"input_ragged_rank", batched ? 0 : 1},
+                                        {"output_ragged_rank", 1},
+                                        {"Tvalues", x[0].dtype()},
+                                        {"Tsplits", kInt64}})
+                                         .op()
+                                         .outputs();
+    squares.push_back(N("Mul", {back[1], back[1]}));
+  }
+  return squares;
+}
+
+}  // namespace
 
 GradientTable SparseGradients() {
   // [[a, 0, b], [0, c, 0]] and a second pattern of the same shape.
@@ -28,6 +49,8 @@ GradientTable SparseGradients() {
       Check("RaggedGather", {I64({0, 2, 3}), {3, 2}, I32({1, 0, 0})}, first,
             {{"PARAMS_RAGGED_RANK", 1}, {"OUTPUT_RAGGED_RANK", 1}}),
       Check("RaggedTensorToSparse", {I64({0, 2, 2, 3}), {3, 2}}),
+      CheckWithin("RaggedTensorToVariant", ThroughVariants, {{4, 2}}, first),
+      CheckWithin("RaggedTensorFromVariant", ThroughVariants, {{4, 2}}, first),
       // A row is cut, others are filled up.
       Check("RaggedTensorToTensor", {I64({3, 2, 2}), {4, 2}, two, I64({0, 1, 1, 4})}, first,
             {{"row_partition_types", std::vector<std::string>{"ROW_SPLITS"}}}),

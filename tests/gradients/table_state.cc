@@ -32,6 +32,23 @@ GradientTable LoopsAndLists() {
     table.push_back(CheckWithin(op, Cubed, {Drawn(-1, 1, {3})}, FirstOrderOnly()));
     table.push_back(NotChecked(std::string("Ref") + op, "the same rule, for references"));
   }
+  // The rows of one run alone, at once.
+  const auto batched = [](const std::vector<Tensor>& x) {
+    const std::vector<Tensor> batch = N("Batch", {x[0]},
+                                        {{"num_batch_threads", 1},
+                                         {"max_batch_size", 3},
+                                         {"batch_timeout_micros", 0},
+                                         {"grad_timeout_micros", 1000000},
+                                         {"T", std::vector<DataType>{kFloat64}}})
+                                          .op()
+                                          .outputs();
+    const Tensor rows = N("Unbatch", {Multiply(batch[0], batch[0]), batch[1], batch[2]},
+                          {{"timeout_micros", 1000000}});
+    return std::vector<Tensor>{rows};
+  };
+  for (const char* op : {"Batch", "Unbatch"})
+    table.push_back(CheckWithin(op, batched, {Drawn(-1, 1, {3, 2})}, FirstOrderOnly()));
+  table.push_back(NotChecked("RefIdentity", "it hands a reference on, whose gradient passes"));
   const auto by_element = [](const std::vector<Tensor>& x) {
     const TensorArray list = TensorArray(kFloat64, 1).Write(0, Multiply(x[0], x[0]));
     return std::vector<Tensor>{Multiply(list.Read(0), 3)};

@@ -85,9 +85,43 @@ TEST_F(BarrierTest, TuplesBecomeWholeAndComeOutInTheOrderOfTheirKeys) {
               HasSubstr("already closed"));
   const Operation last = insert({"b"}, I32({20}), 1);
   std::thread later([&] { session_.Run(last); });
-  EXPECT_EQ(session_.Run(take(2, true).output(3)), I32({20}));  // waits for it
+  EXPECT_EQ(session_.Run(take(1, false).output(3)), I32({20}));  // waits for it
   later.join();
   EXPECT_THAT(RunError(Code::kOutOfRange, take(1, false).output(1)), HasSubstr("insufficient"));
+}
+
+// What a closed barrier gives is known at once, as in TensorFlow, for which the attribute
+// wait_for_incomplete changes nothing.
+TEST_F(BarrierTest, AClosedBarrierNeedNotBeWaitedFor) {
+  const std::vector<DataType> types = {kFloat32, kFloat32};
+  const std::vector<PartialShape> shapes(2, PartialShape::Scalar());
+  const Tensor barrier =
+      Node("Barrier", {}, {{"component_types", types}, {"shapes", shapes}}).output(0);
+  const auto insert = [&](std::vector<std::string> keys, const Array& values, int component) {
+    session_.Run(Node("BarrierInsertMany", {barrier, ConstantOf(Words(keys)), ConstantOf(values)},
+                      {{"component_index", component}}));
+  };
+  insert({"a", "b", "c"}, F32({1, 2, 3}), 0);
+  insert({"a"}, F32({4}), 1);
+  session_.Run(Node("BarrierClose", {barrier}));
+  const auto keys = [&](int n, bool allow_small, bool wait_for_incomplete) {
+    return Node("BarrierTakeMany", {barrier, ConstantOf(I32(n))},
+                {{"component_types", types},
+                 {"allow_small_batch", allow_small},
+                 {"wait_for_incomplete", wait_for_incomplete}})
+        .output(1);
+  };
+  for (const bool wait : {false, true}) {
+    // Three can become whole, one is.
+    EXPECT_THAT(RunError(Code::kOutOfRange, keys(5, false, wait)),
+                HasSubstr("insufficient elements (requested 5, total size 3)"));
+    RunError(Code::kDeadlineExceeded, keys(2, false, wait), {.timeout_in_ms = 20});
+  }
+  EXPECT_EQ(session_.Run(keys(5, true, false)), Words({"a"}));
+  EXPECT_THAT(RunError(Code::kOutOfRange, keys(5, true, false)), HasSubstr("total size 0"));
+  insert({"b"}, F32({5}), 1);
+  EXPECT_EQ(session_.Run(keys(5, true, true)), Words({"b"}));
+  EXPECT_THAT(RunError(Code::kOutOfRange, keys(5, true, true)), HasSubstr("total size 0"));
 }
 
 class StageTest : public BarrierTest {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The "checkpoint" file of a folder, and the files of a checkpoint.
-#include <google/protobuf/text_format.h>
-
 #include <filesystem>
 
 #include "proto/weft/checkpoint_state.pb.h"
@@ -9,6 +7,7 @@
 #include "src/core/status.h"
 #include "src/core/strings.h"
 #include "src/framework/saver_files.h"
+#include "src/graph/proto_text.h"
 #include "src/io/bundle.h"
 #include "src/io/file.h"
 #include "weft/framework/checkpoint.h"
@@ -102,8 +101,7 @@ std::optional<CheckpointState> GetCheckpointState(const std::string& folder,
   if (!io::FileExists(path)) return std::nullopt;
   const absl::StatusOr<std::string> text = ReadFile(path);
   proto::CheckpointState parsed;
-  google::protobuf::LogSilencer silencer;
-  if (!text.ok() || !google::protobuf::TextFormat::ParseFromString(*text, &parsed)) {
+  if (!text.ok() || !ParseProtoText(*text, &parsed).ok()) {
     LogWarning(
         StrCat(path, ": ",
                text.ok() ? "not the text of a CheckpointState" : StrCat(text.status().message())));
@@ -161,9 +159,7 @@ void UpdateCheckpointState(const std::string& folder, const std::string& model_c
                       "' conflicts with path used for checkpoint state.  Please use a different "
                       "save path."));
   }
-  std::string text;
-  google::protobuf::TextFormat::PrintToString(state, &text);
-  ThrowIfError(WriteFileAtomically(path, text));
+  ThrowIfError(WriteFileAtomically(path, ProtoToText(state)));
 }
 
 }  // namespace weft::train

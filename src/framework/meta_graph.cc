@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/framework/meta_graph.h"
 
-#include <google/protobuf/text_format.h>
-#include <google/protobuf/util/json_util.h>
-
 #include <algorithm>
 
 #include "proto/weft/meta_graph.pb.h"
@@ -11,6 +8,7 @@
 #include "src/core/strings.h"
 #include "src/framework/saver_proto.h"
 #include "src/graph/proto_convert.h"
+#include "src/graph/proto_text.h"
 #include "src/io/file.h"
 
 namespace weft::train {
@@ -43,11 +41,8 @@ MetaGraphDef MetaGraphDef::Parse(std::string_view bytes) {
 
 MetaGraphDef MetaGraphDef::ParseText(std::string_view text) {
   MetaGraphDef def;
-  const google::protobuf::LogSilencer silencer;
-  google::protobuf::TextFormat::Parser parser;
-  parser.SetRecursionLimit(100);
-  if (!parser.ParseFromString({text.data(), text.size()}, def.proto_.get()))
-    ThrowError(Code::kInvalidArgument, "the text is no MetaGraphDef");
+  if (const absl::Status parsed = ParseProtoText(text, def.proto_.get()); !parsed.ok())
+    ThrowError(Code::kInvalidArgument, StrCat("the text is no MetaGraphDef: ", parsed.message()));
   return def;
 }
 
@@ -69,20 +64,9 @@ MetaGraphDef MetaGraphDef::FromFile(const std::string& path) {
 
 std::string MetaGraphDef::Serialize() const { return SerializeProto(*proto_); }
 
-std::string MetaGraphDef::ToText() const {
-  std::string text;
-  google::protobuf::TextFormat::PrintToString(*proto_, &text);
-  return text;
-}
+std::string MetaGraphDef::ToText() const { return ProtoToText(*proto_); }
 
-std::string MetaGraphDef::ToJson() const {
-  std::string text;
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
-  const auto status = google::protobuf::util::MessageToJsonString(*proto_, &text, options);
-  if (!status.ok()) ThrowError(Code::kInternal, std::string(status.message()));
-  return text;
-}
+std::string MetaGraphDef::ToJson() const { return ValueOrThrow(ProtoToJson(*proto_)); }
 
 void MetaGraphDef::WriteFile(const std::string& path, bool as_text) const {
   ThrowIfError(WriteFileAtomically(path, as_text ? ToText() : Serialize()));

@@ -3,31 +3,14 @@
 
 #include <utility>
 
-#include "google/protobuf/io/tokenizer.h"
-#include "google/protobuf/text_format.h"
-#include "google/protobuf/util/json_util.h"
 #include "proto/weft/graph.pb.h"
 #include "src/core/status.h"
 #include "src/core/strings.h"
 #include "src/graph/proto_convert.h"
+#include "src/graph/proto_text.h"
 #include "src/io/file.h"
 
 namespace weft {
-namespace {
-
-// Keeps the first error of the text parser.
-class FirstError : public google::protobuf::io::ErrorCollector {
- public:
-  void AddError(int line, int column, const std::string& message) override {
-    if (text_.empty()) text_ = StrCat("line ", line + 1, ", column ", column + 1, ": ", message);
-  }
-  const std::string& text() const { return text_; }
-
- private:
-  std::string text_;
-};
-
-}  // namespace
 
 GraphDef::GraphDef() : proto_(std::make_unique<proto::GraphDef>()) {}
 GraphDef::GraphDef(proto::GraphDef proto)
@@ -56,23 +39,16 @@ GraphDef GraphDef::Parse(std::string_view bytes) {
 
 GraphDef GraphDef::ParseText(std::string_view text) {
   GraphDef def;
-  FirstError error;
-  google::protobuf::TextFormat::Parser parser;
-  parser.RecordErrorsTo(&error);
-  parser.SetRecursionLimit(100);
-  if (!parser.ParseFromString({text.data(), text.size()}, def.proto_.get())) {
-    ThrowStatus(absl::InvalidArgumentError(StrCat("Invalid GraphDef text: ", error.text())));
+  if (const absl::Status parsed = ParseProtoText(text, def.proto_.get()); !parsed.ok()) {
+    ThrowStatus(absl::InvalidArgumentError(StrCat("Invalid GraphDef text: ", parsed.message())));
   }
   return def;
 }
 
 GraphDef GraphDef::ParseJson(std::string_view text) {
   GraphDef def;
-  const auto status =
-      google::protobuf::util::JsonStringToMessage({text.data(), text.size()}, def.proto_.get());
-  if (!status.ok()) {
-    ThrowStatus(absl::InvalidArgumentError(
-        StrCat("Invalid GraphDef in JSON: ", std::string(status.message()))));
+  if (const absl::Status parsed = ParseProtoJson(text, def.proto_.get()); !parsed.ok()) {
+    ThrowStatus(absl::InvalidArgumentError(StrCat("Invalid GraphDef in JSON: ", parsed.message())));
   }
   return def;
 }
@@ -90,20 +66,9 @@ GraphDef GraphDef::FromFile(const std::string& path) {
 
 std::string GraphDef::Serialize() const { return SerializeProto(*proto_); }
 
-std::string GraphDef::ToText() const {
-  std::string text;
-  google::protobuf::TextFormat::PrintToString(*proto_, &text);
-  return text;
-}
+std::string GraphDef::ToText() const { return ProtoToText(*proto_); }
 
-std::string GraphDef::ToJson() const {
-  std::string text;
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
-  const auto status = google::protobuf::util::MessageToJsonString(*proto_, &text, options);
-  if (!status.ok()) ThrowStatus(absl::InternalError(std::string(status.message())));
-  return text;
-}
+std::string GraphDef::ToJson() const { return ValueOrThrow(ProtoToJson(*proto_)); }
 
 void GraphDef::WriteFile(const std::string& path, bool as_text) const {
   ThrowIfError(WriteFileAtomically(path, as_text ? ToText() : Serialize()));

@@ -9,6 +9,7 @@
 #include "src/core/strings.h"
 #include "src/framework/saved_model/messages.h"
 #include "src/graph/proto_convert.h"
+#include "src/graph/proto_text.h"
 #include "src/io/file.h"
 #include "src/io/file_system.h"
 #include "weft/framework/meta_graph.h"
@@ -205,8 +206,7 @@ std::string Builder::Save(bool as_text) {
   ThrowIfError(io::CreateFolders(s.export_dir));
   const std::string path =
       io::JoinPath(s.export_dir, as_text ? kSavedModelFilenamePbtxt : kSavedModelFilenamePb);
-  ThrowIfError(
-      WriteFileAtomically(path, as_text ? s.model.DebugString() : SerializeProto(s.model)));
+  ThrowIfError(WriteFileAtomically(path, as_text ? ProtoToText(s.model) : SerializeProto(s.model)));
   return path;
 }
 

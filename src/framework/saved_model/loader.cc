@@ -5,12 +5,11 @@
 #include <set>
 #include <utility>
 
-#include "google/protobuf/io/tokenizer.h"
-#include "google/protobuf/text_format.h"
 #include "src/core/status.h"
 #include "src/core/strings.h"
 #include "src/framework/saved_model/messages.h"
 #include "src/graph/proto_convert.h"
+#include "src/graph/proto_text.h"
 #include "src/io/file.h"
 #include "src/io/file_system.h"
 #include "weft/framework/meta_graph.h"
@@ -19,18 +18,6 @@
 
 namespace weft::saved_model {
 namespace {
-
-// Keeps the first error of the text parser, which would write to stderr otherwise.
-class FirstError : public google::protobuf::io::ErrorCollector {
- public:
-  void AddError(int line, int column, const std::string& message) override {
-    if (text_.empty()) text_ = StrCat("line ", line + 1, ", column ", column + 1, ": ", message);
-  }
-  const std::string& text() const { return text_; }
-
- private:
-  std::string text_;
-};
 
 std::string Quoted(const std::vector<std::string>& tags) {
   return StrJoin(tags, ", ", [](std::string* s, const auto& tag) { StrAppend(s, "'", tag, "'"); });
@@ -100,12 +87,9 @@ absl::StatusOr<proto::SavedModel> ReadSavedModel(const std::string& export_dir) 
                                       kSavedModelFilenamePbtxt, "|", kSavedModelFilenamePb, "}"));
   }
   WEFT_ASSIGN_OR_RETURN(const std::string text, ReadFile(pbtxt));
-  FirstError error;
-  google::protobuf::TextFormat::Parser parser;
-  parser.RecordErrorsTo(&error);
-  parser.SetRecursionLimit(100);
-  if (parser.ParseFromString(text, &model)) return model;
-  return absl::DataLossError(StrCat("Cannot parse file ", pbtxt, ": ", error.text(), "."));
+  const absl::Status parsed = ParseProtoText(text, &model);
+  if (parsed.ok()) return model;
+  return absl::DataLossError(StrCat("Cannot parse file ", pbtxt, ": ", parsed.message(), "."));
 }
 
 absl::StatusOr<proto::MetaGraphDef*> FindMetaGraph(proto::SavedModel* model,

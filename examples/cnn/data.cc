@@ -2,18 +2,9 @@
 #include "examples/cnn/data.h"
 
 #include <algorithm>
-#include <cstdio>
-
-#include "examples/support/draw_digits.h"
+#include <vector>
 
 namespace weft::examples {
-
-std::filesystem::path DigitsFolder(const std::string& data_dir) {
-  if (!data_dir.empty()) return data_dir;
-  const std::filesystem::path dir = std::filesystem::temp_directory_path() / "weft_digits";
-  if (WriteDefaultDigits(dir)) std::printf("drew 70000 digits into %s\n", dir.c_str());
-  return dir;
-}
 
 Array ImagesOf(const Values& images) {
   return Array::FromVector(images.floats(), Shape(images.shape));

@@ -2,17 +2,10 @@
 // Digits as Arrays, for the programs of this folder.
 #pragma once
 
-#include <filesystem>
-#include <string>
-#include <vector>
-
 #include "examples/support/mnist_data.h"
 #include "weft/weft.h"
 
 namespace weft::examples {
-
-// The folder given; if it is empty, one with drawn digits, which are made if need be.
-std::filesystem::path DigitsFolder(const std::string& data_dir);
 
 // Copies.
 Array ImagesOf(const Values& images);

@@ -10,10 +10,10 @@
 #include <string>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "examples/cnn/data.h"
 #include "examples/cnn/model.h"
+#include "examples/support/draw_digits.h"
+#include "examples/support/program.h"
 #include "weft/framework/checkpoint.h"
 
 ABSL_FLAG(std::string, net, "cnn", "cnn, or lenet5");
@@ -94,12 +94,5 @@ int Main() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage("trains a digit classifier by convolution");
-  absl::ParseCommandLine(argc, argv);
-  try {
-    return Main();
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "cnn_train: %s\n", e.what());
-    return 1;
-  }
+  return RunProgram(argc, argv, "trains a digit classifier by convolution", Main);
 }

@@ -9,10 +9,9 @@
 #include <string>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "examples/cnn/features.h"
 #include "examples/cnn/flowers.h"
+#include "examples/support/program.h"
 #include "weft/nn/layers.h"
 
 ABSL_FLAG(std::string, model, "resnet_v1_50", "the net; see examples/cnn/features.h");
@@ -97,12 +96,5 @@ int Main() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage("trains a new last layer on the features of a frozen net");
-  absl::ParseCommandLine(argc, argv);
-  try {
-    return Main();
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "transfer: %s\n", e.what());
-    return 1;
-  }
+  return RunProgram(argc, argv, "trains a new last layer on the features of a frozen net", Main);
 }

@@ -10,10 +10,9 @@
 #include <string>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "examples/lstm/language_model.h"
 #include "examples/lstm/text.h"
+#include "examples/support/program.h"
 
 ABSL_FLAG(std::string, data, "", "a text file; sentences of a small grammar if empty");
 ABSL_FLAG(std::string, model_dir, "", "of checkpoints and the vocabulary; none if empty");
@@ -60,7 +59,7 @@ void Print(const LanguageProgress& p) {
   std::fflush(stdout);
 }
 
-void Main() {
+int Main() {
   const std::string data = absl::GetFlag(FLAGS_data);
   const std::string text = data.empty() ? MakeText(20000, 1, false) : ReadText(data);
   const Vocabulary vocabulary = ModelVocabulary(text);
@@ -101,17 +100,11 @@ void Main() {
       SampleTokens(session, model, vocabulary.Encode(start), absl::GetFlag(FLAGS_sample),
                    static_cast<float>(absl::GetFlag(FLAGS_temperature)));
   std::printf("%s%s\n", start.c_str(), vocabulary.Decode(drawn).c_str());
+  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage("learns to write a text, character by character");
-  absl::ParseCommandLine(argc, argv);
-  try {
-    Main();
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "lstm_char: %s\n", e.what());
-    return 1;
-  }
+  return RunProgram(argc, argv, "learns to write a text, character by character", Main);
 }

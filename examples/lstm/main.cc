@@ -7,9 +7,8 @@
 #include <string>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "examples/lstm/sine.h"
+#include "examples/support/program.h"
 
 ABSL_FLAG(int64_t, steps, 11000, "training steps");
 ABSL_FLAG(int64_t, batch_size, 32, "samples a step");
@@ -22,7 +21,7 @@ namespace {
 
 using namespace weft::examples;  // NOLINT: a program
 
-void Main() {
+int Main() {
   weft::Graph::Default().set_seed(absl::GetFlag(FLAGS_seed));
   const SineModel model =
       BuildSineModel({.learning_rate = static_cast<float>(absl::GetFlag(FLAGS_learning_rate)),
@@ -42,17 +41,11 @@ void Main() {
   }
   const std::string picture = absl::GetFlag(FLAGS_picture);
   if (!picture.empty()) WriteSinePicture(picture, test, Evaluate(session, model, test).predictions);
+  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage("predicts a sine with an LSTM and prints the error");
-  absl::ParseCommandLine(argc, argv);
-  try {
-    Main();
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "lstm_sine: %s\n", e.what());
-    return 1;
-  }
+  return RunProgram(argc, argv, "predicts a sine with an LSTM and prints the error", Main);
 }

@@ -14,10 +14,9 @@
 #include <string>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "examples/lstm/language_model.h"
 #include "examples/lstm/text.h"
+#include "examples/support/program.h"
 
 ABSL_FLAG(
     std::string, data, "",
@@ -81,7 +80,7 @@ void Print(const LanguageProgress& p, int64_t steps_an_epoch) {
   std::fflush(stdout);
 }
 
-void Main() {
+int Main() {
   const Config config = ConfigOf(absl::GetFlag(FLAGS_config));
   const Texts texts = ReadTexts();
   const LanguageModel model = BuildLanguageModel({.vocabulary = texts.vocabulary.size(),
@@ -126,17 +125,12 @@ void Main() {
       SampleTokens(session, model, texts.vocabulary.Encode("\n"), absl::GetFlag(FLAGS_sample),
                    static_cast<float>(absl::GetFlag(FLAGS_temperature)));
   std::printf("%s\n", texts.vocabulary.Decode(drawn).c_str());
+  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage("learns to write a text, word by word, and prints its perplexity");
-  absl::ParseCommandLine(argc, argv);
-  try {
-    Main();
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "lstm_words: %s\n", e.what());
-    return 1;
-  }
+  return RunProgram(argc, argv, "learns to write a text, word by word, and prints its perplexity",
+                    Main);
 }

@@ -5,19 +5,15 @@
 //   mnist --model_dir=/tmp/mnist &
 //   mnist_eval --model_dir=/tmp/mnist            # each ten seconds
 //   mnist_eval --model_dir=/tmp/mnist --once
-#include <chrono>
-#include <cstdio>
-#include <filesystem>
 #include <string>
-#include <thread>
+#include <vector>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "examples/mnist/model.h"
 #include "examples/support/draw_digits.h"
 #include "examples/support/mnist_data.h"
-#include "weft/framework/checkpoint.h"
+#include "examples/support/program.h"
+#include "examples/support/watch_checkpoints.h"
 
 ABSL_FLAG(std::string, model_dir, "", "folder of the checkpoints");
 ABSL_FLAG(std::string, data_dir, "", "folder of MNIST's four files; drawn digits if empty");
@@ -32,27 +28,8 @@ namespace {
 using namespace weft::examples;  // NOLINT: a program
 namespace wf = weft;
 
-// Accuracy of the newest checkpoint; false if there is none.
-bool EvaluateNewest(wf::Session& session, const Evaluation& e, const wf::train::Saver& saver,
-                    const wf::Feeds& feeds) {
-  const auto state = wf::train::GetCheckpointState(absl::GetFlag(FLAGS_model_dir));
-  if (!state || state->model_checkpoint_path.empty()) return false;
-  const std::string& path = state->model_checkpoint_path;
-  saver.Restore(session, path);
-  const float accuracy = session.Run(e.accuracy, feeds).scalar<float>();
-  const std::string step = path.substr(path.rfind('-') + 1);
-  std::printf("after %s steps the validation accuracy is %.4f\n", step.c_str(), accuracy);
-  std::fflush(stdout);
-  return true;
-}
-
 int Main() {
-  std::string dir = absl::GetFlag(FLAGS_data_dir);
-  if (dir.empty()) {
-    dir = (std::filesystem::temp_directory_path() / "weft_digits").string();
-    WriteDefaultDigits(dir);
-  }
-  const DataSets data = ReadDataSets(dir);
+  const DataSets data = ReadDataSets(DigitsFolder(absl::GetFlag(FLAGS_data_dir)));
   Values images = data.validation.images();
   const std::vector<uint8_t> classes = data.validation.labels().bytes();
   const Evaluation e =
@@ -64,29 +41,15 @@ int Main() {
       {e.images, wf::Array::FromMemory(images.floats().data(), wf::Shape(images.shape))},
       {e.labels, wf::Array::FromVector(std::vector<int64_t>(classes.begin(), classes.end()))}};
   wf::Session session;
-  for (;;) {
-    bool found = false;
-    try {
-      found = EvaluateNewest(session, e, saver, feeds);
-    } catch (const wf::NotFoundError&) {
-      // The trainer has deleted it meanwhile: there is a newer one.
-      continue;
-    }
-    if (!found) std::printf("no checkpoint in %s yet\n", absl::GetFlag(FLAGS_model_dir).c_str());
-    if (absl::GetFlag(FLAGS_once)) return found ? 0 : 1;
-    std::this_thread::sleep_for(std::chrono::duration<double>(absl::GetFlag(FLAGS_interval)));
-  }
+  return WatchCheckpoints(session, saver,
+                          {.model_dir = absl::GetFlag(FLAGS_model_dir),
+                           .interval = absl::GetFlag(FLAGS_interval),
+                           .once = absl::GetFlag(FLAGS_once)},
+                          [&] { return session.Run(e.accuracy, feeds).scalar<float>(); });
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage("prints the accuracy of a model that another process trains");
-  absl::ParseCommandLine(argc, argv);
-  try {
-    return Main();
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "mnist_eval: %s\n", error.what());
-    return 1;
-  }
+  return RunProgram(argc, argv, "prints the accuracy of a model that another process trains", Main);
 }

@@ -13,12 +13,11 @@
 #include <string>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "examples/mnist/model.h"
 #include "examples/support/draw_digits.h"
 #include "examples/support/mnist_data.h"
 #include "examples/support/png.h"
+#include "examples/support/program.h"
 #include "examples/support/report_picture.h"
 #include "weft/framework/checkpoint.h"
 #include "weft/framework/graph_util.h"
@@ -130,12 +129,8 @@ void DrawPicture(wf::Session& session, const Model& m, const Examples& test, con
 }
 
 int Main() {
-  std::string dir = absl::GetFlag(FLAGS_data_dir);
-  if (dir.empty()) {
-    dir = (std::filesystem::temp_directory_path() / "weft_digits").string();
-    if (WriteDefaultDigits(dir)) std::printf("drew 70000 digits into %s\n", dir.c_str());
-  }
-  DataSets data = ReadDataSets(dir, {.seed = static_cast<uint32_t>(absl::GetFlag(FLAGS_seed))});
+  DataSets data = ReadDataSets(DigitsFolder(absl::GetFlag(FLAGS_data_dir)),
+                               {.seed = static_cast<uint32_t>(absl::GetFlag(FLAGS_seed))});
   wf::Graph graph;
   wf::GraphScope scope(graph);
   graph.set_seed(absl::GetFlag(FLAGS_seed));
@@ -164,12 +159,5 @@ int Main() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage("trains a digit classifier and prints its accuracy");
-  absl::ParseCommandLine(argc, argv);
-  try {
-    return Main();
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "mnist: %s\n", e.what());
-    return 1;
-  }
+  return RunProgram(argc, argv, "trains a digit classifier and prints its accuracy", Main);
 }

@@ -5,14 +5,12 @@
 //   mnist_mechanics                            # on digits that it draws itself
 //   mnist_mechanics --data_dir=/data/mnist --log_dir=/tmp/mechanics
 #include <cstdio>
-#include <filesystem>
 #include <string>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "examples/mnist_mechanics/mechanics.h"
 #include "examples/support/draw_digits.h"
+#include "examples/support/program.h"
 
 ABSL_FLAG(std::string, data_dir, "", "folder of MNIST's four files; drawn digits if empty");
 ABSL_FLAG(std::string, log_dir, "",
@@ -29,13 +27,9 @@ namespace {
 
 using namespace weft::examples;  // NOLINT: a program
 
-void Main() {
-  std::string dir = absl::GetFlag(FLAGS_data_dir);
-  if (dir.empty()) {
-    dir = (std::filesystem::temp_directory_path() / "weft_digits").string();
-    if (WriteDefaultDigits(dir)) std::printf("drew 70000 digits into %s\n", dir.c_str());
-  }
-  DataSets data = ReadDataSets(dir, {.seed = static_cast<uint32_t>(absl::GetFlag(FLAGS_seed))});
+int Main() {
+  DataSets data = ReadDataSets(DigitsFolder(absl::GetFlag(FLAGS_data_dir)),
+                               {.seed = static_cast<uint32_t>(absl::GetFlag(FLAGS_seed))});
   RunTraining(data,
               {.learning_rate = static_cast<float>(absl::GetFlag(FLAGS_learning_rate)),
                .steps = absl::GetFlag(FLAGS_steps),
@@ -48,17 +42,12 @@ void Main() {
                 std::puts(line.c_str());
                 std::fflush(stdout);
               });
+  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage("trains a digit classifier step by step and prints its precision");
-  absl::ParseCommandLine(argc, argv);
-  try {
-    Main();
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "mnist_mechanics: %s\n", e.what());
-    return 1;
-  }
+  return RunProgram(argc, argv, "trains a digit classifier step by step and prints its precision",
+                    Main);
 }

@@ -361,4 +361,11 @@ bool WriteDefaultDigits(const std::filesystem::path& dir, const DefaultDigits& w
   return true;
 }
 
+std::filesystem::path DigitsFolder(const std::filesystem::path& data_dir) {
+  if (!data_dir.empty()) return data_dir;
+  const std::filesystem::path dir = std::filesystem::temp_directory_path() / "weft_digits";
+  if (WriteDefaultDigits(dir)) std::printf("drew 70000 digits into %s\n", dir.c_str());
+  return dir;
+}
+
 }  // namespace weft::examples

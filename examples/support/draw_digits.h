@@ -39,4 +39,9 @@ struct DefaultDigits {
 // from what would be drawn, FileError (idx.h) is thrown. Two processes may call this at once.
 bool WriteDefaultDigits(const std::filesystem::path& dir, const DefaultDigits& what = {});
 
+// The folder that programs read their digits from: `data_dir`, or, if that is empty, one in the
+// system's folder for temporary files, where the default digits are drawn (and a line says so)
+// unless they are there.
+std::filesystem::path DigitsFolder(const std::filesystem::path& data_dir);
+
 }  // namespace weft::examples

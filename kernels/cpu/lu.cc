@@ -18,15 +18,16 @@ namespace {
 
 enum class Triangle : uint8_t { kLower, kUnitLower, kUpper };
 
-// x [n, k] = op(a)^-1 x; lda and ldx are the distances between rows.
+// x [m, n] = op(a)^-1 x (side: left) or x op(a)^-1 (right); lda and ldx are the distances between
+// rows.
 template <typename T>
-void Trsm(Triangle triangle, bool adjoint, int64_t n, int64_t k, const T* a, int64_t lda, T* x,
-          int64_t ldx) {
+void Trsm(CBLAS_SIDE side, Triangle triangle, bool adjoint, int64_t m, int64_t n, const T* a,
+          int64_t lda, T* x, int64_t ldx) {
   const auto call = [&](auto routine, auto one) {
-    routine(CblasRowMajor, CblasLeft, triangle == Triangle::kUpper ? CblasUpper : CblasLower,
+    routine(CblasRowMajor, side, triangle == Triangle::kUpper ? CblasUpper : CblasLower,
             adjoint ? CblasConjTrans : CblasNoTrans,
-            triangle == Triangle::kUnitLower ? CblasUnit : CblasNonUnit, static_cast<int>(n),
-            static_cast<int>(k), one, a, static_cast<int>(lda), x, static_cast<int>(ldx));
+            triangle == Triangle::kUnitLower ? CblasUnit : CblasNonUnit, static_cast<int>(m),
+            static_cast<int>(n), one, a, static_cast<int>(lda), x, static_cast<int>(ldx));
   };
   const T one(1);
   if constexpr (std::is_same_v<T, float>)
@@ -72,25 +73,6 @@ void SubtractMultiple(int64_t count, T factor, const T* __restrict from, T* __re
       t[i + 1] -= re * f[i + 1] + im * f[i];
     }
   }
-}
-
-// a [m, n] = a (l^H)^-1, l [n, n] lower triangular, all with rows `ld` apart.
-template <typename T>
-void SolveFromRight(int64_t m, int64_t n, const T* l, T* a, int64_t ld) {
-  const auto call = [&](auto routine, auto one) {
-    routine(CblasRowMajor, CblasRight, CblasLower, CblasConjTrans, CblasNonUnit,
-            static_cast<int>(m), static_cast<int>(n), one, l, static_cast<int>(ld), a,
-            static_cast<int>(ld));
-  };
-  const T one(1);
-  if constexpr (std::is_same_v<T, float>)
-    call(cblas_strsm, one);
-  else if constexpr (std::is_same_v<T, double>)
-    call(cblas_dtrsm, one);
-  else if constexpr (std::is_same_v<T, complex64>)
-    call(cblas_ctrsm, &one);
-  else
-    call(cblas_ztrsm, &one);
 }
 
 // The lower triangle of c [n, n] -= a a^H, a [n, k], with rows `ld` apart.
@@ -156,7 +138,8 @@ class CholeskyFactor {
     if (end - begin <= kLeaf) return FactorLeaf(begin, end);
     const int64_t middle = begin + ((end - begin) / 2 + 7) / 8 * 8;
     if (!Factor(begin, middle)) return false;
-    SolveFromRight(end - middle, middle - begin, At(begin, begin), At(middle, begin), n_);
+    Trsm(CblasRight, Triangle::kLower, /*adjoint=*/true, end - middle, middle - begin,
+         At(begin, begin), n_, At(middle, begin), n_);
     SubtractSquare(end - middle, middle - begin, At(middle, begin), At(middle, middle), n_);
     return Factor(middle, end);
   }
@@ -196,7 +179,7 @@ class LuFactors {
     if (end - begin <= kLeaf) return FactorLeaf(begin, end);
     const int64_t middle = begin + ((end - begin) / 2 + 7) / 8 * 8;
     Factor(begin, middle);
-    Trsm(Triangle::kUnitLower, false, middle - begin, end - middle, At(begin, begin), n_,
+    Trsm(CblasLeft, Triangle::kUnitLower, false, middle - begin, end - middle, At(begin, begin), n_,
          At(begin, middle), n_);
     SubtractProduct(n_ - middle, end - middle, middle - begin, At(middle, begin), At(begin, middle),
                     At(middle, middle), n_);
@@ -258,7 +241,7 @@ void SolveTriangular(bool lower, bool adjoint, int64_t n, int64_t k, const T* a,
     if (zero) return Substitute(lower, adjoint, n, k, a, x);
   }
   const TeamSize alone(1);
-  Trsm(lower ? Triangle::kLower : Triangle::kUpper, adjoint, n, k, a, n, x, k);
+  Trsm(CblasLeft, lower ? Triangle::kLower : Triangle::kUpper, adjoint, n, k, a, n, x, k);
 }
 
 template <typename T>
@@ -281,8 +264,8 @@ bool IsInvertible(int64_t n, const T* lu) {
 template <typename T>
 void SolveLu(int64_t n, int64_t k, const T* lu, T* x) {
   const TeamSize alone(1);
-  Trsm(Triangle::kUnitLower, false, n, k, lu, n, x, k);
-  Trsm(Triangle::kUpper, false, n, k, lu, n, x, k);
+  Trsm(CblasLeft, Triangle::kUnitLower, false, n, k, lu, n, x, k);
+  Trsm(CblasLeft, Triangle::kUpper, false, n, k, lu, n, x, k);
 }
 
 template <typename T>

@@ -46,9 +46,10 @@ absl::Status PerChannelShape(ShapeContext& c) {
 }
 
 absl::Status PerChannelGradShape(ShapeContext& c) {
-  WEFT_ASSIGN_OR_RETURN(PartialShape s, c.WithRankAtLeast(c.input(0), 1));
+  // Either input may be the one whose rank is known.
+  WEFT_ASSIGN_OR_RETURN(PartialShape s, c.Merge(c.input(0), c.input(1)));
+  WEFT_ASSIGN_OR_RETURN(s, c.WithRankAtLeast(s, 1));
   WEFT_ASSIGN_OR_RETURN(s, c.WithRankAtMost(s, 4));
-  WEFT_ASSIGN_OR_RETURN(s, c.Merge(s, c.input(1)));
   WEFT_ASSIGN_OR_RETURN(const int64_t channels, Channels(c, s, 2));
   if (s.known_rank()) s.set_dim(-1, channels);
   c.set_output(0, std::move(s));

@@ -72,7 +72,17 @@ absl::Status CheckNumber(ShapeContext& c, std::string_view number, std::string_v
                                            "' has ", Size(c, types), " elements"));
 }
 
+// Of ragged features there are as many dtypes of splits as of values.
+absl::Status CheckRagged(ShapeContext& c, const std::string& prefix) {
+  const std::string values = prefix + "ragged_value_types", splits = prefix + "ragged_split_types";
+  const size_t n = Size(c, values), m = Size(c, splits);
+  if (n == m) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      StrCat("len(", values, ") != len(", splits, "): ", n, " vs. ", m));
+}
+
 absl::Status ExampleShape(ShapeContext& c, const PartialShape& batch, const char* num_sparse) {
+  WEFT_RETURN_IF_ERROR(CheckRagged(c, ""));
   WEFT_RETURN_IF_ERROR(CheckShapes(c, "Tdense", "dense_shapes"));
   WEFT_RETURN_IF_ERROR(CheckNumber(c, num_sparse, "sparse_types"));
   OutputShapes out(c, batch);
@@ -102,6 +112,8 @@ absl::Status ParseSingleExampleShape(ShapeContext& c) {
 }
 
 absl::Status SequenceShape(ShapeContext& c, const PartialShape& batch, bool has_lengths) {
+  WEFT_RETURN_IF_ERROR(CheckRagged(c, "context_"));
+  WEFT_RETURN_IF_ERROR(CheckRagged(c, "feature_list_"));
   WEFT_RETURN_IF_ERROR(CheckShapes(c, "Tcontext_dense", "context_dense_shapes"));
   WEFT_RETURN_IF_ERROR(CheckShapes(c, "feature_list_dense_types", "feature_list_dense_shapes"));
   WEFT_RETURN_IF_ERROR(CheckNumber(c, "Ncontext_sparse", "context_sparse_types"));

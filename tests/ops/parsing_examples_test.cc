@@ -280,6 +280,19 @@ TEST_F(Parsing, OneSequence) {
       "1 but output shape: [2]");
 }
 
+// Once the outputs were counted by one of them and their shapes by the other.
+TEST(ParseExampleV2, RaggedValuesAndSplitsGoTogether) {
+  using Types = std::vector<DataType>;
+  const AttrMap attrs = {{"num_sparse", int64_t{0}},
+                         {"sparse_types", Types{}},
+                         {"Tdense", Types{}},
+                         {"dense_shapes", std::vector<PartialShape>{}},
+                         {"ragged_value_types", Types{kInt64, kString}},
+                         {"ragged_split_types", Types{kInt64}}};
+  ExpectBuildError("ParseExampleV2", {"[2]", "[0]", "[0]", "[0]", "[2]"},
+                   "len(ragged_value_types) != len(ragged_split_types): 2 vs. 1", attrs);
+}
+
 TEST(ParseExampleV2, Ragged) {
   proto::Example a, b;
   AddInts(a.mutable_features(), "r", {1, 2});

@@ -343,5 +343,13 @@ TEST(FakeQuant, Rules) {
   EXPECT_TRUE(ArraysEqual(got[2], F32(100)));
 }
 
+// The rank of the gradient decides where that of the input is unknown.
+TEST(FakeQuantPerChannelGradient, ShapeOfScalars) {
+  ExpectBuildError("FakeQuantWithMinMaxVarsPerChannelGradient", {"?", "[]", "[?]", "[?]"},
+                   "must be at least rank 1");
+  ExpectShape("FakeQuantWithMinMaxVarsPerChannelGradient", {"?", "[2,?]", "[3]", "[?]"},
+              "[2,3];[3];[3]");
+}
+
 }  // namespace
 }  // namespace weft

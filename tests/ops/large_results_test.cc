@@ -52,7 +52,7 @@ TEST(LargeResults, SoftmaxIsThatOfEachRow) {
 TEST(LargeResults, TransposeMovesEachElement) {
   Graph graph;
   const GraphScope scope(graph);
-  const Tensor x = Placeholder(kFloat32), y = Transpose(x, {1, 0});
+  const Tensor x = Placeholder(kFloat32), y = Transpose(x, IntList{1, 0});
   Session session(graph);
   // Rows at a distance of whole cache lines take another way than others.
   for (const auto& [rows, columns] :

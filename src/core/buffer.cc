@@ -23,10 +23,11 @@ namespace {
 constexpr size_t kLarge = size_t{4} << 20, kHugePage = size_t{2} << 20;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-void* TakeFromSystem(size_t size) { return std::aligned_alloc(kAllocatorAlignment, size); }
+void* TakeFromSystem(size_t size, size_t) { return std::aligned_alloc(kAllocatorAlignment, size); }
 void GiveToSystem(void* memory, size_t) { std::free(memory); }
 #else
-void* TakeFromSystem(size_t size) {
+// A block of `size` bytes, of which the first `used` are asked for.
+void* TakeFromSystem(size_t size, size_t used) {
   if (size < kLarge) return std::aligned_alloc(kAllocatorAlignment, size);
   const size_t room = size + kHugePage;
   if (room < size) return nullptr;
@@ -40,8 +41,8 @@ void* TakeFromSystem(size_t size) {
   const uintptr_t end = (aligned + size + kPage - 1) / kPage * kPage;
   if (aligned > begin) munmap(mapped, aligned - begin);
   if (begin + room > end) munmap(reinterpret_cast<void*>(end), begin + room - end);
-  // The last one only if it is whole: no more memory than was asked for.
-  madvise(reinterpret_cast<void*>(aligned), size / kHugePage * kHugePage, MADV_HUGEPAGE);
+  // Those that are used as a whole: no more memory than was asked for.
+  madvise(reinterpret_cast<void*>(aligned), used / kHugePage * kHugePage, MADV_HUGEPAGE);
   return reinterpret_cast<void*>(aligned);
 }
 void GiveToSystem(void* memory, size_t size) {
@@ -70,7 +71,7 @@ class CachingHostAllocator final : public Allocator {
         return p;
       }
     }
-    return TakeFromSystem(BlockSize(bytes));
+    return TakeFromSystem(BlockSize(bytes), bytes);
   }
 
   void Deallocate(void* memory, size_t bytes) override {

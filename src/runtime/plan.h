@@ -169,6 +169,7 @@ absl::Status InsertCopies(SessionImpl* session, PlanGraph* graph);  // copies.cc
 void OptimizeGraph(SessionImpl* session,
                    PlanGraph* graph);     // optimize.cc: folding, common subexpressions, identities
 void FuseConvolutions(PlanGraph* graph);  // fuse_conv.cc
+void FuseLstmGates(PlanGraph* graph);     // fuse_lstm.cc
 void FuseProducts(PlanGraph* graph);      // fuse_products.cc
 void FuseNodes(PlanGraph* graph);         // fuse.cc
 

@@ -219,6 +219,59 @@ TEST_F(Loops, ProductsThatAddUp) {
   }
 }
 
+// The gates of unrolled cells, and their gradients, are one node each. What a forward pass gives
+// has the bits of the single ops.
+TEST_F(Loops, GatesAreOneNode) {
+  const Tensor x = Placeholder(kFloat32, {kBatch, kSteps, kInputs});
+  const std::vector<Tensor> steps = Unstack(Transpose(x, {1, 0, 2}));
+  const std::vector<Tensor> outputs =
+      nn::StaticRnn(Cells(), {steps.begin(), steps.end()}, {.dtype = kFloat32}).outputs;
+  const Tensor y = Stack({outputs.begin(), outputs.end()});
+  std::vector<Tensor> sources = WeightsOf();
+  sources.push_back(x);
+  std::vector<Tensor> results = DenseGradients(ReduceSum(Square(y)), sources);
+  results.push_back(y);
+  results.push_back(outputs[2]);
+  ConfigProto plain;
+  plain.opt_level = OptLevel::kL0;
+  Session session(graph_), as_it_is(graph_, plain);
+  session.Run(GlobalVariablesInitializer());
+  for (const Variable& v : TrainableVariables()) v.Load(session.Run(v.ReadValue()), as_it_is);
+  const Feeds feeds{{x, LoopValues({kBatch, kSteps, kInputs}, 1)}};
+  for (int run = 0; run < 3; ++run) {
+    RunMetadata metadata;
+    const std::vector<Array> got =
+        session.Run(results, feeds, {.trace_level = TraceLevel::kFull}, &metadata);
+    EXPECT_EQ(CountNodes(metadata, "_LstmGates"), 2 * kSteps);
+    EXPECT_EQ(CountNodes(metadata, "_LstmGatesGrad"), 2 * kSteps);
+    EXPECT_EQ(CountNodes(metadata, "Tanh") + CountNodes(metadata, "SigmoidGrad"), 0);
+    const std::vector<Array> want = as_it_is.Run(results, feeds);
+    for (size_t i = 0; i < want.size(); ++i) ExpectClose(got[i], want[i], 1e-5f);
+    EXPECT_TRUE(got[want.size() - 2] == want[want.size() - 2]);
+    EXPECT_TRUE(got.back() == want.back());
+  }
+}
+
+// A state of one row counts for all rows of the batch.
+TEST_F(Loops, GatesRepeatTheState) {
+  const Tensor z = Placeholder(kFloat32, {-1, 12}), c0 = Placeholder(kFloat32, {-1, 3});
+  const std::vector<Tensor> gates = Split(z, 4, {.axis = 1});
+  const Tensor c = c0 * Sigmoid(gates[2] + 0.5f) + Sigmoid(gates[0]) * Tanh(gates[1]);
+  const Tensor h = Tanh(c) * Sigmoid(gates[3]);
+  ConfigProto plain;
+  plain.opt_level = OptLevel::kL0;
+  Session session(graph_), as_it_is(graph_, plain);
+  for (const auto& [rows, state_rows] : {std::pair{5, 5}, std::pair{5, 1}, std::pair{1, 5}}) {
+    const Feeds feeds{{z, LoopValues({rows, 12}, 1)}, {c0, LoopValues({state_rows, 3}, 2)}};
+    RunMetadata metadata;
+    const std::vector<Array> got =
+        session.Run({h, c}, feeds, {.trace_level = TraceLevel::kFull}, &metadata);
+    EXPECT_EQ(CountNodes(metadata, "_LstmGates"), 1);
+    const std::vector<Array> want = as_it_is.Run({h, c}, feeds);
+    EXPECT_TRUE(got[0] == want[0] && got[1] == want[1]);
+  }
+}
+
 // ---- Memory ----
 
 int64_t ResidentBytes() {

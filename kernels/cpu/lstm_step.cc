@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// The LSTM steps of rnn_gates.h, compiled once an instruction set. Sums, products and functions are
+// those of the plain ops, so that a cell of single ops and a fused one give the same bits.
+#include <cstring>
+#include <limits>
+
+#include "kernels/cpu/rnn_gates.h"
+
+// Each instruction set costs compile time; those left cover the machines of the last fifteen years.
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/lstm_step.cc"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
+// After foreach_target.h.
+#include "hwy/highway.h"
+#include "kernels/cpu/vector_math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace weft::cpu {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using FloatTag = hn::ScalableTag<float>;
+using Floats = hn::Vec<FloatTag>;
+constexpr FloatTag kTag;
+
+// The first `count` floats from p on; of the rest of the vector nothing is read or written.
+template <bool kAll>
+HWY_INLINE Floats Get(const float* p, size_t count) {
+  if constexpr (kAll) return hn::LoadU(kTag, p);
+#if HWY_TARGET <= HWY_AVX3
+  return hn::MaskedLoad(hn::FirstN(kTag, count), kTag, p);
+#else
+  HWY_ALIGN float part[hn::MaxLanes(kTag)] = {};
+  std::memcpy(part, p, count * sizeof(float));
+  return hn::Load(kTag, part);
+#endif
+}
+template <bool kAll>
+HWY_INLINE void Put(Floats v, float* p, size_t count) {
+  if constexpr (kAll) return hn::StoreU(v, kTag, p);
+#if HWY_TARGET <= HWY_AVX3
+  hn::BlendedStore(v, hn::FirstN(kTag, count), kTag, p);
+#else
+  HWY_ALIGN float part[hn::MaxLanes(kTag)];
+  hn::Store(v, kTag, part);
+  std::memcpy(p, part, count * sizeof(float));
+#endif
+}
+
+HWY_INLINE Floats SigmoidOfSum(Floats x) { return weft::HWY_NAMESPACE::Sigmoid(kTag, x); }
+HWY_INLINE Floats TanhOfSum(Floats x) { return weft::HWY_NAMESPACE::Tanh(kTag, x); }
+
+// NaN stays NaN.
+HWY_INLINE Floats Within(Floats x, Floats limit) {
+  x = hn::IfThenElse(hn::Gt(x, limit), limit, x);
+  return hn::IfThenElse(hn::Lt(x, hn::Neg(limit)), hn::Neg(limit), x);
+}
+
+// Elements [j, j + count) of a row.
+template <bool kPeephole, bool kAll>
+HWY_INLINE void StepPart(const LstmStep& s, int64_t row, int64_t j, size_t count, Floats limit) {
+  const int64_t n = s.cell, at = row * n + j;
+  const int64_t c_gate = s.order.c * n + j, f_gate = s.order.f * n + j, o_gate = 3 * n + j;
+  const float* const g = s.gates + 4 * row * n;
+  const auto sum = [&](int64_t k) HWY_ATTR {
+    return hn::Add(Get<kAll>(g + k, count), Get<kAll>(s.bias + k, count));
+  };
+  const Floats prev = Get<kAll>(s.cs_prev + at, count);
+  Floats to_i = sum(j), to_f = hn::Add(sum(f_gate), hn::Set(kTag, s.forget_bias));
+  Floats to_o = sum(o_gate);
+  if constexpr (kPeephole) {
+    to_i = hn::Add(to_i, hn::Mul(prev, Get<kAll>(s.wci + j, count)));
+    to_f = hn::Add(to_f, hn::Mul(prev, Get<kAll>(s.wcf + j, count)));
+  }
+  const Floats in = SigmoidOfSum(to_i), keep = SigmoidOfSum(to_f), fresh = TanhOfSum(sum(c_gate));
+  const Floats state = Within(hn::Add(hn::Mul(in, fresh), hn::Mul(keep, prev)), limit);
+  if constexpr (kPeephole) to_o = hn::Add(to_o, hn::Mul(state, Get<kAll>(s.wco + j, count)));
+  const Floats out = SigmoidOfSum(to_o), shown = TanhOfSum(state);
+  Put<kAll>(in, s.i + at, count);
+  Put<kAll>(keep, s.f + at, count);
+  Put<kAll>(fresh, s.ci + at, count);
+  Put<kAll>(state, s.cs + at, count);
+  Put<kAll>(shown, s.co + at, count);
+  Put<kAll>(out, s.o + at, count);
+  Put<kAll>(hn::Mul(out, shown), s.h + at, count);
+}
+
+// dy y (1 - y) and dy (1 - y y), as SigmoidGrad and TanhGrad have them.
+HWY_INLINE Floats SigmoidBack(Floats y, Floats dy) {
+  return hn::Mul(hn::Mul(dy, y), hn::Sub(hn::Set(kTag, 1.0f), y));
+}
+HWY_INLINE Floats TanhBack(Floats y, Floats dy) {
+  return hn::Mul(dy, hn::NegMulAdd(y, y, hn::Set(kTag, 1.0f)));
+}
+
+template <bool kPeephole, bool kNext, bool kAll>
+HWY_INLINE void GradPart(const LstmStepGrad& s, int64_t row, int64_t j, size_t count) {
+  const int64_t n = s.cell, at = row * n + j;
+  const auto get = [&](const float* p) HWY_ATTR { return Get<kAll>(p, count); };
+  Floats dh = get(s.h_grad + at), from_above = get(s.cs_grad + at);
+  if constexpr (kNext) {
+    dh = hn::Add(dh, get(s.h_next + at));
+    from_above = hn::Add(from_above, get(s.cs_next + at));
+  }
+  const Floats o = get(s.o + at), co = get(s.co + at), f = get(s.f + at), i = get(s.i + at);
+  const Floats ci = get(s.ci + at);
+  const Floats d_o = SigmoidBack(o, hn::Mul(dh, co));
+  Floats d_cs = hn::Add(TanhBack(co, hn::Mul(dh, o)), from_above);
+  if constexpr (kPeephole) d_cs = hn::Add(d_cs, hn::Mul(d_o, get(s.wco + j)));
+  const Floats d_f = SigmoidBack(f, hn::Mul(d_cs, get(s.cs_prev + at)));
+  const Floats d_i = SigmoidBack(i, hn::Mul(d_cs, ci));
+  const Floats d_ci = TanhBack(ci, hn::Mul(d_cs, i));
+  Floats d_prev = hn::Mul(d_cs, f);
+  if constexpr (kPeephole) {
+    d_prev = hn::Add(d_prev, hn::Mul(d_i, get(s.wci + j)));
+    d_prev = hn::Add(d_prev, hn::Mul(d_f, get(s.wcf + j)));
+  }
+  float* const g = s.dgates + 4 * row * n + j;
+  Put<kAll>(d_i, g, count);
+  Put<kAll>(d_ci, g + s.order.c * n, count);
+  Put<kAll>(d_f, g + s.order.f * n, count);
+  Put<kAll>(d_o, g + 3 * n, count);
+  Put<kAll>(d_prev, s.cs_prev_grad + at, count);
+}
+
+template <class Whole, class Rest>
+HWY_INLINE void ForEachPart(int64_t begin, int64_t end, int64_t cell, Whole whole, Rest rest) {
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(kTag));
+  for (int64_t row = begin; row < end; ++row) {
+    int64_t j = 0;
+    for (; j + lanes <= cell; j += lanes) whole(row, j);
+    if (j < cell) rest(row, j, static_cast<size_t>(cell - j));
+  }
+}
+
+template <bool kPeephole>
+HWY_INLINE void StepRows(const LstmStep& s, int64_t begin, int64_t end) {
+  const Floats limit =
+      hn::Set(kTag, s.cell_clip > 0.f ? s.cell_clip : std::numeric_limits<float>::infinity());
+  ForEachPart(
+      begin, end, s.cell,
+      [&](int64_t row, int64_t j) HWY_ATTR { StepPart<kPeephole, true>(s, row, j, 0, limit); },
+      [&](int64_t row, int64_t j, size_t count)
+          HWY_ATTR { StepPart<kPeephole, false>(s, row, j, count, limit); });
+}
+template <bool kPeephole, bool kNext>
+HWY_INLINE void GradRows(const LstmStepGrad& s, int64_t begin, int64_t end) {
+  ForEachPart(
+      begin, end, s.cell,
+      [&](int64_t row, int64_t j) HWY_ATTR { GradPart<kPeephole, kNext, true>(s, row, j, 0); },
+      [&](int64_t row, int64_t j, size_t count)
+          HWY_ATTR { GradPart<kPeephole, kNext, false>(s, row, j, count); });
+}
+
+HWY_NOINLINE void RunStepRows(const LstmStep& s, int64_t begin, int64_t end) {
+  s.wci != nullptr ? StepRows<true>(s, begin, end) : StepRows<false>(s, begin, end);
+}
+HWY_NOINLINE void RunGradRows(const LstmStepGrad& s, int64_t begin, int64_t end) {
+  if (s.wci != nullptr) {
+    s.h_next != nullptr ? GradRows<true, true>(s, begin, end)
+                        : GradRows<true, false>(s, begin, end);
+  } else {
+    s.h_next != nullptr ? GradRows<false, true>(s, begin, end)
+                        : GradRows<false, false>(s, begin, end);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace weft::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace weft::cpu {
+
+HWY_EXPORT(RunStepRows);
+HWY_EXPORT(RunGradRows);
+
+void LstmStepRows(const LstmStep& s, int64_t begin, int64_t end) {
+  HWY_DYNAMIC_DISPATCH(RunStepRows)(s, begin, end);
+}
+void LstmStepGradRows(const LstmStepGrad& s, int64_t begin, int64_t end) {
+  HWY_DYNAMIC_DISPATCH(RunGradRows)(s, begin, end);
+}
+
+}  // namespace weft::cpu
+#endif  // HWY_ONCE

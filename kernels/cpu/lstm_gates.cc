@@ -54,9 +54,17 @@ class LstmGates final : public Kernel {
                                         c_prev.shape().ToString(), " don't make a cell"));
     }
     const int64_t gate_rows = z.dim(0), cell = z.dim(1) / 4;
-    const int64_t rows = gate_rows == 1 ? c_prev.dim(0) : gate_rows;
+    const int64_t state_rows = gate_rows == 1 ? c_prev.dim(0) : gate_rows;
+    // Without a row of the state there may be one of gates.
+    const int64_t rows = std::max(state_rows, gate_rows);
     WEFT_ASSIGN_OR_RETURN(const Array gates, Repeated(ctx, z, rows, 4 * cell));
-    WEFT_ASSIGN_OR_RETURN(const Array state, Repeated(ctx, c_prev, rows, cell));
+    Array state;
+    if (state_rows == rows) {
+      WEFT_ASSIGN_OR_RETURN(state, Repeated(ctx, c_prev, rows, cell));
+    } else {
+      WEFT_ASSIGN_OR_RETURN(state, ctx.AllocateTemp(kFloat32, Shape({rows, cell})));
+      std::fill_n(state.mutable_data<float>(), rows * cell, 0.0f);
+    }
     Array bias;
     if (ctx.num_inputs() > 2) {
       bias = ctx.input(2);
@@ -77,22 +85,20 @@ class LstmGates final : public Kernel {
     step.forget_bias = forget_bias_;
     // In the order of the outputs; the gates have as many rows as z.
     float** const targets[] = {&step.i, &step.ci, &step.f, &step.o, &step.cs, &step.co, &step.h};
-    std::vector<Array> whole;
+    std::vector<std::pair<Array*, Array>> parts;  // outputs of fewer rows, and all of their rows
     for (int k = 0; k < 7; ++k) {
-      const int64_t own = k < 4 ? gate_rows : rows;
+      const int64_t own = k < 4 ? gate_rows : state_rows;
       WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(k, Shape({own, cell})));
       *targets[k] = out->mutable_data<float>();
       if (own == rows) continue;
       WEFT_ASSIGN_OR_RETURN(Array all, ctx.AllocateTemp(kFloat32, Shape({rows, cell})));
       *targets[k] = all.mutable_data<float>();
-      whole.push_back(std::move(all));
+      parts.emplace_back(out, std::move(all));
     }
     ctx.ParallelFor(rows, cpu::kForwardCost * static_cast<double>(cell),
                     [&](int64_t begin, int64_t end) { cpu::LstmStepRows(step, begin, end); });
-    for (size_t k = 0; k < whole.size(); ++k) {
-      WEFT_ASSIGN_OR_RETURN(Array * out,
-                            ctx.AllocateOutput(static_cast<int>(k), Shape({gate_rows, cell})));
-      if (rows > 0) std::memcpy(out->raw_data(), whole[k].raw_data(), out->num_bytes());
+    for (auto& [out, all] : parts) {
+      if (out->num_bytes() > 0) std::memcpy(out->raw_data(), all.raw_data(), out->num_bytes());
     }
     return absl::OkStatus();
   }

@@ -13,8 +13,8 @@
 // Attribute `names`: the MatMul nodes they were, for messages.
 #include <algorithm>
 #include <any>
+#include <atomic>
 #include <cstring>
-#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -67,12 +67,17 @@ class ProductSum {
     }
     if (rows_ + rows > kRowsAtOnce) Flush(ctx);
     if (rows_ + rows > capacity_)
-      WEFT_RETURN_IF_ERROR(Reserve(ctx, std::max(8 * rows, 2 * (rows_ + rows))));
+      WEFT_RETURN_IF_ERROR(Reserve(ctx, std::max({8 * rows, 2 * (rows_ + rows), expected_})));
     Copy(ctx, a.data<float>(), rows * m(), a_.mutable_data<float>() + rows_ * m());
     Copy(ctx, b.data<float>(), rows * n(), b_.mutable_data<float>() + rows_ * n());
     rows_ += rows;
+    added_ += rows;
     return absl::OkStatus();
   }
+
+  // How many rows there may be: memory for them is taken at once when the first ones come.
+  void Expect(int64_t rows) { expected_ = rows; }
+  int64_t rows_added() const { return added_; }
 
   // Multiplies what is kept.
   void Flush(KernelContext& ctx) {
@@ -96,7 +101,7 @@ class ProductSum {
   Array c_;
   bool empty_;
   Array a_, b_;  // [capacity, m], [capacity, n]
-  int64_t rows_ = 0, capacity_ = 0;
+  int64_t rows_ = 0, capacity_ = 0, added_ = 0, expected_ = 0;
 };
 
 absl::Status CheckFactors(KernelContext& ctx, const std::string& name, const Array& a,
@@ -146,7 +151,12 @@ class SumOfProducts final : public Kernel {
   std::vector<std::string> names_;
 };
 
-using SharedSum = std::shared_ptr<ProductSum>;
+// What the lists of a loop hold. The next run is told how many rows this one has had.
+struct CollectedSum {
+  ProductSum sum;
+  std::shared_ptr<std::atomic<int64_t>> usual_rows;
+};
+using SharedSum = std::shared_ptr<CollectedSum>;
 
 class BeginProducts final : public Kernel {
  public:
@@ -162,16 +172,21 @@ class BeginProducts final : public Kernel {
       std::memcpy(sum.raw_data(), initial.raw_data(), sum.num_bytes());
     WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, Shape()));
     Variant& list = *out->mutable_data<Variant>();
-    list.value = std::make_shared<ProductSum>(std::move(sum), /*empty=*/zero_);
+    auto collected = std::make_shared<CollectedSum>(
+        CollectedSum{ProductSum(std::move(sum), /*empty=*/zero_), usual_rows_});
+    collected->sum.Expect(usual_rows_->load(std::memory_order_relaxed));
+    list.value = std::move(collected);
     list.type_name = "weft::ProductSum";
     return absl::OkStatus();
   }
 
  private:
   const bool zero_;  // the value is known to be zeros
+  const std::shared_ptr<std::atomic<int64_t>> usual_rows_ =
+      std::make_shared<std::atomic<int64_t>>(0);
 };
 
-absl::StatusOr<ProductSum*> ProductsOf(KernelContext& ctx) {
+absl::StatusOr<CollectedSum*> ProductsOf(KernelContext& ctx) {
   const Array& list = ctx.input(0);
   const SharedSum* sum = nullptr;
   if (list.dtype() == kVariant && list.num_elements() == 1)
@@ -188,7 +203,8 @@ class CollectProduct final : public Kernel {
   }
 
   absl::Status Compute(KernelContext& ctx) override {
-    WEFT_ASSIGN_OR_RETURN(ProductSum * sum, ProductsOf(ctx));
+    WEFT_ASSIGN_OR_RETURN(CollectedSum * list, ProductsOf(ctx));
+    ProductSum* const sum = &list->sum;
     const Array &a = ctx.input(1), &b = ctx.input(2);
     WEFT_RETURN_IF_ERROR(CheckFactors(ctx, names_[0], a, b));
     if (a.dim(1) != sum->m() || b.dim(1) != sum->n()) {
@@ -206,9 +222,11 @@ class CollectProduct final : public Kernel {
 };
 
 absl::Status EndProducts(KernelContext& ctx) {
-  WEFT_ASSIGN_OR_RETURN(ProductSum * sum, ProductsOf(ctx));
-  if (sum->sum().num_elements() > 0) sum->Flush(ctx);
-  ctx.set_output(0, sum->sum());
+  WEFT_ASSIGN_OR_RETURN(CollectedSum * list, ProductsOf(ctx));
+  ProductSum& sum = list->sum;
+  list->usual_rows->store(sum.rows_added(), std::memory_order_relaxed);
+  if (sum.sum().num_elements() > 0) sum.Flush(ctx);
+  ctx.set_output(0, sum.sum());
   return absl::OkStatus();
 }
 

@@ -261,7 +261,8 @@ TEST_F(Loops, GatesRepeatTheState) {
   ConfigProto plain;
   plain.opt_level = OptLevel::kL0;
   Session session(graph_), as_it_is(graph_, plain);
-  for (const auto& [rows, state_rows] : {std::pair{5, 5}, std::pair{5, 1}, std::pair{1, 5}}) {
+  for (const auto& [rows, state_rows] :
+       {std::pair{5, 5}, std::pair{5, 1}, std::pair{1, 5}, std::pair{1, 0}}) {
     const Feeds feeds{{z, LoopValues({rows, 12}, 1)}, {c0, LoopValues({state_rows, 3}, 2)}};
     RunMetadata metadata;
     const std::vector<Array> got =

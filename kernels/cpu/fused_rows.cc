@@ -100,6 +100,20 @@ void FusedChain::RunRows(const Call& call, int64_t begin, int64_t end) const {
   const std::unique_ptr<float, void (*)(void*)> memory(
       static_cast<float*>(std::aligned_alloc(64, bytes)), std::free);
   const auto at = [&](int target) { return memory.get() + target * stride; };
+  // While a row is computed the next one comes from memory, a part for each instruction; short
+  // arrays are in the cache as it is.
+  absl::InlinedVector<const float*, 8> fetched;
+  for (const Input& in : call.inputs) {
+    if (in.extent == Extent::kFull && call.n >= (int64_t{1} << 18)) fetched.push_back(in.data);
+  }
+  const int64_t part = (n / static_cast<int64_t>(program_.size()) + 15) / 16 * 16;
+  const auto fetch = [&](int64_t row, int64_t from) {
+    if (row >= end) return;
+    for (const float* data : fetched) {
+      for (int64_t i = from; i < std::min(from + part, n); i += 16)
+        __builtin_prefetch(data + row * n + i);
+    }
+  };
   for (int64_t r = begin; r < end; ++r) {
     const auto operand = [&](int a, bool* uniform) -> const float* {
       if (a < 0) {
@@ -114,6 +128,7 @@ void FusedChain::RunRows(const Call& call, int64_t begin, int64_t end) const {
                                             : in.data;
     };
     for (size_t i = 0; i < program_.size(); ++i) {
+      fetch(r + 1, static_cast<int64_t>(i) * part);
       if (call.is_scalar[i]) continue;
       const Instruction& in = program_[i];
       float* const to = in.target >= 0 ? at(in.target)

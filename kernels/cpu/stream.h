@@ -15,7 +15,7 @@ namespace weft::cpu {
 
 // Results of this many bytes and more don't stay in the caches. A little below what usual
 // last-level caches hold, of which others want a part.
-inline constexpr int64_t kStreamBytes = int64_t{24} << 20;
+inline constexpr int64_t kStreamBytes = int64_t{16} << 20;
 
 // to[i] = from[i] * factor, the same bits as a plain loop. After the last call on a thread:
 // EndStreams().
@@ -36,13 +36,13 @@ inline void StreamCopy(const void* from, int64_t bytes, void* to) {
 #if defined(__x86_64__)
   const int64_t head =
       std::min(bytes, static_cast<int64_t>(-reinterpret_cast<uintptr_t>(to) & uintptr_t{15}));
-  std::memcpy(out, in, static_cast<size_t>(head));
+  if (head > 0) std::memcpy(out, in, static_cast<size_t>(head));
   int64_t i = head;
   for (; i + 16 <= bytes; i += 16) {
     _mm_stream_si128(reinterpret_cast<__m128i*>(out + i),
                      _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + i)));
   }
-  std::memcpy(out + i, in + i, static_cast<size_t>(bytes - i));
+  if (i < bytes) std::memcpy(out + i, in + i, static_cast<size_t>(bytes - i));
 #else
   std::memcpy(out, in, static_cast<size_t>(bytes));
 #endif

@@ -9,6 +9,7 @@
 // clang-format on
 
 #include <algorithm>
+#include <utility>
 
 #include "kernels/cpu/gemv.h"
 #include "src/core/parallel.h"
@@ -26,54 +27,47 @@ void Block(D d, hn::Mask<D> mask, int64_t k, const float* HWY_RESTRICT a,
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   constexpr int kLast = kVectors - 1;
   hn::Vec<D> sums[kVectors];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int v = 0; v < kLast; ++v)
     sums[v] = accumulate ? hn::LoadU(d, c + v * lanes) : hn::Zero(d);
   sums[kLast] = accumulate ? hn::MaskedLoad(mask, d, c + kLast * lanes) : hn::Zero(d);
   for (int64_t p = 0; p < k; ++p) {
     const auto factor = hn::Set(d, a[p]);
     const float* row = b + p * ldb;
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int v = 0; v < kLast; ++v)
       sums[v] = hn::MulAdd(factor, hn::LoadU(d, row + v * lanes), sums[v]);
     sums[kLast] = hn::MulAdd(factor, hn::MaskedLoad(mask, d, row + kLast * lanes), sums[kLast]);
   }
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int v = 0; v < kLast; ++v) hn::StoreU(sums[v], d, c + v * lanes);
   hn::BlendedStore(sums[kLast], mask, d, c + kLast * lanes);
 }
+
+// Half of the registers are sums. The more there are, the longer the piece of a row that is read at
+// a time, and the fewer pages a column of pieces touches.
+constexpr int kMostVectors = HWY_TARGET <= HWY_AVX3 ? 16 : 8;
 
 void Columns(int64_t n, int64_t k, const float* a, const float* b, int64_t ldb, float* c,
              bool accumulate) {
   const hn::ScalableTag<float> d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  int64_t j = 0;
   const auto all = hn::FirstN(d, static_cast<size_t>(lanes));
-  for (; j + 8 * lanes <= n; j += 8 * lanes) Block<8>(d, all, k, a, b + j, ldb, c + j, accumulate);
+  const int64_t step = kMostVectors * lanes;
+  int64_t j = 0;
+  for (; j + step <= n; j += step)
+    Block<kMostVectors>(d, all, k, a, b + j, ldb, c + j, accumulate);
   if (j == n) return;
   const int64_t vectors = (n - j + lanes - 1) / lanes;
   const auto some = hn::FirstN(d, static_cast<size_t>(n - j - (vectors - 1) * lanes));
-  const auto rest = [&]<int kVectors>() {
-    Block<kVectors>(d, some, k, a, b + j, ldb, c + j, accumulate);
+  const auto rest = [&]<int... kVectors>(std::integer_sequence<int, kVectors...>) {
+    const auto one = [&]<int kThese>() {
+      Block<kThese>(d, some, k, a, b + j, ldb, c + j, accumulate);
+      return true;
+    };
+    (void)((vectors == kVectors + 1 && one.template operator()<kVectors + 1>()) || ...);
   };
-  switch (vectors) {
-    case 1:
-      return rest.template operator()<1>();
-    case 2:
-      return rest.template operator()<2>();
-    case 3:
-      return rest.template operator()<3>();
-    case 4:
-      return rest.template operator()<4>();
-    case 5:
-      return rest.template operator()<5>();
-    case 6:
-      return rest.template operator()<6>();
-    case 7:
-      return rest.template operator()<7>();
-    default:
-      return rest.template operator()<8>();
-  }
+  rest(std::make_integer_sequence<int, kMostVectors>());
 }
 
 }  // namespace weft::cpu::HWY_NAMESPACE

@@ -226,9 +226,9 @@ const AttrDef* OpDef::FindAttr(std::string_view name) const {
   return nullptr;
 }
 
-OpDefBuilder::OpDefBuilder(OpRegistry* registry, std::string name, std::source_location where)
+OpDefBuilder::OpDefBuilder(OpRegistry* registry, std::string_view name, std::source_location where)
     : registry_(registry), def_(std::make_unique<OpDef>()) {
-  def_->name_ = std::move(name);
+  def_->name_ = name;
   def_->where_ = where;
 }
 
@@ -236,8 +236,8 @@ OpDefBuilder::~OpDefBuilder() {
   if (def_) registry_->Insert(std::move(def_));
 }
 
-OpDefBuilder&& OpDefBuilder::Summary(std::string text) && {
-  def_->summary_ = std::move(text);
+OpDefBuilder&& OpDefBuilder::Summary(std::string_view text) && {
+  def_->summary_ = text;
   return std::move(*this);
 }
 
@@ -318,8 +318,8 @@ OpDefBuilder&& OpDefBuilder::Gradient(GradientFn fn) && {
   def_->gradient_ = std::move(fn);
   return std::move(*this);
 }
-OpDefBuilder&& OpDefBuilder::NoGradient(std::string why) && {
-  def_->no_gradient_ = std::move(why);
+OpDefBuilder&& OpDefBuilder::NoGradient(std::string_view why) && {
+  def_->no_gradient_ = why;
   return std::move(*this);
 }
 OpDefBuilder&& OpDefBuilder::Stateful() && {
@@ -338,9 +338,9 @@ OpDefBuilder&& OpDefBuilder::AllowsUninitializedInput() && {
   def_->allows_uninitialized_input_ = true;
   return std::move(*this);
 }
-OpDefBuilder&& OpDefBuilder::Deprecated(int version, std::string text) && {
+OpDefBuilder&& OpDefBuilder::Deprecated(int version, std::string_view text) && {
   def_->deprecated_at_ = version;
-  def_->deprecation_ = std::move(text);
+  def_->deprecation_ = text;
   return std::move(*this);
 }
 

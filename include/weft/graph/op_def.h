@@ -111,10 +111,12 @@ class OpDef {
 // program: it is a mistake in the library's or the user's source.
 class OpDefBuilder {
  public:
-  OpDefBuilder(OpRegistry* registry, std::string name, std::source_location where);
+  // Cold, as the functions that call it thereby become: registration runs once, and lies together.
+  [[gnu::cold]] OpDefBuilder(OpRegistry* registry, std::string_view name,
+                             std::source_location where);
   OpDefBuilder(OpDefBuilder&&) = default;
   ~OpDefBuilder();
-  OpDefBuilder&& Summary(std::string text) &&;
+  OpDefBuilder&& Summary(std::string_view text) &&;
   // "T: {float, double} = DT_FLOAT", "N: int >= 1", "keep: bool = false", "dtypes: list(type) >= 0
   // = []", "padding: {'SAME', 'VALID'}", "T: numbertype", "realnumbertype", "quantizedtype".
   OpDefBuilder&& Attr(std::string_view spec) &&;
@@ -123,12 +125,12 @@ class OpDefBuilder {
   OpDefBuilder&& Output(std::string_view spec) &&;
   OpDefBuilder&& Shape(ShapeFn fn) &&;
   OpDefBuilder&& Gradient(GradientFn fn) &&;
-  OpDefBuilder&& NoGradient(std::string why) &&;
+  OpDefBuilder&& NoGradient(std::string_view why) &&;
   OpDefBuilder&& Stateful() &&;
   OpDefBuilder&& Commutative() &&;
   OpDefBuilder&& Aggregate() &&;
   OpDefBuilder&& AllowsUninitializedInput() &&;
-  OpDefBuilder&& Deprecated(int version, std::string text) &&;
+  OpDefBuilder&& Deprecated(int version, std::string_view text) &&;
   // For schemas that several ops share: ops.Add("Abs").Apply(UnaryReal).Gradient(...).
   template <typename F>
   OpDefBuilder&& Apply(F&& f) && {
@@ -146,8 +148,9 @@ class OpRegistry {
   // All of the library's ops, and what users add.
   static OpRegistry& Global();
 
-  OpDefBuilder Add(std::string name, std::source_location where = std::source_location::current()) {
-    return OpDefBuilder(this, std::move(name), where);
+  OpDefBuilder Add(std::string_view name,
+                   std::source_location where = std::source_location::current()) {
+    return OpDefBuilder(this, name, where);
   }
   // nullptr if unknown.
   const OpDef* Find(std::string_view name) const;
@@ -155,7 +158,7 @@ class OpRegistry {
   std::vector<const OpDef*> List() const;
   // A gradient rule under a name of its own: for gradient override maps ("_gradient_op_type") and
   // custom gradients.
-  void AddGradient(std::string name, GradientFn fn);
+  [[gnu::cold]] void AddGradient(std::string name, GradientFn fn);
   const GradientFn* FindGradient(std::string_view name) const;
 
  private:

@@ -291,9 +291,12 @@ class KernelRegistry {
  public:
   static KernelRegistry& Global();
 
-  void Add(std::string_view op, std::string_view device, KernelConstraints constraints, KernelFn fn,
-           const KernelOptions& options = kDefaultKernelOptions,
-           std::source_location where = std::source_location::current());
+  // Cold, as the functions that call them thereby become: registration runs once, and lies
+  // together.
+  [[gnu::cold]] void Add(std::string_view op, std::string_view device,
+                         KernelConstraints constraints, KernelFn fn,
+                         const KernelOptions& options = kDefaultKernelOptions,
+                         std::source_location where = std::source_location::current());
   template <typename K>
   void Add(std::string_view op, std::string_view device, KernelConstraints constraints,
            const KernelOptions& options = kDefaultKernelOptions,
@@ -303,9 +306,10 @@ class KernelRegistry {
         [](KernelConstruction& c) -> std::unique_ptr<Kernel> { return std::make_unique<K>(c); },
         options, where);
   }
-  void AddFactory(std::string_view op, std::string_view device, KernelConstraints constraints,
-                  KernelFactory factory, const KernelOptions& options = kDefaultKernelOptions,
-                  std::source_location where = std::source_location::current());
+  [[gnu::cold]] void AddFactory(std::string_view op, std::string_view device,
+                                KernelConstraints constraints, KernelFactory factory,
+                                const KernelOptions& options = kDefaultKernelOptions,
+                                std::source_location where = std::source_location::current());
   // The entry for a node's attributes on a type of device; NotFound, listing what is registered, if
   // there is none.
   absl::StatusOr<const KernelEntry*> Find(std::string_view op, std::string_view device,
@@ -314,9 +318,10 @@ class KernelRegistry {
   std::vector<const KernelEntry*> List(std::string_view op) const;
 
  private:
-  void AddClass(std::string_view op, std::string_view device, KernelConstraints constraints,
-                std::unique_ptr<Kernel> (*make)(KernelConstruction&), const KernelOptions& options,
-                std::source_location where);
+  [[gnu::cold]] void AddClass(std::string_view op, std::string_view device,
+                              KernelConstraints constraints,
+                              std::unique_ptr<Kernel> (*make)(KernelConstruction&),
+                              const KernelOptions& options, std::source_location where);
   std::string_view Keep(std::string_view name);
 
   mutable std::shared_mutex mu_;

@@ -450,7 +450,7 @@ absl::Status FusedChain::Compute(KernelContext& ctx) {
                    : ctx.ForwardOrAllocate({full[0], full[1], full[2], full[3]}, 0, shape);
   if (!out.ok()) return std::move(out).status();
   call.out = (*out)->mutable_data<float>();
-  call.streams = static_cast<int64_t>((*out)->num_bytes()) >= cpu::kStreamBytes;
+  call.streams = !reduces_ && static_cast<int64_t>((*out)->num_bytes()) >= cpu::kStreamBytes;
   // Lines of an operand's memory are in the caches when they are written.
   for (const Input& in : call.inputs) call.streams &= in.data != call.out;
   return Execute(ctx, &call, inputs, results);

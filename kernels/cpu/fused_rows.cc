@@ -8,7 +8,6 @@
 #include "kernels/common/reduce.h"
 #include "kernels/cpu/fused_chain.h"
 #include "kernels/cpu/simd.h"
-#include "kernels/cpu/stream.h"
 #include "weft/core/status_macros.h"
 
 namespace weft::fused {
@@ -71,7 +70,8 @@ float ReduceRow(const Instruction& in, const float* x, int64_t n) {
 bool FusedChain::ClassifyRows(const Shape& out, Call* call) const {
   const int64_t n = out.rank() > 0 ? out.dim(out.rank() - 1) : 0;
   if (n == 0 || (call->row != 0 && call->row != n)) return false;
-  if (n * static_cast<int64_t>(sizeof(float)) * (registers_ + 1) > kMaxRowBytes) return false;
+  if (n * static_cast<int64_t>(sizeof(float)) * std::max(registers_, 1) > kMaxRowBytes)
+    return false;
   call->row = n;
   call->is_column.assign(program_.size(), 0);
   for (size_t i = 0; i < program_.size(); ++i) {
@@ -96,7 +96,7 @@ void FusedChain::RunRows(const Call& call, int64_t begin, int64_t end) const {
   const int64_t n = call.row;
   // Rows of the registers begin on cache lines.
   const int64_t stride = (n + 15) / 16 * 16;
-  const size_t bytes = static_cast<size_t>(stride * (registers_ + 1)) * sizeof(float);
+  const size_t bytes = static_cast<size_t>(stride * std::max(registers_, 1)) * sizeof(float);
   const std::unique_ptr<float, void (*)(void*)> memory(
       static_cast<float*>(std::aligned_alloc(64, bytes)), std::free);
   const auto at = [&](int target) { return memory.get() + target * stride; };
@@ -131,9 +131,7 @@ void FusedChain::RunRows(const Call& call, int64_t begin, int64_t end) const {
       fetch(r + 1, static_cast<int64_t>(i) * part);
       if (call.is_scalar[i]) continue;
       const Instruction& in = program_[i];
-      float* const to = in.target >= 0 ? at(in.target)
-                        : call.streams ? at(registers_)
-                                       : call.out + r * n;
+      float* const to = in.target >= 0 ? at(in.target) : call.out + r * n;
       bool uniform = false;
       if (in.reduce) {
         *to = ReduceRow(in, operand(in.arguments[0], &uniform), n);
@@ -150,10 +148,7 @@ void FusedChain::RunRows(const Call& call, int64_t begin, int64_t end) const {
       }
       in.op->loop(run);
     }
-    if (call.streams)
-      cpu::StreamCopy(at(registers_), n * static_cast<int64_t>(sizeof(float)), call.out + r * n);
   }
-  if (call.streams) cpu::EndStreams();
 }
 
 // Reduction i over whole arrays.

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "kernels/cpu/row_math.h"
-#include "kernels/cpu/stream.h"
 #include "kernels/cpu/widen.h"
 #include "src/core/strings.h"
 #include "weft/runtime/kernel.h"
@@ -48,18 +47,6 @@ absl::Status SoftmaxKernel(KernelContext& ctx) {
   const Wide<T>* in = wide_x.data<Wide<T>>();
   Wide<T>* out = wide_y.mutable_data<Wide<T>>();
   const int64_t n = logits.dim(logits.rank() - 1);
-  if constexpr (std::is_same_v<T, float> && !kLog) {
-    // Not where the input's memory is taken over: its lines are in the caches.
-    if (static_cast<int64_t>(y->num_bytes()) >= cpu::kStreamBytes && in != out) {
-      ctx.ParallelFor(logits.num_elements() / n, static_cast<double>(n) * kLogitCost<T>,
-                      [=](int64_t begin, int64_t end) {
-                        std::vector<float> buffer(2 * static_cast<size_t>(n));
-                        cpu::StreamSoftmax(in + begin * n, end - begin, n, buffer.data(),
-                                           out + begin * n);
-                      });
-      return absl::OkStatus();
-    }
-  }
   ctx.ParallelFor(logits.num_elements() / n, static_cast<double>(n) * kLogitCost<T>,
                   [=](int64_t begin, int64_t end) {
                     for (int64_t row = begin; row < end; ++row) {

@@ -8,7 +8,6 @@
 
 #include "kernels/common/fast_math.h"
 #include "kernels/cpu/simd.h"
-#include "kernels/cpu/stream.h"
 #include "kernels/cpu/vector_math.h"
 
 namespace weft::cpu {
@@ -102,56 +101,6 @@ inline T SumOf(int64_t n, F term) {
 }
 
 }  // namespace
-
-namespace {
-
-// While one row's exponentials are computed, the row before it goes to memory and the row behind it
-// comes from there, a piece at a time.
-constexpr int64_t kPiece = 512;
-
-struct StreamRow {
-  const float* x = nullptr;
-  int64_t n = 0;
-  float* e = nullptr;
-  const float* fetched = nullptr;  // null: none
-  const float* sent = nullptr;     // null: none
-  float sent_factor = 0;
-  float* sent_to = nullptr;
-};
-
-WEFT_SIMD float RowExpWithTraffic(const StreamRow& row, float shift) {
-  FloatLanes lanes = {};
-  for (int64_t at = 0; at < row.n; at += kPiece) {
-    const int64_t n = std::min(kPiece, row.n - at);
-    const float* x = row.x + at;
-    float* e = row.e + at;
-    if (row.fetched) {
-      for (int64_t i = 0; i < n; i += 16) __builtin_prefetch(row.fetched + at + i, 0, 2);
-    }
-    Vec().fast_exp_minus(x, shift, e, n);
-    AddToLanes(e, n, &lanes);
-    if (row.sent) StreamScaled(row.sent + at, row.sent_factor, n, row.sent_to + at);
-  }
-  return AddUp(lanes);
-}
-
-}  // namespace
-
-void StreamSoftmax(const float* x, int64_t rows, int64_t n, float* buffer, float* y) {
-  StreamRow row;
-  row.n = n;
-  for (int64_t r = 0; r < rows; ++r) {
-    row.x = x + r * n;
-    row.fetched = r + 1 < rows ? row.x + n : nullptr;
-    row.e = buffer + r % 2 * n;
-    const float sum = RowExpWithTraffic(row, RowMax(row.x, n));
-    row.sent = row.e;
-    row.sent_factor = 1.f / sum;
-    row.sent_to = y + r * n;
-  }
-  if (rows > 0) StreamScaled(row.sent, row.sent_factor, n, row.sent_to);
-  EndStreams();
-}
 
 WEFT_SIMD float RowMax(const float* x, int64_t n) { return Max(x, n); }
 WEFT_SIMD double RowMax(const double* x, int64_t n) { return Max(x, n); }

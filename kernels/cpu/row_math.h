@@ -25,10 +25,6 @@ double RowExpSum(const double* x, double shift, int64_t n);
 void RowScale(float factor, int64_t n, float* x);
 void RowScale(double factor, int64_t n, double* x);
 
-// y = softmax of each of `rows` rows of n elements, for results that the caches don't hold: the
-// same bits as RowMax, RowExp and RowScale. `buffer` has room for two rows.
-void StreamSoftmax(const float* x, int64_t rows, int64_t n, float* buffer, float* y);
-
 // The sum of weight[i] * (log_sum - (x[i] - top)).
 float RowWeightedGap(const float* weight, const float* x, float top, float log_sum, int64_t n);
 double RowWeightedGap(const double* weight, const double* x, double top, double log_sum, int64_t n);

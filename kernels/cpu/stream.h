@@ -15,21 +15,9 @@ namespace weft::cpu {
 
 // Results of this many bytes and more don't stay in the caches. A little below what usual
 // last-level caches hold, of which others want a part.
-inline constexpr int64_t kStreamBytes = int64_t{16} << 20;
+inline constexpr int64_t kStreamBytes = int64_t{24} << 20;
 
-// to[i] = from[i] * factor, the same bits as a plain loop. After the last call on a thread:
-// EndStreams().
-inline void StreamScaled(const float* from, float factor, int64_t n, float* to) {
-  int64_t i = 0;
-#if defined(__x86_64__)
-  for (; i < n && reinterpret_cast<uintptr_t>(to + i) % 16 != 0; ++i) to[i] = from[i] * factor;
-  const __m128 f = _mm_set1_ps(factor);
-  for (; i + 4 <= n; i += 4) _mm_stream_ps(to + i, _mm_mul_ps(_mm_loadu_ps(from + i), f));
-#endif
-  for (; i < n; ++i) to[i] = from[i] * factor;
-}
-
-// After the last call on a thread: EndStreams().
+// Copies whole elements. After the last call on a thread: EndStreams().
 inline void StreamCopy(const void* from, int64_t bytes, void* to) {
   auto* out = static_cast<char*>(to);
   const auto* in = static_cast<const char*>(from);

@@ -94,7 +94,7 @@ int Main() {
   if (training.steps > 0) {
     TrainLanguageModel(session, model, saver, Split(vocabulary.Encode(text)), training, Print);
   }
-  if (absl::GetFlag(FLAGS_sample) <= 0) return;
+  if (absl::GetFlag(FLAGS_sample) <= 0) return 0;
   const std::string start = absl::GetFlag(FLAGS_start);
   const std::vector<int32_t> drawn =
       SampleTokens(session, model, vocabulary.Encode(start), absl::GetFlag(FLAGS_sample),

@@ -120,7 +120,7 @@ int Main() {
   std::printf("test perplexity %.3f\n",
               std::exp(EvaluateLanguageModel(session, model, texts.test, config.batch_size,
                                              config.window)));
-  if (absl::GetFlag(FLAGS_sample) <= 0) return;
+  if (absl::GetFlag(FLAGS_sample) <= 0) return 0;
   const std::vector<int32_t> drawn =
       SampleTokens(session, model, texts.vocabulary.Encode("\n"), absl::GetFlag(FLAGS_sample),
                    static_cast<float>(absl::GetFlag(FLAGS_temperature)));

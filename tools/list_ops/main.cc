@@ -156,7 +156,7 @@ std::string KernelsText(const OpDef& op) {
     if (kernel->device != kCpu) continue;
     has_kernel = true;
     takes_any |= kernel->constraints.empty();
-    for (const auto& [attr, dtype] : kernel->constraints) types[attr].insert(dtype);
+    for (const auto& [attr, dtype] : kernel->constraints) types[std::string(attr)].insert(dtype);
   }
   if (!has_kernel) return "-";
   if (takes_any) return "any";

@@ -10,9 +10,9 @@
 // A save makes model.ckpt-N.index, model.ckpt-N.data-*, model.ckpt-N.meta (the graph) and, last,
 // the file "checkpoint" that names the newest; each appears whole or not at all, so that a program
 // killed at any time leaves the checkpoints before intact. TensorFlow reads these files, and Saver
-// reads TensorFlow's. Saving again under the very same name (without a step) replaces two files, one
-// after the other, as in TensorFlow: killed between the two, that name holds neither checkpoint, and
-// reading it is an error. Give each save its step, or a name of its own.
+// reads TensorFlow's. Saving again under the very same name (without a step) replaces two files,
+// one after the other, as in TensorFlow: killed between the two, that name holds neither
+// checkpoint, and reading it is an error. Give each save its step, or a name of its own.
 //
 // A Saver is a cheap handle; copies are the same Saver. Building it adds nodes to the default
 // graph. Save and Restore may be called by one thread at a time. Mistakes throw wf::Errors.

@@ -16,14 +16,12 @@ if(WEFT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 find_program(WEFT_LINKER NAMES mold ld.mold ld.lld)
 if(WEFT_LINKER MATCHES "(mold|lld)$")
-  # Code that runs once at the start lies together, as GNU ld puts it by itself: fewer pages are read.
-  add_link_options($<$<LINK_LANGUAGE:CXX>:-fuse-ld=${CMAKE_MATCH_1}>
-                   $<$<LINK_LANGUAGE:CXX>:-Wl,-z,keep-text-section-prefix>)
+  # Code that runs once lies together, as GNU ld puts it by itself: a start reads fewer pages.
+  add_link_options("$<$<LINK_LANGUAGE:CXX>:-fuse-ld=${CMAKE_MATCH_1};-Wl,-z,keep-text-section-prefix>")
 endif()
 
 # __FILE__ and std::source_location name files from the project's root, however the compiler was called.
-file(RELATIVE_PATH up ${CMAKE_BINARY_DIR} ${PROJECT_SOURCE_DIR}/CMakeLists.txt)
-cmake_path(GET up PARENT_PATH up)
+file(RELATIVE_PATH up ${CMAKE_BINARY_DIR} ${PROJECT_SOURCE_DIR})
 add_library(weft_options INTERFACE)
 target_compile_features(weft_options INTERFACE cxx_std_20)
 target_include_directories(weft_options INTERFACE

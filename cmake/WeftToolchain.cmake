@@ -31,7 +31,7 @@ target_compile_definitions(weft_options INTERFACE
 # A product and a sum are fused only where a kernel says so: the same source gives the same bits for every instruction set.
 target_compile_options(weft_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:
   -Wall -Wextra -fvisibility-inlines-hidden -fno-semantic-interposition -ffp-contract=off
-  -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/= -fmacro-prefix-map=${up}/=>)
+  -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/= -fmacro-prefix-map=${up}=>)
 if(WEFT_SANITIZE)
   string(REPLACE ";" "," checks "${WEFT_SANITIZE}")
   set(WEFT_SANITIZE_FLAGS -fsanitize=${checks} -fno-sanitize-recover=all -fno-omit-frame-pointer)

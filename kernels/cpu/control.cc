@@ -110,9 +110,8 @@ class Abort final : public Kernel {
 
 void RegisterControlKernels(KernelRegistry& kernels) {
   for (const char* op : {"NoOp", "ControlTrigger"}) kernels.Add(op, kCpu, {}, NoOp);
-  for (const char* op :
-       {"Enter", "RefEnter", "Exit", "RefExit", "NextIteration", "RefNextIteration", "LoopCond",
-        "RefIdentity"})
+  for (const char* op : {"Enter", "RefEnter", "Exit", "RefExit", "NextIteration",
+                         "RefNextIteration", "LoopCond", "RefIdentity"})
     kernels.Add(op, kCpu, {}, PassOn);
   for (const char* op : {"Switch", "RefSwitch"}) kernels.Add(op, kCpu, {}, Switch);
   for (const char* op : {"Merge", "RefMerge"}) kernels.Add(op, kCpu, {}, Merge);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/weft_bench/config.h"
 #include "bench/weft_bench/measure.h"
 #include "bench/weft_bench/net.h"
 #include "weft/framework/variable.h"
@@ -113,8 +114,7 @@ void MeasureChain(int n) {
   Tensor y = x;
   for (int i = 0; i < n; ++i) y = BinaryOp("AddV2", y, x);
   const double built = Now();
-  ConfigProto config;
-  config.intra_op_parallelism_threads = settings().threads;
+  ConfigProto config = BenchConfig();
   config.opt_level = OptLevel::kL0;
   Session session(graph, config);
   const Array one = 1.0f;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/weft_bench/config.h"
 #include "bench/weft_bench/data.h"
 #include "bench/weft_bench/measure.h"
 #include "weft/framework/saver.h"
@@ -61,9 +62,7 @@ void RunCheckpoint() {
     variables.emplace_back(Zeros(shape),
                            VariableOptions{.name = "v" + std::to_string(i), .use_resource = true});
   }
-  ConfigProto config;
-  config.intra_op_parallelism_threads = settings().threads;
-  Session session(graph, config);
+  Session session(graph, BenchConfig());
   for (int i = 0; i < kVariables; ++i) {
     variables[static_cast<size_t>(i)].Load(Uniform(static_cast<uint64_t>(8300 + i), shape, 0, 1),
                                            session);

@@ -3,6 +3,7 @@
 // is one step of SGD and returns the loss.
 #include <cmath>
 
+#include "bench/weft_bench/config.h"
 #include "bench/weft_bench/data.h"
 #include "bench/weft_bench/measure.h"
 #include "examples/support/mnist_data.h"
@@ -73,9 +74,7 @@ void RunCnnTrain() {
                           .In(DenseGradient(gradients[i]))
                           .Build());
   }
-  ConfigProto config;
-  config.intra_op_parallelism_threads = settings().threads;
-  Session session(graph, config);
+  Session session(graph, BenchConfig());
   session.Run(GlobalVariablesInitializer());
   const Callable step = session.MakeCallable({loss}, {x, y}, updates);
   int64_t s = 0;

@@ -2,6 +2,7 @@
 // dispatch: the cost of a run and of a node. A scalar is fed, a scalar fetched.
 #include <functional>
 
+#include "bench/weft_bench/config.h"
 #include "bench/weft_bench/measure.h"
 #include "weft/graph/op_builder.h"
 #include "weft/runtime/session.h"
@@ -22,8 +23,7 @@ void Measure1(const std::string& name, const std::function<Tensor(Tensor)>& buil
                        .Attr("shape", PartialShape::Scalar())
                        .Output();
   const Tensor y = build(x);
-  ConfigProto config;
-  config.intra_op_parallelism_threads = settings().threads;
+  ConfigProto config = BenchConfig();
   config.opt_level = optimize ? OptLevel::kL1 : OptLevel::kL0;
   Session session(graph, config);
   const Array one = 1.0f;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/weft_bench/config.h"
 #include "bench/weft_bench/data.h"
 #include "bench/weft_bench/measure.h"
 #include "weft/framework/variable.h"
@@ -47,9 +48,7 @@ void Run(const Job& o) {
     if (last.valid()) builder.ControlInput(last);
     last = builder.Build();
   }
-  ConfigProto config;
-  config.intra_op_parallelism_threads = settings().threads;
-  Session session(graph, config);
+  Session session(graph, BenchConfig());
   session.Run(GlobalVariablesInitializer());
   const Callable run = session.MakeCallable({}, {}, {last});
   const std::vector<double> seconds = Measure([&] { run({}); });

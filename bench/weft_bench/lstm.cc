@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/weft_bench/config.h"
 #include "bench/weft_bench/data.h"
 #include "bench/weft_bench/measure.h"
 #include "weft/framework/variable.h"
@@ -207,12 +208,6 @@ std::vector<std::vector<Array>> PtbBatches() {
   return batches;
 }
 
-ConfigProto LstmConfig() {
-  ConfigProto config;
-  config.intra_op_parallelism_threads = settings().threads;
-  return config;
-}
-
 // `check`: the losses of the first step and of step `second`.
 void MeasureTraining(const std::string& workload, const Training& m, Session& session,
                      const std::vector<std::vector<Array>>& batches, int64_t second,
@@ -244,7 +239,7 @@ void RunSin(bool loop) {
   for (const Array& a : values) shapes.push_back(a.shape());
   const std::vector<Variable> p = MakeVariables(shapes), slots = MakeVariables(shapes);
   const Training m = SinModel(loop, p, slots);
-  Session session(graph, LstmConfig());
+  Session session(graph, BenchConfig());
   for (size_t i = 0; i < p.size(); ++i) {
     p[i].Load(values[i], session);
     slots[i].Load(Array::Full(shapes[i], 0.1f), session);
@@ -264,7 +259,7 @@ void RunPtb(bool loop) {
                                      {kWords}};
   const std::vector<Variable> p = MakeVariables(shapes);
   const Training m = PtbModel(loop, p);
-  Session session(graph, LstmConfig());
+  Session session(graph, BenchConfig());
   for (size_t i = 0; i < p.size(); ++i) {
     // Matrices are random, vectors zeros.
     const uint64_t stream = 5000 + i;
@@ -290,7 +285,7 @@ void RunWhile100k() {
   const Tensor limit = Placeholder(kInt32, {});
   const Tensor count = WhileLoop([&](Tensor i) { return Less(i, limit); },
                                  [](Tensor i) -> Input { return i + 1; }, int32_t{0});
-  Session session(graph, LstmConfig());
+  Session session(graph, BenchConfig());
   const Array n = kIterations;
   const double check = session.Run(count, {{limit, n}}).scalar<int32_t>();
   const std::vector<double> seconds = Measure([&] { session.Run(count, {{limit, n}}); });

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/weft_bench/config.h"
 #include "bench/weft_bench/data.h"
 #include "bench/weft_bench/measure.h"
 #include "weft/framework/variable.h"
@@ -22,12 +23,6 @@
 
 namespace weft::bench {
 namespace {
-
-ConfigProto MemoryConfig() {
-  ConfigProto config;
-  config.intra_op_parallelism_threads = settings().threads;
-  return config;
-}
 
 Tensor NewOp(const char* type, const std::vector<Input>& inputs) {
   OpBuilder builder(type, NameOptions());
@@ -49,7 +44,7 @@ void MeasureBytes(const std::string& workload, const std::vector<Array>& values,
     inputs.push_back(variables.back().ReadValue());
   }
   const Tensor y = build(inputs);
-  Session session(graph, MemoryConfig());
+  Session session(graph, BenchConfig());
   for (size_t i = 0; i < values.size(); ++i) variables[i].Load(values[i], session);
   std::vector<double> check;
   {
@@ -149,7 +144,7 @@ void RunEmbedding() {
                                .In(gradient.indices)
                                .In(NewOp("Mul", {gradient.values, 0.01f}))
                                .Build();
-  Session session(graph, MemoryConfig());
+  Session session(graph, BenchConfig());
   table.Load(Uniform(7600, {kTable, kWidth}, -1, 1), session);
   weights.Load(Uniform(7602, {kRows, kWidth}, -1, 1), session);
   const Callable gather = session.MakeCallable(std::vector<Fetch>(), {which}, {rows.op()});

@@ -3,6 +3,7 @@
 // step and returns the loss.
 #include <numeric>
 
+#include "bench/weft_bench/config.h"
 #include "bench/weft_bench/data.h"
 #include "bench/weft_bench/measure.h"
 #include "examples/support/mnist_data.h"
@@ -112,9 +113,7 @@ void RunMlpTrain() {
                        .Attr("shape", PartialShape({kMlpBatch}))
                        .Output();
   Model m = Build(x, y);
-  ConfigProto config;
-  config.intra_op_parallelism_threads = settings().threads;
-  Session session(graph, config);
+  Session session(graph, BenchConfig());
   session.Run(GlobalVariablesInitializer());
   const Callable step = session.MakeCallable({m.loss}, {x, y}, m.updates);
   int64_t s = 0;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/weft_bench/config.h"
 #include "bench/weft_bench/data.h"
 #include "bench/weft_bench/measure.h"
 #include "bench/weft_bench/net.h"
@@ -19,12 +20,6 @@
 namespace weft::bench {
 namespace {
 
-ConfigProto NetConfig() {
-  ConfigProto config;
-  config.intra_op_parallelism_threads = settings().threads;
-  return config;
-}
-
 double SecondsOf(const std::function<void()>& call) {
   const auto start = std::chrono::steady_clock::now();
   call();
@@ -34,7 +29,7 @@ double SecondsOf(const std::function<void()>& call) {
 // A network with constant weights, its input and its session.
 struct FrozenNet {
   FrozenNet(const std::string& name, int64_t batch)
-      : net(name), scope(graph), session(Build(batch), NetConfig()) {}
+      : net(name), scope(graph), session(Build(batch), BenchConfig()) {}
   // The graph once it is built: sessions are made on a whole one.
   const Graph& Build(int64_t batch) {
     const Shape shape({batch, net.size(), net.size(), 3});
@@ -78,7 +73,7 @@ void RunNet(const std::string& name, const std::string& workload, int64_t batch)
 // ResNet-50 with batch statistics, momentum and moving averages; one run is one step.
 class ResNetTraining {
  public:
-  ResNetTraining() : net_("resnet50"), scope_(graph_), session_(Build(), NetConfig()) {
+  ResNetTraining() : net_("resnet50"), scope_(graph_), session_(Build(), BenchConfig()) {
     const std::vector<Array> values = net_.Parameters();
     for (const Variable& slot : slots_) session_.Run(slot.initializer());
     for (size_t k = 0; k < values.size(); ++k) parameters_[k].Load(values[k], session_);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/weft_bench/config.h"
 #include "bench/weft_bench/data.h"
 #include "bench/weft_bench/measure.h"
 #include "weft/graph/attr_value.h"
@@ -52,12 +53,6 @@ Tensor Filled(const Shape& shape, float value) {
 
 Tensor Read(const Tensor& handle) {
   return OpBuilder("ReadVariableOp", NameOptions()).In(handle).Attr("dtype", kFloat32).Output();
-}
-
-ConfigProto Config() {
-  ConfigProto config;
-  config.intra_op_parallelism_threads = settings().threads;
-  return config;
 }
 
 void EmitStep(const std::string& workload, const std::vector<double>& seconds, double bytes,
@@ -112,7 +107,7 @@ void RunDense(const std::string& workload, int slots, int64_t elements, const St
     updates.push_back(step(v, Read(gradient)));
   }
   const Tensor after = Read(first);
-  Session session(graph, Config());
+  Session session(graph, BenchConfig());
   all.Initialize(session);
   const Callable run = session.MakeCallable(std::vector<Fetch>(), {}, updates);
   run({});
@@ -139,7 +134,7 @@ void RunSparse(const std::string& workload, int slots, const SparseStep& step) {
                              .Attr("shape", PartialShape({kTouched}))
                              .Output();
   const Operation update = step(v, Read(gradient), indices);
-  Session session(graph, Config());
+  Session session(graph, BenchConfig());
   all.Initialize(session);
   const Callable run = session.MakeCallable(std::vector<Fetch>(), {indices}, {update});
   std::vector<Array> sets;

@@ -2,19 +2,15 @@
 // Staging maps: tuples on their way from one run to the next, by key. Values of a tuple may come
 // one after the other; it can be taken out when it is whole.
 #include <algorithm>
-#include <deque>
-#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <utility>
 #include <vector>
 
-#include "kernels/cpu/named_resource.h"
 #include "kernels/cpu/register.h"
+#include "kernels/cpu/staging.h"
 #include "src/core/strings.h"
-#include "src/runtime/cancellation.h"
 #include "weft/runtime/kernel.h"
 
 namespace weft {
@@ -23,64 +19,22 @@ namespace {
 // By position; those that are not there yet are invalid.
 using MapTuple = std::vector<Array>;
 
-int64_t BytesIn(const MapTuple& tuple) {
-  int64_t bytes = 0;
-  for (const Array& a : tuple) bytes += a.valid() ? static_cast<int64_t>(a.num_bytes()) : 0;
-  return bytes;
-}
-
-// What waits is tried again after each change, in the order in which it came; callbacks are called
-// with no lock held. Keys are kept in order, which a map that need not do so may do too.
-// Thread-safe.
-class StagingMap final : public Resource, public std::enable_shared_from_this<StagingMap> {
- public:
+// One operation that may have to wait, and after it what was found.
+struct MapRequest {
   enum class Kind { kPut, kPeek, kTake, kTakeFirst };
-  // One operation that may have to wait, and after it what was found.
-  struct Request {
-    Kind kind = Kind::kPut;
-    int64_t key = 0;           // of kTakeFirst: what was found
-    std::vector<int> indices;  // the positions of `values` in the tuple
-    MapTuple values;           // to put, or what was found
-  };
-  using Done = std::function<void(absl::StatusOr<Request>)>;
+  Kind kind = Kind::kPut;
+  int64_t key = 0;           // of kTakeFirst: what was found
+  std::vector<int> indices;  // the positions of `values` in the tuple
+  MapTuple values;           // to put, or what was found
+};
 
-  // `width`: values in a whole tuple. 0: no limit.
-  StagingMap(size_t width, int64_t capacity, int64_t memory_limit, std::string name)
-      : width_(width), capacity_(capacity), memory_limit_(memory_limit), name_(std::move(name)) {}
+// Keys are kept in order, which a map that need not do so may do too.
+class StagingMap final : public StagingStore<MapRequest> {
+ public:
+  static constexpr const char* kType = "StagingMap";
+  StagingMap(const StagingLimits& limits, std::string name)
+      : StagingStore(limits, std::move(name)) {}
 
-  void Submit(Request request, CancellationManager* cancellation, Done done) {
-    const int64_t bytes = request.kind == Kind::kPut ? BytesIn(request.values) : 0;
-    if (memory_limit_ > 0 && bytes > memory_limit_) {
-      return done(absl::ResourceExhaustedError(
-          StrCat("Attempted to insert tensors with combined size of '", bytes,
-                 "' bytes into Staging Area with a memory limit of '", memory_limit_, "'.")));
-    }
-    auto w = std::make_shared<Waiting>();
-    w->request = std::move(request);
-    w->cancellation = cancellation;
-    w->done = std::move(done);
-    bool accepted = true;
-    {
-      std::lock_guard lock(mu_);  // a callback waits until `w` is in the list
-      if (cancellation) {
-        accepted =
-            cancellation->Register(&w->token, [self = shared_from_this(), w] { self->Cancel(w); });
-      }
-      if (accepted) waiting_.push_back(w);
-    }
-    if (accepted) return Flush();
-    w->done(absl::CancelledError("the run was cancelled"));
-  }
-
-  void Clear() {
-    {
-      std::lock_guard lock(mu_);
-      whole_.clear();
-      incomplete_.clear();
-      bytes_ = 0;
-    }
-    Flush();
-  }
   int64_t size(bool whole) const {
     std::lock_guard lock(mu_);
     return static_cast<int64_t>(whole ? whole_.size() : incomplete_.size());
@@ -88,67 +42,23 @@ class StagingMap final : public Resource, public std::enable_shared_from_this<St
   std::string DebugString() const override { return StrCat("staging map ", name_); }
 
  private:
-  struct Waiting {
-    Request request;
-    CancellationManager* cancellation = nullptr;
-    int64_t token = -1;
-    Done done;
-    absl::Status status;
-  };
-  using WaitingPtr = std::shared_ptr<Waiting>;
+  using Kind = MapRequest::Kind;
 
-  void Cancel(const WaitingPtr& w) {
-    {
-      std::lock_guard lock(mu_);
-      if (std::erase(waiting_, w) == 0) return;
-    }
-    w->done(absl::CancelledError("the run was cancelled"));
-  }
-
-  void Flush() {
-    const std::shared_ptr<StagingMap> self = shared_from_this();
-    std::vector<WaitingPtr> finished;
-    {
-      std::lock_guard lock(mu_);
-      for (bool changed = true; changed;) {
-        changed = false;
-        for (size_t i = 0; i < waiting_.size();) {
-          if (!Try(*waiting_[i])) {
-            ++i;
-            continue;
-          }
-          finished.push_back(waiting_[i]);
-          waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
-          changed = true;
-        }
-      }
-    }
-    for (const WaitingPtr& w : finished) {
-      if (w->cancellation) w->cancellation->Deregister(w->token);
-      if (w->status.ok())
-        w->done(std::move(w->request));
-      else
-        w->done(std::move(w->status));
-    }
-  }
-
-  // With mu_ held: true if it is done, for good or ill.
-  bool Try(Waiting& w) {
-    Request& r = w.request;
-    if (r.kind == Kind::kPut) return TryPut(w);
+  bool Try(MapRequest& r, absl::Status* status) override {
+    if (r.kind == Kind::kPut) return TryPut(r, status);
     const auto found = r.kind == Kind::kTakeFirst ? whole_.begin() : whole_.find(r.key);
     if (found == whole_.end()) return false;
     r.key = found->first;
-    w.status = Read(found->second, &r, /*move=*/r.kind != Kind::kPeek);
-    if (!w.status.ok() || r.kind == Kind::kPeek) return true;
-    bytes_ -= BytesIn(r.values);
+    *status = Read(found->second, &r, /*move=*/r.kind != Kind::kPeek);
+    if (!status->ok() || r.kind == Kind::kPeek) return true;
+    bytes_ -= StagedBytes(r.values);
     const bool empty = std::none_of(found->second.begin(), found->second.end(),
                                     [](const Array& a) { return a.valid(); });
     if (empty) whole_.erase(found);
     return true;
   }
 
-  absl::Status Read(MapTuple& tuple, Request* r, bool move) {
+  absl::Status Read(MapTuple& tuple, MapRequest* r, bool move) {
     for (const int i : r->indices) {
       if (static_cast<size_t>(i) >= tuple.size()) {
         return absl::InvalidArgumentError(StrCat("Index '", i, "' for key '", r->key,
@@ -167,76 +77,51 @@ class StagingMap final : public Resource, public std::enable_shared_from_this<St
   }
 
   // Only whole tuples count against the capacity.
-  bool TryPut(Waiting& w) {
-    const int64_t bytes = BytesIn(w.request.values);
-    if ((capacity_ > 0 && static_cast<int64_t>(whole_.size()) >= capacity_) ||
-        (memory_limit_ > 0 && bytes_ + bytes > memory_limit_))
-      return false;
-    const auto begun = incomplete_.find(w.request.key);
-    w.status = Put(w.request, begun == incomplete_.end() ? MapTuple(width_) : begun->second);
-    w.request.values.clear();
+  bool TryPut(MapRequest& r, absl::Status* status) {
+    if (!HasRoom(whole_.size(), StagedBytes(r.values))) return false;
+    const auto begun = incomplete_.find(r.key);
+    *status = Put(r, begun == incomplete_.end() ? MapTuple(limits_.width) : begun->second);
+    r.values.clear();
     return true;
   }
 
-  absl::Status Put(const Request& r, MapTuple tuple) {
+  absl::Status Put(const MapRequest& r, MapTuple tuple) {
     for (size_t k = 0; k < r.indices.size(); ++k) {
       const auto i = static_cast<size_t>(r.indices[k]);
-      if (i >= width_) {
-        return absl::InvalidArgumentError(
-            StrCat("Index '", i, "' for key '", r.key, "' was out of bounds '", width_, "'."));
+      if (i >= limits_.width) {
+        return absl::InvalidArgumentError(StrCat("Index '", i, "' for key '", r.key,
+                                                 "' was out of bounds '", limits_.width, "'."));
       }
       if (tuple[i].valid()) {
         return absl::InvalidArgumentError(StrCat("The tensor for index '", i, "' for key '", r.key,
-                                                 "' was already initialized '", width_, "'."));
+                                                 "' was already initialized '", limits_.width,
+                                                 "'."));
       }
       tuple[i] = r.values[k];
     }
     const bool whole =
         std::all_of(tuple.begin(), tuple.end(), [](const Array& a) { return a.valid(); });
     incomplete_.erase(r.key);
-    bytes_ += BytesIn(r.values);
+    bytes_ += StagedBytes(r.values);
     if (!whole) {
       incomplete_.emplace(r.key, std::move(tuple));
       return absl::OkStatus();
     }
     // Of two whole tuples of a key the first one stays.
-    const int64_t all = BytesIn(tuple);
+    const int64_t all = StagedBytes(tuple);
     if (!whole_.emplace(r.key, std::move(tuple)).second) bytes_ -= all;
     return absl::OkStatus();
   }
 
-  const size_t width_;
-  const int64_t capacity_, memory_limit_;
-  const std::string name_;
-  mutable std::mutex mu_;
-  int64_t bytes_ = 0;
-  std::map<int64_t, MapTuple> whole_, incomplete_;
-  std::deque<WaitingPtr> waiting_;
-};
-
-// All ops name their map by container and shared_name; the first one makes it.
-class Map {
- public:
-  explicit Map(KernelConstruction& c)
-      : resource_(c, "StagingMap", /*by_reference=*/false),
-        capacity_(c.Attr<int64_t>("capacity")),
-        memory_limit_(c.Attr<int64_t>("memory_limit")),
-        dtypes_(c.Attr<std::vector<DataType>>("dtypes")) {}
-
-  std::shared_ptr<StagingMap> Get() const {
-    return std::static_pointer_cast<StagingMap>(resource_.slot().GetOrCreate([this] {
-      return std::make_shared<StagingMap>(dtypes_.size(), capacity_, memory_limit_,
-                                          resource_.name());
-    }));
+  void RemoveAll() override {
+    whole_.clear();
+    incomplete_.clear();
   }
-  const std::vector<DataType>& dtypes() const { return dtypes_; }
-  const std::string& name() const { return resource_.name(); }
 
- private:
-  const NamedResource resource_;
-  const int64_t capacity_, memory_limit_;
-  const std::vector<DataType> dtypes_;
+  std::map<int64_t, MapTuple> whole_, incomplete_;
 };
+
+using Map = StagingHandle<StagingMap>;
 
 absl::StatusOr<int64_t> KeyInput(KernelContext& ctx) {
   const Array& key = ctx.input(0);
@@ -267,18 +152,19 @@ class MapStage final : public AsyncKernel {
   explicit MapStage(KernelConstruction& c) : map_(c) {}
 
   void ComputeAsync(KernelContext& ctx, Done done) override {
-    absl::StatusOr<StagingMap::Request> request = Read(ctx);
+    absl::StatusOr<MapRequest> request = Read(ctx);
     if (!request.ok()) return done(request.status());
     const std::shared_ptr<StagingMap> map = map_.Get();
-    map->Submit(*std::move(request), ctx.cancellation(),
-                [&ctx, map, done = std::move(done)](const absl::StatusOr<StagingMap::Request>& r) {
+    const int64_t bytes = StagedBytes(request->values);
+    map->Submit(*std::move(request), bytes, ctx.cancellation(),
+                [&ctx, map, done = std::move(done)](const absl::StatusOr<MapRequest>& r) {
                   done(WithNodeName(ctx, r.status()));
                 });
   }
 
  private:
-  absl::StatusOr<StagingMap::Request> Read(KernelContext& ctx) const {
-    StagingMap::Request r;
+  absl::StatusOr<MapRequest> Read(KernelContext& ctx) const {
+    MapRequest r;
     WEFT_ASSIGN_OR_RETURN(r.key, KeyInput(ctx));
     WEFT_ASSIGN_OR_RETURN(r.indices, IndicesInput(ctx, ctx.num_inputs() - 2));
     if (r.indices.empty()) return ctx.InvalidArgument("there are no values");
@@ -308,23 +194,23 @@ class MapRead final : public AsyncKernel {
   }
 
   void ComputeAsync(KernelContext& ctx, Done done) override {
-    absl::StatusOr<StagingMap::Request> request = Read(ctx);
+    absl::StatusOr<MapRequest> request = Read(ctx);
     if (!request.ok()) return done(request.status());
     const std::shared_ptr<StagingMap> map = map_.Get();
-    map->Submit(*std::move(request), ctx.cancellation(),
-                [&ctx, this, map, done = std::move(done)](absl::StatusOr<StagingMap::Request> r) {
+    map->Submit(*std::move(request), 0, ctx.cancellation(),
+                [&ctx, this, map, done = std::move(done)](absl::StatusOr<MapRequest> r) {
                   done(r.ok() ? HandOut(ctx, *std::move(r)) : WithNodeName(ctx, r.status()));
                 });
   }
 
  private:
-  static StagingMap::Kind KindOf(KernelConstruction& c) {
-    if (c.num_inputs() == 1) return StagingMap::Kind::kTakeFirst;
-    return c.op().ends_with("Peek") ? StagingMap::Kind::kPeek : StagingMap::Kind::kTake;
+  static MapRequest::Kind KindOf(KernelConstruction& c) {
+    if (c.num_inputs() == 1) return MapRequest::Kind::kTakeFirst;
+    return c.op().ends_with("Peek") ? MapRequest::Kind::kPeek : MapRequest::Kind::kTake;
   }
 
-  absl::StatusOr<StagingMap::Request> Read(KernelContext& ctx) const {
-    StagingMap::Request r;
+  absl::StatusOr<MapRequest> Read(KernelContext& ctx) const {
+    MapRequest r;
     r.kind = kind_;
     if (has_key_) {
       WEFT_ASSIGN_OR_RETURN(r.key, KeyInput(ctx));
@@ -344,7 +230,7 @@ class MapRead final : public AsyncKernel {
     return r;
   }
 
-  absl::Status HandOut(KernelContext& ctx, StagingMap::Request r) const {
+  absl::Status HandOut(KernelContext& ctx, MapRequest r) const {
     for (size_t i = 0; i < outputs_.size(); ++i) {
       if (r.values[i].dtype() == outputs_[i]) continue;
       return ctx.InvalidArgument(StrCat("the staging map '", map_.name(), "' holds ",
@@ -359,7 +245,7 @@ class MapRead final : public AsyncKernel {
 
   const Map map_;
   const bool has_key_;
-  const StagingMap::Kind kind_;
+  const MapRequest::Kind kind_;
   std::vector<DataType> outputs_;
 };
 
@@ -377,18 +263,6 @@ class MapSize final : public Kernel {
   const bool whole_;
 };
 
-class MapClear final : public Kernel {
- public:
-  explicit MapClear(KernelConstruction& c) : map_(c) {}
-  absl::Status Compute(KernelContext&) override {
-    map_.Get()->Clear();
-    return absl::OkStatus();
-  }
-
- private:
-  const Map map_;
-};
-
 }  // namespace
 
 void RegisterMapStagingKernels(KernelRegistry& kernels) {
@@ -398,7 +272,7 @@ void RegisterMapStagingKernels(KernelRegistry& kernels) {
       kernels.Add<MapRead>(prefix + op, kCpu, {}, {.host_arguments = {"key", "indices"}});
     kernels.Add<MapRead>(prefix + "UnstageNoKey", kCpu, {}, {.host_arguments = {"indices"}});
     for (const char* op : {"Size", "IncompleteSize"}) kernels.Add<MapSize>(prefix + op, kCpu, {});
-    kernels.Add<MapClear>(prefix + "Clear", kCpu, {});
+    kernels.Add<ClearStaging<StagingMap>>(prefix + "Clear", kCpu, {});
   }
 }
 

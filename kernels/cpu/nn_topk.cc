@@ -130,6 +130,20 @@ void NarrowIndices(const std::vector<int64_t>& from, int64_t at, Array* to) {
                          [](int64_t i) { return static_cast<I>(i); });
 }
 
+void StoreIndices(const std::vector<int64_t>& from, int64_t at, Array* to) {
+  switch (to->dtype()) {
+    case kInt16:
+      return NarrowIndices<int16_t>(from, at, to);
+    case kInt32:
+      return NarrowIndices<int32_t>(from, at, to);
+    default:
+      return NarrowIndices<int64_t>(from, at, to);
+  }
+}
+
+// Bounds the memory for indices that are not narrowed yet.
+constexpr int64_t kRowsAtATime = 64;
+
 class TopK final : public Kernel {
  public:
   TopK(KernelConstruction& c, const TopLoops& loops)
@@ -173,16 +187,13 @@ class TopK final : public Kernel {
     const int64_t rows = ctx.input(0).num_elements() / n;
     const double cost = 2.0 * static_cast<double>(n) + 10.0 * static_cast<double>(k);
     ctx.ParallelFor(rows, cost, [=, this](int64_t begin, int64_t end) {
-      std::vector<int64_t> top(static_cast<size_t>((end - begin) * k));
-      loops_.top(x + static_cast<size_t>(begin * n) * loops_.size, end - begin, n, k,
-                 out + static_cast<size_t>(begin * k) * loops_.size, top.data());
-      switch (indices->dtype()) {
-        case kInt16:
-          return NarrowIndices<int16_t>(top, begin * k, indices);
-        case kInt32:
-          return NarrowIndices<int32_t>(top, begin * k, indices);
-        default:
-          return NarrowIndices<int64_t>(top, begin * k, indices);
+      std::vector<int64_t> top;
+      for (int64_t r = begin; r < end; r += kRowsAtATime) {
+        const int64_t count = std::min(kRowsAtATime, end - r);
+        top.resize(static_cast<size_t>(count * k));
+        loops_.top(x + static_cast<size_t>(r * n) * loops_.size, count, n, k,
+                   out + static_cast<size_t>(r * k) * loops_.size, top.data());
+        StoreIndices(top, r * k, indices);
       }
     });
   }

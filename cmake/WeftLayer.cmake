@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# weft_layer(NAME [GLOB] [COLD] [UNITY] [SOURCES file...] [NEEDS layer|package::target...] [PRECOMPILE header...])
+# weft_layer(NAME [GLOB] [COLD] [UNITY batch] [SOURCES file...] [NEEDS layer|package::target...] [PRECOMPILE header...])
 #
 # Makes the object library weft_NAME, a part of libweft, from the sources named and, with GLOB, from all *.cc and *.cu at or
 # below the folder, except those of optional backends, which are layers of their own; without sources nothing. NEEDS names the
 # layers above it and the packages that it uses. PRECOMPILE: headers that most of the sources include (WEFT_PRECOMPILE). COLD:
 # it runs once a graph, not once a step, and is compiled with -O1 in Release, a quarter faster. UNITY: see weft_unity.
 function(weft_layer name)
-  cmake_parse_arguments(PARSE_ARGV 1 LAYER "GLOB;COLD;UNITY" "" "SOURCES;NEEDS;PRECOMPILE")
+  cmake_parse_arguments(PARSE_ARGV 1 LAYER "GLOB;COLD" "UNITY" "SOURCES;NEEDS;PRECOMPILE")
   if(LAYER_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "weft_layer(${name}): unknown arguments: ${LAYER_UNPARSED_ARGUMENTS}")
   endif()
@@ -21,7 +21,7 @@ function(weft_layer name)
   endif()
   add_library(weft_${name} OBJECT ${LAYER_SOURCES})
   target_link_libraries(weft_${name} PRIVATE weft_options)
-  weft_unity(weft_${name} ${LAYER_UNITY})
+  weft_unity(weft_${name} "${LAYER_UNITY}")
   target_compile_options(weft_${name} PRIVATE $<$<AND:$<BOOL:${LAYER_COLD}>,$<CONFIG:Release>>:-O1>)
   foreach(need IN LISTS LAYER_NEEDS)
     if(need MATCHES "::")

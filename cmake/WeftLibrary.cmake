@@ -27,7 +27,8 @@ endfunction()
 
 include(GNUInstallDirs)
 weft_library(weft SHARED)
-target_link_options(weft PRIVATE -Wl,--as-needed)
+# The library calls its own functions directly: half of the names that the dynamic loader looks up at each start.
+target_link_options(weft PRIVATE -Wl,--as-needed -Wl,-Bsymbolic-functions)
 if(NOT WEFT_SANITIZE)  # the sanitizers' own functions come from the program
   target_link_options(weft PRIVATE -Wl,--no-undefined)
 endif()

@@ -21,7 +21,7 @@
 namespace weft::bench {
 namespace {
 
-constexpr int kVariables = 100;
+constexpr int kSavedVariables = 100;
 constexpr double kMegabytes = 500;
 
 // A folder that is gone with all in it afterwards.
@@ -58,12 +58,12 @@ void RunCheckpoint() {
   const GraphScope scope(graph);
   const Shape shape({1250, 1000});
   std::vector<Variable> variables;
-  for (int i = 0; i < kVariables; ++i) {
+  for (int i = 0; i < kSavedVariables; ++i) {
     variables.emplace_back(Zeros(shape),
                            VariableOptions{.name = "v" + std::to_string(i), .use_resource = true});
   }
   Session session(graph, BenchConfig());
-  for (int i = 0; i < kVariables; ++i) {
+  for (int i = 0; i < kSavedVariables; ++i) {
     variables[static_cast<size_t>(i)].Load(Uniform(static_cast<uint64_t>(8300 + i), shape, 0, 1),
                                            session);
   }
@@ -73,10 +73,10 @@ void RunCheckpoint() {
   settings().reps = std::min(reps, 3);
   const auto saved =
       Measure([&] { saver.Save(session, prefix, {}, {.write_meta_graph = false}); }, 0);
-  EmitBandwidth("checkpoint_save_500mb", saved, kVariables);
+  EmitBandwidth("checkpoint_save_500mb", saved, kSavedVariables);
   const auto restored = Measure([&] { saver.Restore(session, prefix); }, 0);
   const Array last = session.Run(variables.back());
-  if (!(last == Uniform(8300 + kVariables - 1, shape, 0, 1)))
+  if (!(last == Uniform(8300 + kSavedVariables - 1, shape, 0, 1)))
     throw std::runtime_error("restored other values");
   EmitBandwidth("checkpoint_restore_500mb", restored, last.AsDouble(1));
   settings().reps = reps;

@@ -10,7 +10,7 @@
 namespace weft::bench {
 namespace {
 
-Tensor Add(const Input& a, const Input& b) {
+Tensor AddNode(const Input& a, const Input& b) {
   return OpBuilder("AddV2", "add").In(a).In(b).Output();
 }
 
@@ -38,13 +38,13 @@ void Measure1(const std::string& name, const std::function<Tensor(Tensor)>& buil
 
 Tensor Chain(Tensor x) {
   Tensor y = x;
-  for (int i = 0; i < 100; ++i) y = Add(y, x);
+  for (int i = 0; i < 100; ++i) y = AddNode(y, x);
   return y;
 }
 
 Tensor Wide(Tensor x) {
   std::vector<Input> terms;
-  for (int i = 0; i < 1000; ++i) terms.push_back(Add(x, static_cast<float>(i)));
+  for (int i = 0; i < 1000; ++i) terms.push_back(AddNode(x, static_cast<float>(i)));
   return OpBuilder("AddN", "AddN").InList(terms).Output();
 }
 
@@ -52,7 +52,7 @@ Tensor Wide(Tensor x) {
 
 void RunDispatch() {
   Measure1(
-      "dispatch_scalar", [](Tensor x) { return Add(x, 1.0f); }, 1, true);
+      "dispatch_scalar", [](Tensor x) { return AddNode(x, 1.0f); }, 1, true);
   Measure1("dispatch_chain100", Chain, 100, false);
   Measure1("dispatch_chain100_opt", Chain, 100, true);
   Measure1("dispatch_wide1000", Wide, 1001, false);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cpu/gemm.h"
 
-#include <cblas.h>
 #include <dnnl.h>
 #include <omp.h>
 
@@ -11,7 +10,9 @@
 #include <shared_mutex>
 
 #include "kernels/cpu/gemv.h"
+#include "kernels/cpu/openblas.h"
 #include "kernels/cpu/team_size.h"
+#include "kernels/cpu/thin_gemm.h"
 #include "weft/core/complex.h"
 
 namespace weft::cpu {
@@ -31,7 +32,7 @@ class OpenBlasCall {
       shared_.unlock();
       {
         std::unique_lock exclusive(mu);
-        openblas_set_num_threads(threads);
+        blas::openblas_set_num_threads(threads);
         current = threads;
       }
       shared_.lock();
@@ -135,14 +136,20 @@ MatrixOp Op(bool transpose) { return transpose ? MatrixOp::kTranspose : MatrixOp
 //   1 x 256 x 256  NN      7.3       3.1       1 x 512 x 512     NN      13        19
 //   256 x 1 x 256  NN      9.5       4.5       1 x 2600 x 1300   NN     294      1172
 // A plain loop beats both up to 4^3. OpenBLAS has special kernels for small products, oneDNN starts
-// its team late and packs little.
+// its team late and packs little. Few rows times a large transposed matrix go past both
+// (thin_gemm.h; GFLOP/s of one thread):
+//   m x n x k          oneDNN   thin      m x n x k          oneDNN   thin
+//   4 x 1300 x 2600      22      30       20 x 512 x 1024      49      72
+//   20 x 1300 x 2600     19      47       32 x 512 x 1024      66      70
+//   32 x 1300 x 2600     28      50       20 x 1000 x 300      81      59
 GemmPath ChooseGemmPath(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k) {
-  (void)transpose_a;  // makes no difference to the choice at any size measured
   if (m <= 0 || n <= 0 || k <= 0) return GemmPath::kZero;
   const double work = Work(m, n, k);
   if (work <= 64) return GemmPath::kPlain;
   // A row times a matrix as it lies: the libraries start their teams late, or not at all.
   if (m == 1 && !transpose_b && n >= 4) return GemmPath::kRow;
+  if (!transpose_a && transpose_b && m >= 4 && m <= 32 && n >= 64 && k >= 512 && work / m >= 1e5)
+    return GemmPath::kThin;
   const bool vector = m == 1 || n == 1;
   const double limit = vector ? 128 * 1024 : transpose_b ? 256 * 1024 : 512 * 1024;
   return work <= limit ? GemmPath::kOpenBlas : GemmPath::kDnnl;
@@ -160,6 +167,9 @@ void Gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, c
     case GemmPath::kPlain:
       PlainGemm(Op(transpose_a), Op(transpose_b), m, n, k, a, lda, b, ldb, c, ldc, accumulate);
       return;
+    case GemmPath::kThin:
+      ThinGemm(m, n, k, a, lda, b, ldb, c, ldc, threads, accumulate);
+      return;
     case GemmPath::kRow: {
       // A column of k elements is a row of them if they lie side by side.
       if (transpose_a && lda != 1) break;
@@ -168,10 +178,10 @@ void Gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, c
     }
     case GemmPath::kOpenBlas: {
       const OpenBlasCall call(threads);
-      cblas_sgemm(CblasRowMajor, BlasOp(Op(transpose_a)), BlasOp(Op(transpose_b)),
-                  static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1.f, a,
-                  static_cast<int>(lda), b, static_cast<int>(ldb), accumulate ? 1.f : 0.f, c,
-                  static_cast<int>(ldc));
+      blas::cblas_sgemm(CblasRowMajor, BlasOp(Op(transpose_a)), BlasOp(Op(transpose_b)),
+                        static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1.f, a,
+                        static_cast<int>(lda), b, static_cast<int>(ldb), accumulate ? 1.f : 0.f, c,
+                        static_cast<int>(ldc));
       return;
     }
     case GemmPath::kDnnl: {
@@ -197,9 +207,9 @@ void Gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, c
     return;
   }
   const OpenBlasCall call(threads);
-  cblas_dgemm(CblasRowMajor, BlasOp(op_a), BlasOp(op_b), static_cast<int>(m), static_cast<int>(n),
-              static_cast<int>(k), 1.0, a, static_cast<int>(lda), b, static_cast<int>(ldb),
-              accumulate ? 1.0 : 0.0, c, static_cast<int>(ldc));
+  blas::cblas_dgemm(CblasRowMajor, BlasOp(op_a), BlasOp(op_b), static_cast<int>(m),
+                    static_cast<int>(n), static_cast<int>(k), 1.0, a, static_cast<int>(lda), b,
+                    static_cast<int>(ldb), accumulate ? 1.0 : 0.0, c, static_cast<int>(ldc));
 }
 
 void Gemm(MatrixOp op_a, MatrixOp op_b, int64_t m, int64_t n, int64_t k, const complex64* a,
@@ -212,9 +222,9 @@ void Gemm(MatrixOp op_a, MatrixOp op_b, int64_t m, int64_t n, int64_t k, const c
   }
   const OpenBlasCall call(threads);
   const complex64 one(1), scale(accumulate ? 1.f : 0.f);
-  cblas_cgemm(CblasRowMajor, BlasOp(op_a), BlasOp(op_b), static_cast<int>(m), static_cast<int>(n),
-              static_cast<int>(k), &one, a, static_cast<int>(lda), b, static_cast<int>(ldb), &scale,
-              c, static_cast<int>(ldc));
+  blas::cblas_cgemm(CblasRowMajor, BlasOp(op_a), BlasOp(op_b), static_cast<int>(m),
+                    static_cast<int>(n), static_cast<int>(k), &one, a, static_cast<int>(lda), b,
+                    static_cast<int>(ldb), &scale, c, static_cast<int>(ldc));
 }
 
 void Gemm(MatrixOp op_a, MatrixOp op_b, int64_t m, int64_t n, int64_t k, const complex128* a,
@@ -227,9 +237,9 @@ void Gemm(MatrixOp op_a, MatrixOp op_b, int64_t m, int64_t n, int64_t k, const c
   }
   const OpenBlasCall call(threads);
   const complex128 one(1), scale(accumulate ? 1.0 : 0.0);
-  cblas_zgemm(CblasRowMajor, BlasOp(op_a), BlasOp(op_b), static_cast<int>(m), static_cast<int>(n),
-              static_cast<int>(k), &one, a, static_cast<int>(lda), b, static_cast<int>(ldb), &scale,
-              c, static_cast<int>(ldc));
+  blas::cblas_zgemm(CblasRowMajor, BlasOp(op_a), BlasOp(op_b), static_cast<int>(m),
+                    static_cast<int>(n), static_cast<int>(k), &one, a, static_cast<int>(lda), b,
+                    static_cast<int>(ldb), &scale, c, static_cast<int>(ldc));
 }
 
 }  // namespace weft::cpu

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "kernels/cpu/openblas.h"
 #include "kernels/cpu/team_size.h"
 #include "weft/core/complex.h"
 
@@ -64,11 +65,33 @@ void zunglq_(const int* m, const int* n, const int* k, weft::complex128* a, cons
 }
 
 namespace weft::cpu {
+
+namespace blas {
+WEFT_OPENBLAS(sgesdd_);
+WEFT_OPENBLAS(dgesdd_);
+WEFT_OPENBLAS(cgesdd_);
+WEFT_OPENBLAS(zgesdd_);
+WEFT_OPENBLAS(sgelqf_);
+WEFT_OPENBLAS(dgelqf_);
+WEFT_OPENBLAS(cgelqf_);
+WEFT_OPENBLAS(zgelqf_);
+WEFT_OPENBLAS(ssyevd_);
+WEFT_OPENBLAS(dsyevd_);
+WEFT_OPENBLAS(cheevd_);
+WEFT_OPENBLAS(zheevd_);
+WEFT_OPENBLAS(cgees_);
+WEFT_OPENBLAS(zgees_);
+WEFT_OPENBLAS(sorglq_);
+WEFT_OPENBLAS(dorglq_);
+WEFT_OPENBLAS(cunglq_);
+WEFT_OPENBLAS(zunglq_);
+}  // namespace blas
+
 namespace {
 
 // The routine of this element type.
 template <typename T, typename S, typename D, typename C, typename Z>
-constexpr auto Pick(S s, D d, C c, Z z) {
+constexpr const auto& Pick(const S& s, const D& d, const C& c, const Z& z) {
   if constexpr (std::is_same_v<T, float>)
     return s;
   else if constexpr (std::is_same_v<T, double>)
@@ -110,7 +133,7 @@ bool HermitianEigen(int64_t size, T* a, Real<T>* values, bool vectors) {
     const int lwork = ask ? -1 : static_cast<int>(work.size());
     const int lrwork = ask ? -1 : static_cast<int>(real_work.size());
     const int liwork = ask ? -1 : static_cast<int>(int_work.size());
-    const auto routine = Pick<T>(ssyevd_, dsyevd_, cheevd_, zheevd_);
+    const auto& routine = Pick<T>(blas::ssyevd_, blas::dsyevd_, blas::cheevd_, blas::zheevd_);
     if constexpr (kIsComplex<T>) {
       routine(&jobz, &uplo, &n, a, &n, values, work.data(), &lwork, real_work.data(), &lrwork,
               int_work.data(), &liwork, &info, 1, 1);
@@ -149,7 +172,7 @@ bool SingularValues(int64_t rows, int64_t columns, SvdVectors vectors, T* a, Rea
   }
   const auto call = [&](bool ask) {
     const int lwork = ask ? -1 : static_cast<int>(work.size());
-    const auto routine = Pick<T>(sgesdd_, dgesdd_, cgesdd_, zgesdd_);
+    const auto& routine = Pick<T>(blas::sgesdd_, blas::dgesdd_, blas::cgesdd_, blas::zgesdd_);
     if constexpr (kIsComplex<T>) {
       routine(&jobz, &m, &n, a, &m, s, u, &m, vt, &ldvt, work.data(), &lwork, real_work.data(),
               int_work.data(), &info, 1);
@@ -174,14 +197,14 @@ bool ComplexSchur(int64_t size, std::complex<T>* a, std::complex<T>* z) {
   std::vector<std::complex<T>> work(1), values(n);
   std::vector<T> real_work(n);
   const auto call = [&](int lwork) {
-    const auto routine = [] {
-      if constexpr (std::is_same_v<T, float>)
-        return cgees_;
-      else
-        return zgees_;
-    }();
-    routine(&jobvs, &sort, nullptr, &n, a, &n, &sorted, values.data(), z, &n, work.data(), &lwork,
-            real_work.data(), &unused, &info, 1, 1);
+    const auto run = [&](const auto& routine) {
+      routine(&jobvs, &sort, nullptr, &n, a, &n, &sorted, values.data(), z, &n, work.data(), &lwork,
+              real_work.data(), &unused, &info, 1, 1);
+    };
+    if constexpr (std::is_same_v<T, float>)
+      run(blas::cgees_);
+    else
+      run(blas::zgees_);
   };
   call(-1);
   if (info != 0) return false;
@@ -197,7 +220,8 @@ void LqFactor(int64_t rows, int64_t columns, T* a, T* tau) {
   std::vector<T> work = LqWork<T>(m, std::min(m, n));
   const int lwork = static_cast<int>(work.size());
   int info = 0;
-  Pick<T>(sgelqf_, dgelqf_, cgelqf_, zgelqf_)(&m, &n, a, &m, tau, work.data(), &lwork, &info);
+  Pick<T>(blas::sgelqf_, blas::dgelqf_, blas::cgelqf_, blas::zgelqf_)(&m, &n, a, &m, tau,
+                                                                      work.data(), &lwork, &info);
 }
 
 template <typename T>
@@ -208,7 +232,8 @@ void LqRows(int64_t rows, int64_t columns, int64_t reflections, T* q, const T* t
   std::vector<T> work = LqWork<T>(m, k);
   const int lwork = static_cast<int>(work.size());
   int info = 0;
-  Pick<T>(sorglq_, dorglq_, cunglq_, zunglq_)(&m, &n, &k, q, &m, tau, work.data(), &lwork, &info);
+  Pick<T>(blas::sorglq_, blas::dorglq_, blas::cunglq_, blas::zunglq_)(&m, &n, &k, q, &m, tau,
+                                                                      work.data(), &lwork, &info);
 }
 
 template bool HermitianEigen(int64_t, float*, float*, bool);

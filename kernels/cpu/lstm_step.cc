@@ -13,6 +13,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 // After foreach_target.h.
 #include "hwy/highway.h"
+#include "kernels/cpu/simd_target.h"
 #include "kernels/cpu/vector_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -173,14 +174,13 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace weft::cpu {
 
-HWY_EXPORT(RunStepRows);
-HWY_EXPORT(RunGradRows);
-
 void LstmStepRows(const LstmStep& s, int64_t begin, int64_t end) {
-  HWY_DYNAMIC_DISPATCH(RunStepRows)(s, begin, end);
+  static const auto run = WEFT_CHOOSE_SIMD(RunStepRows);
+  run(s, begin, end);
 }
 void LstmStepGradRows(const LstmStepGrad& s, int64_t begin, int64_t end) {
-  HWY_DYNAMIC_DISPATCH(RunGradRows)(s, begin, end);
+  static const auto run = WEFT_CHOOSE_SIMD(RunGradRows);
+  run(s, begin, end);
 }
 
 }  // namespace weft::cpu

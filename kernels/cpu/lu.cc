@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cpu/lu.h"
 
-#include <cblas.h>
-
 #include <algorithm>
 #include <cmath>
 #include <complex>
@@ -10,6 +8,7 @@
 #include <type_traits>
 
 #include "kernels/cpu/lapack.h"
+#include "kernels/cpu/openblas.h"
 #include "kernels/cpu/team_size.h"
 #include "weft/core/complex.h"
 
@@ -23,7 +22,7 @@ enum class Triangle : uint8_t { kLower, kUnitLower, kUpper };
 template <typename T>
 void Trsm(CBLAS_SIDE side, Triangle triangle, bool adjoint, int64_t m, int64_t n, const T* a,
           int64_t lda, T* x, int64_t ldx) {
-  const auto call = [&](auto routine, auto one) {
+  const auto call = [&](const auto& routine, auto one) {
     routine(CblasRowMajor, side, triangle == Triangle::kUpper ? CblasUpper : CblasLower,
             adjoint ? CblasConjTrans : CblasNoTrans,
             triangle == Triangle::kUnitLower ? CblasUnit : CblasNonUnit, static_cast<int>(m),
@@ -31,32 +30,32 @@ void Trsm(CBLAS_SIDE side, Triangle triangle, bool adjoint, int64_t m, int64_t n
   };
   const T one(1);
   if constexpr (std::is_same_v<T, float>)
-    call(cblas_strsm, one);
+    call(blas::cblas_strsm, one);
   else if constexpr (std::is_same_v<T, double>)
-    call(cblas_dtrsm, one);
+    call(blas::cblas_dtrsm, one);
   else if constexpr (std::is_same_v<T, complex64>)
-    call(cblas_ctrsm, &one);
+    call(blas::cblas_ctrsm, &one);
   else
-    call(cblas_ztrsm, &one);
+    call(blas::cblas_ztrsm, &one);
 }
 
 // c [m, n] -= a [m, k] b [k, n], all with rows `ld` apart.
 template <typename T>
 void SubtractProduct(int64_t m, int64_t n, int64_t k, const T* a, const T* b, T* c, int64_t ld) {
-  const auto call = [&](auto routine, auto minus_one, auto one) {
+  const auto call = [&](const auto& routine, auto minus_one, auto one) {
     const int distance = static_cast<int>(ld);
     routine(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(m), static_cast<int>(n),
             static_cast<int>(k), minus_one, a, distance, b, distance, one, c, distance);
   };
   const T one(1), minus_one(-1);
   if constexpr (std::is_same_v<T, float>)
-    call(cblas_sgemm, minus_one, one);
+    call(blas::cblas_sgemm, minus_one, one);
   else if constexpr (std::is_same_v<T, double>)
-    call(cblas_dgemm, minus_one, one);
+    call(blas::cblas_dgemm, minus_one, one);
   else if constexpr (std::is_same_v<T, complex64>)
-    call(cblas_cgemm, &minus_one, &one);
+    call(blas::cblas_cgemm, &minus_one, &one);
   else
-    call(cblas_zgemm, &minus_one, &one);
+    call(blas::cblas_zgemm, &minus_one, &one);
 }
 
 // to -= factor * from. std::complex's own product looks at each one for NaN.
@@ -78,18 +77,18 @@ void SubtractMultiple(int64_t count, T factor, const T* __restrict from, T* __re
 // The lower triangle of c [n, n] -= a a^H, a [n, k], with rows `ld` apart.
 template <typename T>
 void SubtractSquare(int64_t n, int64_t k, const T* a, T* c, int64_t ld) {
-  const auto call = [&](auto routine) {
+  const auto call = [&](const auto& routine) {
     routine(CblasRowMajor, CblasLower, CblasNoTrans, static_cast<int>(n), static_cast<int>(k),
             Real<T>(-1), a, static_cast<int>(ld), Real<T>(1), c, static_cast<int>(ld));
   };
   if constexpr (std::is_same_v<T, float>)
-    call(cblas_ssyrk);
+    call(blas::cblas_ssyrk);
   else if constexpr (std::is_same_v<T, double>)
-    call(cblas_dsyrk);
+    call(blas::cblas_dsyrk);
   else if constexpr (std::is_same_v<T, complex64>)
-    call(cblas_cherk);
+    call(blas::cblas_cherk);
   else
-    call(cblas_zherk);
+    call(blas::cblas_zherk);
 }
 
 // The sum of a conj(b).

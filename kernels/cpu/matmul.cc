@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // MatMul and the three BatchMatMuls.
 #include <atomic>
+#include <memory>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/cpu/gemm.h"
+#include "kernels/cpu/gemv.h"
 #include "src/core/strings.h"
 #include "weft/core/complex.h"
 #include "weft/runtime/kernel.h"
@@ -136,6 +139,9 @@ class MatMulKernel : public Kernel {
     if (c.Attr<bool>(matrices ? "transpose_a" : "adj_x")) op_x_ = flipped;
     if (c.Attr<bool>(matrices ? "transpose_b" : "adj_y")) op_y_ = flipped;
     only_matrices_ = matrices;
+    // Set by the plan (row_weights.cc).
+    if (std::is_same_v<C, float> && c.AttrOr<bool>("constant_weights", false))
+      weights_ = std::make_unique<cpu::RowWeights>();
   }
 
   absl::Status Compute(KernelContext& ctx) override {
@@ -147,6 +153,12 @@ class MatMulKernel : public Kernel {
     const A* x = ctx.input(0).data<A>();
     const B* y = ctx.input(1).data<B>();
     C* out = z->mutable_data<C>();
+    if constexpr (std::is_same_v<A, float> && std::is_same_v<B, float>) {
+      if (weights_ && p.gemm.m == 1) {
+        weights_->Times(p.gemm.n, p.gemm.k, x, y, out, ctx.num_threads());
+        return absl::OkStatus();
+      }
+    }
     if (p.count == 1) return One(ctx, p.gemm, x, y, out);
     return Many(ctx, p, x, y, out);
   }
@@ -196,6 +208,7 @@ class MatMulKernel : public Kernel {
   MatrixOp op_x_ = MatrixOp::kNone, op_y_ = MatrixOp::kNone;
   bool broadcast_ = false;
   bool only_matrices_ = false;
+  std::unique_ptr<cpu::RowWeights> weights_;  // of a constant second matrix
 };
 
 template <typename A, typename B, typename C>

@@ -9,6 +9,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 // After foreach_target.h.
 #include "hwy/highway.h"
+#include "kernels/cpu/simd_target.h"
 #include "kernels/cpu/update_numbers-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -27,10 +28,8 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace weft {
 
-HWY_EXPORT(DoubleTable);
-
 const UpdateLoops& DoubleUpdateLoops() {
-  static const UpdateLoops& loops = *HWY_DYNAMIC_DISPATCH(DoubleTable)();
+  static const UpdateLoops& loops = *WEFT_CHOOSE_SIMD(DoubleTable)();
   return loops;
 }
 

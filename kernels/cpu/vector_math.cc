@@ -11,6 +11,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 // After foreach_target.h.
 #include "hwy/highway.h"
+#include "kernels/cpu/simd_target.h"
 #include "kernels/cpu/vector_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -376,10 +377,8 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace weft {
 
-HWY_EXPORT(Table);
-
 const VectorMath& Vec() {
-  static const VectorMath& table = *HWY_DYNAMIC_DISPATCH(Table)();
+  static const VectorMath& table = *WEFT_CHOOSE_SIMD(Table)();
   return table;
 }
 

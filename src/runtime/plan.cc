@@ -381,6 +381,7 @@ absl::Status FinishPlan(SessionImpl* session, Plan* plan) {
     FuseProducts(&plan->graph);
     FuseNodes(&plan->graph);
     plan->graph.RemoveUnused();
+    MarkRowWeights(&plan->graph);
   }
   WEFT_RETURN_IF_ERROR(InsertCopies(session, &plan->graph));
   for (const auto& n : plan->graph.nodes) {

@@ -172,6 +172,7 @@ void FuseConvolutions(PlanGraph* graph);  // fuse_conv.cc
 void FuseLstmGates(PlanGraph* graph);     // fuse_lstm.cc
 void FuseProducts(PlanGraph* graph);      // fuse_products.cc
 void FuseNodes(PlanGraph* graph);         // fuse.cc
+void MarkRowWeights(PlanGraph* graph);    // row_weights.cc
 
 // Is it a product a^T b of float matrices on the CPU, which may be made later than where it stands?
 bool IsProductOfColumns(const PlanNode& n);  // fuse_products.cc

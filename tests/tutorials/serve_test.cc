@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "examples/cnn/data.h"
 #include "examples/mnist/model.h"
 #include "examples/serve/classify.h"
 #include "examples/support/draw_digits.h"
@@ -23,11 +24,6 @@ namespace weft::examples {
 namespace {
 
 namespace fs = std::filesystem;
-
-Array ImagesOf(const Values& v) { return Array::FromVector(v.floats(), Shape(v.shape)); }
-Array LabelsOf(const Values& v) {
-  return Array::FromVector(std::vector<int64_t>(v.bytes().begin(), v.bytes().end()));
-}
 
 // Black on white, as on paper, and four times as large as the net wants it.
 std::vector<uint8_t> OnPaper(const uint8_t* digit) {

@@ -22,17 +22,13 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <initializer_list>
 #include <memory>
-#include <mutex>
-#include <shared_mutex>
 #include <source_location>
+#include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -278,18 +274,21 @@ inline constexpr KernelOptions kDefaultKernelOptions;
 struct KernelEntry {
   std::string_view op;
   std::string_view device;
-  std::vector<KernelConstraint> constraints;
-  KernelFactory factory;
-  std::vector<std::string_view> host_arguments;
-  int priority = 0;
+  std::span<const KernelConstraint> constraints;
+  std::span<const std::string_view> host_arguments;
   std::string_view label;
+  KernelFactory factory;
   std::source_location where;
+  const KernelEntry* next = nullptr;  // of the same op
+  int priority = 0;
 };
 
 // Thread-safe.
 class KernelRegistry {
  public:
   static KernelRegistry& Global();
+  KernelRegistry();
+  ~KernelRegistry();
 
   // Cold, as the functions that call them thereby become: registration runs once, and lies
   // together.
@@ -322,12 +321,9 @@ class KernelRegistry {
                               KernelConstraints constraints,
                               std::unique_ptr<Kernel> (*make)(KernelConstruction&),
                               const KernelOptions& options, std::source_location where);
-  std::string_view Keep(std::string_view name);
 
-  mutable std::shared_mutex mu_;
-  std::unordered_set<std::string> names_;
-  std::deque<KernelEntry> entries_;
-  std::unordered_map<std::string_view, std::vector<const KernelEntry*>> by_op_;
+  struct State;
+  const std::unique_ptr<State> state_;
 };
 
 // The table of the library's CPU kernel families (defined in kernels/cpu/register.cc).

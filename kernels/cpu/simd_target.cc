@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/cpu/simd_target.h"
+
+namespace weft::cpu {
+namespace {
+
+// What Highway 1.0 compiles its targets for.
+SimdTarget Detect() {
+#if HWY_ARCH_X86
+  __builtin_cpu_init();
+  const bool sse4 = __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("sse4.1") &&
+                    __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul") &&
+                    __builtin_cpu_supports("aes");
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("f16c") && __builtin_cpu_supports("bmi") &&
+                    __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("lzcnt");
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+  if (sse4 && avx2 && avx512) return SimdTarget::kAvx512;
+  if (sse4 && avx2) return SimdTarget::kAvx2;
+  if (sse4) return SimdTarget::kSse4;
+#endif
+  return SimdTarget::kBaseline;
+}
+
+}  // namespace
+
+SimdTarget BestSimdTarget() {
+  static const SimdTarget best = Detect();
+  return best;
+}
+
+}  // namespace weft::cpu

@@ -50,7 +50,8 @@ void WithConstant(int64_t value, F&& f) {
       return true;
     };
     (void)((value == i + 1 && one.template operator()<i + 1>()) || ...);
-  }(std::make_integer_sequence<int, kMost>());
+  }
+  (std::make_integer_sequence<int, kMost>());
 }
 
 // Elements of c are products of two rows: vectors of partial sums, added at the end of a block.
@@ -60,7 +61,7 @@ constexpr int64_t kBlock = 1024;  // of k: so many rows of b of such a tile fit 
 
 template <int kRows, int kColumns>
 void Tile(int64_t k, const float* HWY_RESTRICT a, int64_t lda, const float* HWY_RESTRICT b,
-             int64_t ldb, float* HWY_RESTRICT c, int64_t ldc, bool add) {
+          int64_t ldb, float* HWY_RESTRICT c, int64_t ldc, bool add) {
   const D d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   V sums[kRows][kColumns];
@@ -106,7 +107,7 @@ void Columns(const ThinProduct& t, int64_t begin, int64_t end) {
         WithConstant<kTileRows>(std::min<int64_t>(kTileRows, t.m - i), [&]<int kRows>() {
           WithConstant<kTileColumns>(std::min<int64_t>(kTileColumns, end - j), [&]<int kColumns>() {
             Tile<kRows, kColumns>(size, t.a + i * t.lda + p, t.lda, t.b + j * t.ldb + p, t.ldb,
-                                     t.c + i * t.ldc + j, t.ldc, add);
+                                  t.c + i * t.ldc + j, t.ldc, add);
           });
         });
       }
@@ -127,11 +128,10 @@ void ThinGemm(int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, cons
   if (threads <= 1) return columns(t, 0, n);
   constexpr int64_t kPiece = 24;  // whole tiles
   constexpr double kMultiplicationNs = 0.03;
-  ParallelFor((n + kPiece - 1) / kPiece,
-              static_cast<double>(m) * static_cast<double>(k) * kPiece * kMultiplicationNs,
-              [&](int64_t begin, int64_t end) {
-                columns(t, begin * kPiece, std::min(n, end * kPiece));
-              });
+  ParallelFor(
+      (n + kPiece - 1) / kPiece,
+      static_cast<double>(m) * static_cast<double>(k) * kPiece * kMultiplicationNs,
+      [&](int64_t begin, int64_t end) { columns(t, begin * kPiece, std::min(n, end * kPiece)); });
 }
 
 }  // namespace weft::cpu

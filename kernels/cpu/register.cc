@@ -37,6 +37,7 @@ void RegisterAllCpuKernels(KernelRegistry& kernels) {
   RegisterSummaryKernels(kernels);
   RegisterFusedKernels(kernels);
   RegisterProductSumKernels(kernels);
+  RegisterPartProductKernels(kernels);
   RegisterLstmGatesKernels(kernels);
   RegisterAccumulatorKernels(kernels);
   RegisterParsingKernels(kernels);

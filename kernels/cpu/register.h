@@ -40,6 +40,7 @@ void RegisterStagingKernels(KernelRegistry& kernels);
 void RegisterSummaryKernels(KernelRegistry& kernels);
 void RegisterFusedKernels(KernelRegistry& kernels);
 void RegisterProductSumKernels(KernelRegistry& kernels);
+void RegisterPartProductKernels(KernelRegistry& kernels);
 void RegisterLstmGatesKernels(KernelRegistry& kernels);
 void RegisterAccumulatorKernels(KernelRegistry& kernels);
 void RegisterParsingKernels(KernelRegistry& kernels);

@@ -59,9 +59,15 @@ void WithConstant(int64_t value, F&& f) {
 constexpr int kTileRows = kManyRegisters ? 4 : 2, kTileColumns = kManyRegisters ? 6 : 4;
 constexpr int64_t kBlock = 1024;  // of k: so many rows of b of such a tile fit the first cache
 
+// Rows of b that are wanted soon: asked into the second cache while others are multiplied.
+struct Ahead {
+  const float* first;
+  int64_t count, distance;
+};
+
 template <int kRows, int kColumns>
 void Tile(int64_t k, const float* HWY_RESTRICT a, int64_t lda, const float* HWY_RESTRICT b,
-          int64_t ldb, float* HWY_RESTRICT c, int64_t ldc, bool add) {
+          int64_t ldb, float* HWY_RESTRICT c, int64_t ldc, bool add, const Ahead& ahead) {
   const D d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   V sums[kRows][kColumns];
@@ -82,8 +88,11 @@ void Tile(int64_t k, const float* HWY_RESTRICT a, int64_t lda, const float* HWY_
     }
   };
   int64_t p = 0;
-  for (; p + lanes <= k; p += lanes)
+  for (; p + lanes <= k; p += lanes) {
+    for (int64_t r = 0; r < ahead.count; ++r)
+      __builtin_prefetch(ahead.first + r * ahead.distance + p, 0, 2);
     step([&](const float* row) HWY_ATTR { return hn::LoadU(d, row + p); });
+  }
   if (p < k) {
     const auto some = hn::FirstN(d, static_cast<size_t>(k - p));
     step([&](const float* row) HWY_ATTR { return hn::MaskedLoad(some, d, row + p); });
@@ -99,15 +108,23 @@ void Tile(int64_t k, const float* HWY_RESTRICT a, int64_t lda, const float* HWY_
 }
 
 void Columns(const ThinProduct& t, int64_t begin, int64_t end) {
+  const int64_t tiles = (t.m + kTileRows - 1) / kTileRows;
   for (int64_t p = 0; p < t.k; p += kBlock) {
     const int64_t size = std::min(kBlock, t.k - p);
     const bool add = t.accumulate || p > 0;
     for (int64_t j = begin; j < end; j += kTileColumns) {
-      for (int64_t i = 0; i < t.m; i += kTileRows) {
+      const int64_t columns = std::min<int64_t>(kTileColumns, end - j);
+      const int64_t next = std::min<int64_t>(kTileColumns, end - j - columns);
+      for (int64_t tile = 0; tile < tiles; ++tile) {
+        const int64_t i = tile * kTileRows;
+        // The rows of the next columns are shared out among the tiles.
+        const int64_t share = (next + tiles - 1) / tiles, from = std::min(next, tile * share);
+        const Ahead ahead{t.b + (j + columns + from) * t.ldb + p, std::min(share, next - from),
+                          t.ldb};
         WithConstant<kTileRows>(std::min<int64_t>(kTileRows, t.m - i), [&]<int kRows>() {
-          WithConstant<kTileColumns>(std::min<int64_t>(kTileColumns, end - j), [&]<int kColumns>() {
+          WithConstant<kTileColumns>(columns, [&]<int kColumns>() {
             Tile<kRows, kColumns>(size, t.a + i * t.lda + p, t.lda, t.b + j * t.ldb + p, t.ldb,
-                                  t.c + i * t.ldc + j, t.ldc, add);
+                                  t.c + i * t.ldc + j, t.ldc, add, ahead);
           });
         });
       }

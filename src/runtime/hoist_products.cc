@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recurrent nets that are written out step by step multiply [x_t, h_t-1] by one matrix at each
+// step, and the gradients of z_t by its transpose. The half with the inputs x_t doesn't depend on
+// the steps before, nor what becomes of its gradients on the steps after: all steps' halves become
+// one product of many rows, which uses each element of the matrix many times and not once a step.
+//
+//   z_t = MatMul(ConcatV2(x_t, h_t, 1), w)        p_1, ..., p_n = _EarlyProducts(w, x_1, ..., x_n)
+//                                            ->   z_t = _LateProduct(p_t, h_t, w)
+//
+//   d_t = MatMul(dz_t, w, transpose_b)            dx_1, ... = _EarlyGradients(w, dz_1, ..., dz_n)
+//   dx_t, dh_t = Slices of d_t's columns     ->   dh_t = _LateGradient(dz_t, w)
+//
+// kernels/cpu/part_products.cc runs them.
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "src/runtime/plan.h"
+
+namespace weft {
+namespace {
+
+// Fewer steps, or smaller halves of the matrix (elements), gain nothing.
+constexpr size_t kFewestSteps = 3;
+constexpr int64_t kSmallestHalf = int64_t{1} << 14;
+
+using NodeSet = std::unordered_set<const PlanNode*>;
+
+bool IsFreeFloatNode(const PlanNode& n) {
+  const DataType* type = n.FindAttrOf<DataType>("T");
+  return !n.is_feed && n.device && n.device->type() == kCpu && type && *type == kFloat32 &&
+         n.control_inputs.empty();
+}
+
+// A product of an untransposed matrix with a variable or value.
+bool IsProduct(const PlanNode& n, bool transpose_b) {
+  const bool* a = n.FindAttrOf<bool>("transpose_a");
+  const bool* b = n.FindAttrOf<bool>("transpose_b");
+  return n.op == "MatMul" && IsFreeFloatNode(n) && a && !*a && b && *b == transpose_b &&
+         !IsRef(n.inputs[0].node->output_types[static_cast<size_t>(n.inputs[0].index)]);
+}
+
+const Array* ConstantIntegers(const PlanEdge& e) {
+  const Array* a = e.node->op == "Const" ? e.node->FindAttrOf<Array>("value") : nullptr;
+  return a && (a->dtype() == kInt32 || a->dtype() == kInt64) ? a : nullptr;
+}
+
+int64_t IntegerAt(const Array& a, int64_t i) {
+  return a.dtype() == kInt32 ? a.data<int32_t>()[i] : a.data<int64_t>()[i];
+}
+
+// The number of columns of a matrix, and of its rows; -1: unknown.
+struct Extent {
+  int64_t rows = -1, columns = -1;
+};
+Extent ExtentOf(const PlanEdge& e) {
+  if (const Array* a = e.node->op == "Const" ? e.node->FindAttrOf<Array>("value") : nullptr)
+    return a->rank() == 2 ? Extent{a->dim(0), a->dim(1)} : Extent{};
+  if (!e.node->origin) return {};
+  const auto& shapes = e.node->origin->output_shapes;
+  if (static_cast<size_t>(e.index) >= shapes.size()) return {};
+  const PartialShape& shape = shapes[static_cast<size_t>(e.index)];
+  if (!shape.known_rank() || shape.rank() != 2) return {};
+  return {shape.dim(0), shape.dim(1)};
+}
+
+// One step's product, and its two halves.
+struct Step {
+  PlanNode* product = nullptr;
+  // Forwards, the concatenated operands. Backwards, the slices of the result (null: not wanted).
+  PlanEdge operands[2];
+  std::vector<PlanNode*> slices[2];
+};
+
+// The steps that share a matrix, whose rows [0, split) belong to half 0.
+struct Group {
+  PlanEdge matrix;
+  Extent extent;
+  int64_t split = -1;
+  std::vector<Step> steps;
+  int64_t first_row(int half) const { return half == 0 ? 0 : split; }
+  int64_t rows(int half) const { return half == 0 ? split : extent.rows - split; }
+};
+
+class ProductHoister {
+ public:
+  explicit ProductHoister(PlanGraph* graph) : graph_(*graph) {}
+
+  void Run() {
+    if (!SharesMatrices()) return;
+    // One group at a time: what is early depends on the groups hoisted before.
+    while (HoistOne()) graph_.RemoveUnused();
+  }
+
+ private:
+  bool SharesMatrices() const {
+    std::unordered_map<const PlanNode*, size_t> products;
+    for (const auto& n : graph_.nodes) {
+      if (n->op == "MatMul" && ++products[n->inputs[1].node] >= kFewestSteps) return true;
+    }
+    return false;
+  }
+
+  bool HoistOne() {
+    users_.clear();
+    kept_.clear();
+    for (const auto& n : graph_.nodes) {
+      for (const PlanEdge& e : n->inputs) users_[e.node].push_back(n.get());
+      for (PlanNode* c : n->control_inputs) users_[c].push_back(n.get());
+    }
+    for (const PlanEdge& e : graph_.fetches) kept_.insert(e.node);
+    for (const PlanNode* t : graph_.targets) kept_.insert(t);
+    std::vector<Group> forwards, backwards;
+    for (const auto& n : graph_.nodes) {
+      if (IsProduct(*n, /*transpose_b=*/false)) AddForwards(n.get(), &forwards);
+      if (IsProduct(*n, /*transpose_b=*/true)) AddBackwards(n.get(), &backwards);
+    }
+    for (const Group& g : forwards) {
+      if (const std::optional<int> early = EarlyOperand(g)) {
+        HoistForwards(g, *early);
+        return true;
+      }
+    }
+    for (const Group& g : backwards) {
+      if (const std::optional<int> early = EarlySlice(g)) {
+        HoistBackwards(g, *early);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  // The group of this matrix, parted in this way; null if it is too small to matter.
+  static Group* GroupOf(const PlanEdge& matrix, int64_t split, std::vector<Group>* groups) {
+    for (Group& g : *groups) {
+      if (g.matrix == matrix && g.split == split) return &g;
+    }
+    Group g{.matrix = matrix, .extent = ExtentOf(matrix), .split = split, .steps = {}};
+    if (split <= 0 || split >= g.extent.rows || g.extent.columns <= 0 ||
+        std::min(g.rows(0), g.rows(1)) * g.extent.columns < kSmallestHalf)
+      return nullptr;
+    return &groups->emplace_back(std::move(g));
+  }
+
+  static void AddForwards(PlanNode* n, std::vector<Group>* groups) {
+    const PlanNode& concat = *n->inputs[0].node;
+    if (concat.op != "ConcatV2" || !IsFreeFloatNode(concat) || concat.inputs.size() != 3) return;
+    const Array* axis = ConstantIntegers(concat.inputs[2]);
+    if (!axis || axis->num_elements() != 1) return;
+    if (const int64_t d = IntegerAt(*axis, 0); d != 1 && d != -1) return;
+    for (int i = 0; i < 2; ++i) {  // a reference is read when its turn has come
+      const PlanEdge& e = concat.inputs[static_cast<size_t>(i)];
+      if (IsRef(e.node->output_types[static_cast<size_t>(e.index)])) return;
+    }
+    const int64_t left = ExtentOf(concat.inputs[0]).columns,
+                  right = ExtentOf(concat.inputs[1]).columns;
+    if (left <= 0 || right <= 0 || left + right != ExtentOf(n->inputs[1]).rows) return;
+    Group* const g = GroupOf(n->inputs[1], left, groups);
+    if (!g) return;
+    Step& step = g->steps.emplace_back();
+    step.product = n;
+    step.operands[0] = concat.inputs[0];
+    step.operands[1] = concat.inputs[1];
+  }
+
+  void AddBackwards(PlanNode* n, std::vector<Group>* groups) {
+    if (kept_.contains(n)) return;
+    const Extent matrix = ExtentOf(n->inputs[1]);
+    const int64_t rows = ExtentOf({n, 0}).rows;
+    Step step;
+    step.product = n;
+    int64_t split = -1;
+    const auto splits_at = [&](int64_t column) {
+      if (split < 0) split = column;
+      return split == column;
+    };
+    for (PlanNode* user : users_[n]) {
+      if (user->op != "Slice" || !IsFreeFloatNode(*user) || user->inputs[0] != PlanEdge{n, 0})
+        return;
+      const Array *begin = ConstantIntegers(user->inputs[1]),
+                  *size = ConstantIntegers(user->inputs[2]);
+      if (!begin || !size || begin->num_elements() != 2 || size->num_elements() != 2) return;
+      const int64_t column = IntegerAt(*begin, 1), height = IntegerAt(*size, 0);
+      int64_t width = IntegerAt(*size, 1);
+      if (width == -1) width = matrix.rows - column;
+      if (IntegerAt(*begin, 0) != 0 || (height != -1 && height != rows)) return;
+      if (column == 0 && width < matrix.rows && splits_at(width))
+        step.slices[0].push_back(user);
+      else if (column > 0 && column + width == matrix.rows && splits_at(column))
+        step.slices[1].push_back(user);
+      else
+        return;
+    }
+    if (split < 0) return;
+    if (Group* const g = GroupOf(n->inputs[1], split, groups)) g->steps.push_back(std::move(step));
+  }
+
+  // All that is computed from these nodes, themselves included.
+  NodeSet Descendants(const std::vector<PlanNode*>& from) const {
+    NodeSet reached;
+    std::vector<const PlanNode*> open(from.begin(), from.end());
+    while (!open.empty()) {
+      const PlanNode* n = open.back();
+      open.pop_back();
+      if (!reached.insert(n).second) continue;
+      if (const auto it = users_.find(n); it != users_.end())
+        open.insert(open.end(), it->second.begin(), it->second.end());
+    }
+    return reached;
+  }
+
+  // A variable's matrix may be read for all steps at once if nothing that a step waits for writes
+  // it.
+  static bool IsReadAtAnyTime(const Group& g) {
+    if (!IsRef(g.matrix.node->output_types[static_cast<size_t>(g.matrix.index)])) return true;
+    NodeSet reached;
+    std::vector<const PlanNode*> open;
+    for (const Step& s : g.steps) open.push_back(s.product);
+    while (!open.empty()) {
+      const PlanNode* n = open.back();
+      open.pop_back();
+      if (!reached.insert(n).second) continue;
+      for (size_t i = 0; i < n->inputs.size(); ++i) {
+        if (n->inputs[i].node == g.matrix.node && IsRef(n->input_types[i])) return false;
+        open.push_back(n->inputs[i].node);
+      }
+      open.insert(open.end(), n->control_inputs.begin(), n->control_inputs.end());
+    }
+    return true;
+  }
+
+  // The half whose operands no step's product is needed for; the other half's are.
+  std::optional<int> EarlyOperand(const Group& g) const {
+    if (g.steps.size() < kFewestSteps || !IsReadAtAnyTime(g)) return std::nullopt;
+    std::vector<PlanNode*> products;
+    for (const Step& s : g.steps) products.push_back(s.product);
+    const NodeSet later = Descendants(products);
+    bool early[2] = {true, true};
+    for (const Step& s : g.steps) {
+      for (int half = 0; half < 2; ++half)
+        early[half] = early[half] && !later.contains(s.operands[half].node);
+    }
+    if (early[0] == early[1]) return std::nullopt;
+    return early[0] ? 0 : 1;
+  }
+
+  // The half whose slices no step's product needs.
+  std::optional<int> EarlySlice(const Group& g) const {
+    if (g.steps.size() < kFewestSteps || !IsReadAtAnyTime(g)) return std::nullopt;
+    bool early[2] = {true, true};
+    for (int half = 0; half < 2; ++half) {
+      std::vector<PlanNode*> slices;
+      for (const Step& s : g.steps)
+        slices.insert(slices.end(), s.slices[half].begin(), s.slices[half].end());
+      const NodeSet later = Descendants(slices);
+      early[half] = slices.size() >= kFewestSteps &&
+                    std::none_of(g.steps.begin(), g.steps.end(),
+                                 [&](const Step& s) { return later.contains(s.product); });
+    }
+    if (early[0] == early[1]) return std::nullopt;
+    return early[0] ? 0 : 1;
+  }
+
+  // A node for all steps.
+  PlanNode* AddForAll(const Group& g, const char* op, int half) {
+    const PlanNode& first = *g.steps[0].product;
+    PlanNode* n = graph_.Add();
+    n->op = op;
+    n->name = first.name + "/" + op;
+    n->def = first.def;
+    n->device = first.device;
+    n->order = first.order;
+    n->attrs = Attributes(g, half);
+    AddInput(g.matrix, n);
+    return n;
+  }
+  static AttrMap Attributes(const Group& g, int half) {
+    return {{"T", kFloat32}, {"first_row", g.first_row(half)}, {"rows", g.rows(half)}};
+  }
+  static void AddInput(const PlanEdge& e, PlanNode* n) {
+    n->inputs.push_back(e);
+    n->input_types.push_back(kFloat32);
+  }
+  static void Become(PlanNode* n, const char* op, AttrMap attrs,
+                     const std::vector<PlanEdge>& inputs) {
+    n->op = op;
+    n->attrs = std::move(attrs);
+    n->inputs.clear();
+    n->input_types.clear();
+    for (const PlanEdge& e : inputs) AddInput(e, n);
+  }
+
+  void HoistForwards(const Group& g, int early) {
+    PlanNode* const all = AddForAll(g, "_EarlyProducts", early);
+    for (const Step& s : g.steps) {
+      AddInput(s.operands[early], all);
+      const auto index = static_cast<int>(all->output_types.size());
+      all->output_types.push_back(kFloat32);
+      Become(s.product, "_LateProduct", Attributes(g, 1 - early),
+             {{all, index}, s.operands[1 - early], g.matrix});
+    }
+  }
+
+  void HoistBackwards(const Group& g, int early) {
+    PlanNode* const all = AddForAll(g, "_EarlyGradients", early);
+    for (const Step& s : g.steps) {
+      const PlanEdge dz = s.product->inputs[0];
+      for (PlanNode* late : s.slices[1 - early])
+        Become(late, "_LateGradient", Attributes(g, 1 - early), {dz, g.matrix});
+      if (s.slices[early].empty()) continue;
+      AddInput(dz, all);
+      const auto index = static_cast<int>(all->output_types.size());
+      all->output_types.push_back(kFloat32);
+      for (PlanNode* slice : s.slices[early]) {
+        if (kept_.contains(slice)) {
+          Become(slice, "Identity", {{"T", kFloat32}}, {{all, index}});
+          slice->def = OpRegistry::Global().Find("Identity");
+        } else {
+          graph_.Redirect({slice, 0}, {all, index});
+        }
+      }
+    }
+  }
+
+  PlanGraph& graph_;
+  std::unordered_map<const PlanNode*, std::vector<PlanNode*>> users_;
+  NodeSet kept_;  // fetched, or a target
+};
+
+}  // namespace
+
+void HoistProducts(PlanGraph* graph) { ProductHoister(graph).Run(); }
+
+}  // namespace weft

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/cpu/row_math.h"
+#include "kernels/cpu/stream.h"
 #include "kernels/cpu/widen.h"
 #include "src/core/strings.h"
 #include "weft/runtime/kernel.h"
@@ -19,6 +20,9 @@ namespace {
 // A rough cost of one logit, in nanoseconds.
 template <typename T>
 constexpr double kLogitCost = std::is_same_v<T, double> ? 8.0 : 1.5;
+
+// Rows of more bytes leave the second-level cache.
+constexpr int64_t kMaxCachedRow = int64_t{256} << 10;
 
 // e^(x - max) / sum: no logit overflows, and the largest contributes 1 to the sum.
 template <typename W>
@@ -47,14 +51,22 @@ absl::Status SoftmaxKernel(KernelContext& ctx) {
   const Wide<T>* in = wide_x.data<Wide<T>>();
   Wide<T>* out = wide_y.mutable_data<Wide<T>>();
   const int64_t n = logits.dim(logits.rank() - 1);
+  const auto row_bytes = n * static_cast<int64_t>(sizeof(Wide<T>));
+  // Of large results, rows are made in the caches and written past them.
+  const bool streams = static_cast<int64_t>(wide_y.num_bytes()) >= cpu::kStreamBytes &&
+                       row_bytes <= kMaxCachedRow && out != in;
   ctx.ParallelFor(logits.num_elements() / n, static_cast<double>(n) * kLogitCost<T>,
                   [=](int64_t begin, int64_t end) {
+                    std::vector<Wide<T>> made(streams ? static_cast<size_t>(n) : 0);
                     for (int64_t row = begin; row < end; ++row) {
+                      Wide<T>* const to = streams ? made.data() : out + row * n;
                       if constexpr (kLog)
-                        LogSoftmaxRow(in + row * n, n, out + row * n);
+                        LogSoftmaxRow(in + row * n, n, to);
                       else
-                        SoftmaxRow(in + row * n, n, out + row * n);
+                        SoftmaxRow(in + row * n, n, to);
+                      if (streams) cpu::StreamCopy(to, row_bytes, out + row * n);
                     }
+                    if (streams) cpu::EndStreams();
                   });
   NarrowInto<T>(wide_y, y);
   return absl::OkStatus();

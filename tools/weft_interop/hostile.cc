@@ -19,6 +19,7 @@
 #include "weft/framework/meta_graph.h"
 #include "weft/framework/saved_model.h"
 #include "weft/graph/graph.h"
+#include "weft/ops/parsing.h"
 
 namespace weft::interop {
 namespace {
@@ -92,12 +93,24 @@ void LoadEvents(const fs::path& file, const Json&) {
   }
 }
 
+void LoadExample(const fs::path& file, const Json&) {
+  const Graph graph;
+  GraphScope scope(graph);
+  const io::ParsedFeatures parsed = io::ParseSingleExample(
+      Array(golden::ReadBytes(file.string())), {{"f", io::FixedLenFeature{Shape({3}), kFloat32}},
+                                                {"i", io::VarLenFeature{kInt64}},
+                                                {"s", io::FixedLenFeature{Shape(), kString}}});
+  Session session(graph);
+  session.Run({Fetch(parsed.at("f").dense()), Fetch(parsed.at("i").sparse().values),
+               Fetch(parsed.at("s").dense())});
+}
+
 const std::map<std::string, Loader>& Loaders() {
   static const auto* const loaders = new std::map<std::string, Loader>{
       {"graphdef", LoadGraphDef},      {"checkpoint", LoadCheckpoint},
       {"checkpoint_state", LoadState}, {"metagraph", LoadMetaGraph},
       {"saved_model", LoadSavedModel}, {"tfrecord", LoadRecords},
-      {"events", LoadEvents},
+      {"events", LoadEvents},          {"example", LoadExample},
   };
   return *loaders;
 }

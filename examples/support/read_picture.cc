@@ -132,27 +132,37 @@ Picture ReadPicture(const std::filesystem::path& path) {
   throw FileError(path, "is neither a PNG nor a JPEG picture");
 }
 
-std::vector<float> GreyAreas(const Picture& picture, int width, int height) {
-  std::vector<float> grey;
-  grey.reserve(static_cast<size_t>(width) * static_cast<size_t>(height));
+std::vector<float> ColorAreas(const Picture& picture, int width, int height) {
+  std::vector<float> colors;
+  colors.reserve(static_cast<size_t>(width) * static_cast<size_t>(height) * 3);
   for (int y = 0; y < height; ++y) {
     const Range rows = PartOf(y, picture.height, height);
     for (int x = 0; x < width; ++x) {
       const Range columns = PartOf(x, picture.width, width);
-      double sum = 0, area = 0;
+      double sum[3] = {}, area = 0;
       for (int r = static_cast<int>(rows.begin); r < picture.height && r < rows.end; ++r) {
         for (int c = static_cast<int>(columns.begin); c < picture.width && c < columns.end; ++c) {
           const double share = Overlap(rows, r) * Overlap(columns, c);
           const uint8_t* p =
               picture.pixels.data() + (static_cast<size_t>(r) * picture.width + c) * 3;
-          // ITU-R BT.601: how bright the three primaries seem.
-          sum += share * (0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2]);
+          for (int i = 0; i < 3; ++i) sum[i] += share * p[i];
           area += share;
         }
       }
-      grey.push_back(area > 0 ? static_cast<float>(sum / (255.0 * area)) : 0.0f);
+      for (const double s : sum)
+        colors.push_back(area > 0 ? static_cast<float>(s / (255.0 * area)) : 0.0f);
     }
   }
+  return colors;
+}
+
+std::vector<float> GreyAreas(const Picture& picture, int width, int height) {
+  const std::vector<float> colors = ColorAreas(picture, width, height);
+  std::vector<float> grey;
+  grey.reserve(colors.size() / 3);
+  // ITU-R BT.601: how bright the three primaries seem.
+  for (size_t i = 0; i + 2 < colors.size(); i += 3)
+    grey.push_back(0.299f * colors[i] + 0.587f * colors[i + 1] + 0.114f * colors[i + 2]);
   return grey;
 }
 

@@ -18,6 +18,9 @@ struct Picture {
 // pixels.
 Picture ReadPicture(const std::filesystem::path& path);
 
+// A picture brought to width x height by averaging areas: [height, width, 3], from 0 to 1.
+std::vector<float> ColorAreas(const Picture& picture, int width, int height);
+
 // The brightness of a picture brought to width x height by averaging areas: [height, width], from 0
 // (black) to 1 (white).
 std::vector<float> GreyAreas(const Picture& picture, int width, int height);

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "examples/support/png.h"
 #include "tests/support/temporary_folder.h"
 #include "weft/framework/saved_model.h"
 #include "weft/framework/saver.h"
@@ -116,6 +117,37 @@ TEST_F(WeftCommand, RunsOnArraysOfNumpy) {
   const Outcome wrong = Weft("run " + model_);
   EXPECT_EQ(wrong.code, 1);
   EXPECT_THAT(wrong.text, HasSubstr("needs the input 'x' (float32 of shape [?,3])"));
+}
+
+TEST_F(WeftCommand, RunsOnPictures) {
+  // The mean brightness of each channel, and the number of bytes of a file.
+  const std::string model = folder_.File("pictures.pb");
+  {
+    Graph graph;
+    GraphScope scope(graph);
+    const Tensor x = Placeholder(kFloat32, {-1, -1, -1, 3}, "x");
+    Identity(ReduceMean(x, {.axis = {1, 2}}), "y");
+    graph.AsGraphDef().WriteFile(model);
+  }
+  const std::string red = folder_.File("red.png"), wide = folder_.File("wide.PNG");
+  std::vector<uint8_t> pixels;
+  for (int i = 0; i < 4; ++i) pixels.insert(pixels.end(), {255, 51, 0});
+  examples::WritePng(red, 2, 2, 3, pixels);
+  examples::WritePng(wide, 8, 1, 3, std::vector<uint8_t>(24, 255));
+  const Outcome one = Weft("run " + model + " --input x=" + red);
+  EXPECT_EQ(one.code, 0) << one.text;
+  EXPECT_THAT(one.text, HasSubstr("[[1.  0.2 0. ]]"));
+  const Outcome two = Weft("run " + model + " --input " + red + "," + wide);
+  EXPECT_EQ(two.code, 0) << two.text;
+  EXPECT_THAT(two.text, HasSubstr("[[1.  0.2 0. ]\n [1.  1.  1. ]]"));
+  for (const std::string& wrong : {folder_.File("none.png"), model_ + ".png"}) {
+    const Outcome outcome = Weft("run " + model + " --input x=" + wrong);
+    EXPECT_EQ(outcome.code, 1) << wrong;
+    EXPECT_THAT(outcome.text, testing::StartsWith("weft: INVALID_ARGUMENT: ")) << wrong;
+  }
+  const Outcome unfit = Weft("run " + model_ + " --input x=" + red);
+  EXPECT_EQ(unfit.code, 0) << unfit.text;  // a row of three numbers is one pixel
+  EXPECT_THAT(unfit.text, HasSubstr("y"));
 }
 
 // Numbers on the command line, and values made up.

@@ -8,6 +8,7 @@
 #include "src/core/strings.h"
 #include "tools/weft/json.h"
 #include "tools/weft/npy.h"
+#include "tools/weft/pictures.h"
 #include "weft/core/error.h"
 #include "weft/core/half.h"
 
@@ -22,41 +23,6 @@ std::map<std::string, std::string> NamedTensors(const std::vector<std::string>& 
     named[text.substr(0, equals)] = equals == std::string::npos ? text : text.substr(equals + 1);
   }
   return named;
-}
-
-// The element of a plain array. Integers are cut to their type's range.
-void SetElement(Array* array, int64_t i, double value) {
-  const auto set = [&]<typename T>(T) { array->mutable_data<T>()[i] = static_cast<T>(value); };
-  switch (array->dtype()) {
-    case kFloat32:
-      return set(float());
-    case kFloat64:
-      return set(double());
-    case kFloat16:
-      return void(array->mutable_data<half>()[i] = half(static_cast<float>(value)));
-    case kBfloat16:
-      return void(array->mutable_data<bfloat16>()[i] = bfloat16(static_cast<float>(value)));
-    case kInt8:
-      return set(int8_t());
-    case kInt16:
-      return set(int16_t());
-    case kInt32:
-      return set(int32_t());
-    case kInt64:
-      return set(int64_t());
-    case kUint8:
-      return set(uint8_t());
-    case kUint16:
-      return set(uint16_t());
-    case kUint32:
-      return set(uint32_t());
-    case kUint64:
-      return set(uint64_t());
-    case kBool:
-      return void(array->mutable_data<bool>()[i] = value != 0);
-    default:
-      ThrowError(Code::kUnimplemented, "no value can be given for " + DTypeName(array->dtype()));
-  }
 }
 
 // Which input a "name=value" is for.
@@ -119,6 +85,7 @@ Array ReadValue(const std::string& value, const serving::ValueSpec& spec, int64_
     if (found != arrays.end()) return found->second;
     ThrowError(Code::kNotFound, StrCat(value, " has no array '", spec.name, "'"));
   }
+  if (ArePictures(value)) return PictureInput(value, spec);
   const Json literal = Json::parse(value, nullptr, /*allow_exceptions=*/false);
   if (literal.is_discarded()) return ReadNpy(value);
   try {
@@ -129,6 +96,40 @@ Array ReadValue(const std::string& value, const serving::ValueSpec& spec, int64_
 }
 
 }  // namespace
+
+void SetElement(Array* array, int64_t i, double value) {
+  const auto set = [&]<typename T>(T) { array->mutable_data<T>()[i] = static_cast<T>(value); };
+  switch (array->dtype()) {
+    case kFloat32:
+      return set(float());
+    case kFloat64:
+      return set(double());
+    case kFloat16:
+      return void(array->mutable_data<half>()[i] = half(static_cast<float>(value)));
+    case kBfloat16:
+      return void(array->mutable_data<bfloat16>()[i] = bfloat16(static_cast<float>(value)));
+    case kInt8:
+      return set(int8_t());
+    case kInt16:
+      return set(int16_t());
+    case kInt32:
+      return set(int32_t());
+    case kInt64:
+      return set(int64_t());
+    case kUint8:
+      return set(uint8_t());
+    case kUint16:
+      return set(uint16_t());
+    case kUint32:
+      return set(uint32_t());
+    case kUint64:
+      return set(uint64_t());
+    case kBool:
+      return void(array->mutable_data<bool>()[i] = value != 0);
+    default:
+      ThrowError(Code::kUnimplemented, "no value can be given for " + DTypeName(array->dtype()));
+  }
+}
 
 void AddModelOptions(CLI::App& command, ModelOptions* options) {
   command.add_option("MODEL", options->path, "SavedModel folder, frozen graph or checkpoint")
@@ -166,8 +167,8 @@ void AddFeedOptions(CLI::App& command, FeedOptions* options) {
       .add_option(
           "-i,--input,--feed", options->inputs,
           "NAME=VALUE, or VALUE alone for a model with one input: a file of numpy (.npy, or "
-          ".npz with an array of this name), random, zeros, or numbers as in JSON: "
-          "[[1, 2.5], [3, 4]]")
+          ".npz with an array of this name), pictures (.png, .jpg; several with commas between), "
+          "random, zeros, or numbers as in JSON: [[1, 2.5], [3, 4]]")
       ->allow_extra_args(false);
   command
       .add_option("--npz", options->archives, "inputs by their names in a file of numpy's savez")

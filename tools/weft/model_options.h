@@ -47,6 +47,10 @@ enum class MadeUp { kZeros, kRandom };
 // integers and booleans 0 and 1.
 Array MakeUp(const serving::ValueSpec& spec, MadeUp how, int64_t rows);
 
+// An element of an array of numbers or booleans (Unimplemented for others). Integers are cut to
+// their type's range.
+void SetElement(Array* array, int64_t i, double value);
+
 // "float32 (?, 784)".
 std::string TypeText(const serving::ValueSpec& spec);
 

@@ -20,6 +20,7 @@
 #include "weft/framework/variable.h"
 #include "weft/framework/variable_scope.h"
 #include "weft/gradients/gradients.h"
+#include "weft/graph/function.h"
 #include "weft/graph/graph.h"
 #include "weft/graph/input.h"
 #include "weft/ops/activation.h"

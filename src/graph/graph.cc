@@ -173,7 +173,12 @@ std::pair<int, int> Graph::versions() const {
   return {impl_->producer, impl_->min_consumer};
 }
 
-GraphScope::GraphScope(const Graph& graph) { graph_stack.push_back(graph.shared_impl()); }
+GraphScope::GraphScope(const Graph& graph) {
+  // While a function's body is built, what belongs to the graph around it adds its nodes to the
+  // body.
+  const bool in_body = !graph_stack.empty() && graph_stack.back()->function_of == &graph.impl();
+  graph_stack.push_back(in_body ? graph_stack.back() : graph.shared_impl());
+}
 GraphScope::~GraphScope() { graph_stack.pop_back(); }
 
 // -- Operation

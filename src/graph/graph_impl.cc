@@ -132,6 +132,10 @@ absl::StatusOr<Node*> GraphImpl::AddNodeInScope(NodeSpec spec) {
   if (finalized_)
     return absl::FailedPreconditionError(
         StrCat("Graph is finalized and cannot be modified (adding node '", spec.name, "')"));
+  for (Tensor& t : spec.inputs) {
+    if (!capture || !t.valid() || t.node()->graph == this) continue;
+    WEFT_ASSIGN_OR_RETURN(t, capture(t));
+  }
   ScopeState& scope = scopes();
   if (spec.name.empty()) spec.name = spec.op;
   const bool exact = spec.name.back() == '/';

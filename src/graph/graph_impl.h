@@ -106,6 +106,10 @@ class GraphImpl : public std::enable_shared_from_this<GraphImpl> {
   // Insertion order matters to listings: TensorFlow's are dicts.
   std::vector<std::pair<std::string, std::vector<CollectionItem>>> collections;
   std::shared_ptr<proto::FunctionDefLibrary> library;
+  // Of a function's graph while its body is built: the graph in which it is defined, and what
+  // stands for a tensor of another graph.
+  const GraphImpl* function_of = nullptr;
+  std::function<absl::StatusOr<Tensor>(const Tensor&)> capture;
   // Anything a higher layer keeps with a graph (variable stores, ...), by a key of its own.
   std::map<std::string, std::shared_ptr<void>, std::less<>> attachments;
 

@@ -66,11 +66,18 @@ OpBuilder& OpBuilder::PreferDtype(DataType dtype) {
 
 Operation OpBuilder::Build() {
   const Graph graph = [&] {
+    std::optional<Graph> first;
     for (const Argument& a : arguments_) {
       for (const Input& in : a.values) {
-        if (in.is_tensor()) return in.source().graph();
+        if (!in.is_tensor()) continue;
+        Graph of_input = in.source().graph();
+        if (of_input.impl().capture) return of_input;
+        if (!first) first = std::move(of_input);
       }
     }
+    // The body of a function uses tensors of the graph around it.
+    if (Graph current = Graph::Default(); current.impl().capture) return current;
+    if (first) return *first;
     for (Operation op : control_inputs_) return op.graph();
     return Graph::Default();
   }();

@@ -7,6 +7,7 @@
 //   variables in parts, templates, SavedModels, graph_util     weft/framework/*.h
 //   serving                                                    weft/serving/*.h
 //   status-returning twins                                     weft/runtime/try.h
+//   functions of graphs              weft/graph/function.h
 //   kernels and ops of users         weft/runtime/kernel.h, weft/graph/op_def.h
 #pragma once
 
@@ -20,7 +21,6 @@
 #include "weft/framework/variable.h"
 #include "weft/framework/variable_scope.h"
 #include "weft/gradients/gradients.h"
-#include "weft/graph/function.h"
 #include "weft/graph/graph.h"
 #include "weft/graph/input.h"
 #include "weft/ops/activation.h"

@@ -2,15 +2,18 @@
 // Products with some rows of a matrix w, for recurrent nets that are written out step by step. The
 // plan's pass (src/runtime/hoist_products.cc) makes
 //   _EarlyProducts   of w, x_1, ..., x_n: x_i times those rows, for all i at once
-//   _LateProduct     of p, h, w: p + h times those rows
 //   _EarlyGradients  of w, dz_1, ..., dz_n: dz_i times the transpose of those rows, all at once
-//   _LateGradient    of dz, w: dz times the transpose of those rows
-// Attributes: `first_row` and `rows`, the part of w.
+//   _PackRows        of w: those rows, or their transpose (attribute `transpose`), in panels
+//   _LateProduct     of p, h, panels: p + h times those rows
+//   _LateGradient    of dz, panels: dz times the transpose of those rows
+// Attributes: `first_row` and `rows`, the part of w; of the last two `k` and `n`, the sizes of what
+// is in the panels.
 #include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "kernels/cpu/gemm.h"
+#include "kernels/cpu/packed_gemm.h"
 #include "kernels/cpu/register.h"
 #include "src/core/strings.h"
 #include "weft/runtime/kernel.h"
@@ -83,40 +86,60 @@ class EarlyProducts final : public PartProduct {
   }
 };
 
-class LateProduct final : public PartProduct {
+class PackRows final : public Kernel {
  public:
-  explicit LateProduct(KernelConstruction& c) : PartProduct(c, /*transposed=*/false) {}
+  explicit PackRows(KernelConstruction& c)
+      : transpose_(c.Attr<bool>("transpose")),
+        first_row_(c.Attr<int64_t>("first_row")),
+        rows_(c.Attr<int64_t>("rows")) {}
 
   absl::Status Compute(KernelContext& ctx) override {
-    const Array &early = ctx.input(0), &h = ctx.input(1), &w = ctx.input(2);
-    WEFT_RETURN_IF_ERROR(Check(ctx, h, w));
-    const Shape shape({h.dim(0), w.dim(1)});
-    if (early.shape() != shape) {
-      return ctx.InvalidArgument(StrCat(
-          "ConcatOp : Dimensions of inputs should match: ", early.dim(0), " rows and ", h.dim(0)));
+    const Array& w = ctx.input(0);
+    if (w.rank() != 2 || first_row_ + rows_ > w.dim(0)) {
+      return ctx.InvalidArgument(StrCat("there are no rows ", first_row_, " to ",
+                                        first_row_ + rows_, " of ", w.shape().ToString()));
+    }
+    const int64_t k = transpose_ ? w.dim(1) : rows_, n = transpose_ ? rows_ : w.dim(1);
+    WEFT_ASSIGN_OR_RETURN(Array * panels, ctx.AllocateOutput(0, Shape({cpu::PackedFloats(n, k)})));
+    cpu::PackMatrix(transpose_, n, k, w.data<float>() + first_row_ * w.dim(1), w.dim(1),
+                    panels->mutable_data<float>());
+    return absl::OkStatus();
+  }
+
+ private:
+  const bool transpose_;
+  const int64_t first_row_, rows_;
+};
+
+// x times what is in the panels; kAdds: and an addend, input 0.
+template <bool kAdds>
+class LateProduct final : public Kernel {
+ public:
+  explicit LateProduct(KernelConstruction& c)
+      : k_(c.Attr<int64_t>("k")), n_(c.Attr<int64_t>("n")) {}
+
+  absl::Status Compute(KernelContext& ctx) override {
+    const Array &x = ctx.input(kAdds ? 1 : 0), &panels = ctx.input(kAdds ? 2 : 1);
+    if (x.rank() != 2 || x.dim(1) != k_ || panels.num_elements() != cpu::PackedFloats(n_, k_)) {
+      return ctx.InvalidArgument(StrCat("Matrix size-incompatible: In[0]: ", x.shape().ToString(),
+                                        ", In[1]: ", Shape({k_, n_}).ToString()));
+    }
+    const Shape shape({x.dim(0), n_});
+    if (kAdds && ctx.input(0).shape() != shape) {
+      return ctx.InvalidArgument(StrCat("ConcatOp : Dimensions of inputs should match: ",
+                                        ctx.input(0).dim(0), " rows and ", x.dim(0)));
     }
     WEFT_ASSIGN_OR_RETURN(Array * z, ctx.AllocateOutput(0, shape));
     if (z->num_elements() == 0) return absl::OkStatus();
     float* out = z->mutable_data<float>();
-    std::copy_n(early.data<float>(), early.num_elements(), out);
-    Multiply(ctx, h.dim(0), h.data<float>(), w, /*accumulate=*/true, out);
+    if (kAdds) std::copy_n(ctx.input(0).data<float>(), z->num_elements(), out);
+    cpu::PackedGemm(x.dim(0), n_, k_, x.data<float>(), k_, panels.data<float>(), out, n_,
+                    ctx.num_threads(), /*accumulate=*/kAdds);
     return absl::OkStatus();
   }
-};
 
-class LateGradient final : public PartProduct {
- public:
-  explicit LateGradient(KernelConstruction& c) : PartProduct(c, /*transposed=*/true) {}
-
-  absl::Status Compute(KernelContext& ctx) override {
-    const Array &dz = ctx.input(0), &w = ctx.input(1);
-    WEFT_RETURN_IF_ERROR(Check(ctx, dz, w));
-    WEFT_ASSIGN_OR_RETURN(Array * dh, ctx.AllocateOutput(0, Shape({dz.dim(0), columns(w)})));
-    if (dh->num_elements() > 0)
-      Multiply(ctx, dz.dim(0), dz.data<float>(), w, /*accumulate=*/false,
-               dh->mutable_data<float>());
-    return absl::OkStatus();
-  }
+ private:
+  const int64_t k_, n_;
 };
 
 }  // namespace
@@ -125,8 +148,9 @@ void RegisterPartProductKernels(KernelRegistry& kernels) {
   const KernelConstraints type = {{"T", kFloat32}};
   kernels.Add<EarlyProducts<false>>("_EarlyProducts", kCpu, type);
   kernels.Add<EarlyProducts<true>>("_EarlyGradients", kCpu, type);
-  kernels.Add<LateProduct>("_LateProduct", kCpu, type);
-  kernels.Add<LateGradient>("_LateGradient", kCpu, type);
+  kernels.Add<PackRows>("_PackRows", kCpu, type);
+  kernels.Add<LateProduct<true>>("_LateProduct", kCpu, type);
+  kernels.Add<LateProduct<false>>("_LateGradient", kCpu, type);
 }
 
 }  // namespace weft

@@ -143,12 +143,16 @@ void ThinGemm(int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, cons
   static const auto columns = WEFT_CHOOSE_SIMD(Columns);
   const ThinProduct t{m, n, k, a, lda, b, ldb, c, ldc, accumulate};
   if (threads <= 1) return columns(t, 0, n);
-  constexpr int64_t kPiece = 24;  // whole tiles
+  // Columns are shared out in whole tiles.
+  constexpr int64_t kPiece = 24;
+  const int64_t pieces = (n + kPiece - 1) / kPiece, parts = std::min<int64_t>(threads, pieces);
   constexpr double kMultiplicationNs = 0.03;
-  ParallelFor(
-      (n + kPiece - 1) / kPiece,
-      static_cast<double>(m) * static_cast<double>(k) * kPiece * kMultiplicationNs,
-      [&](int64_t begin, int64_t end) { columns(t, begin * kPiece, std::min(n, end * kPiece)); });
+  const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  ParallelFor(parts, work * kMultiplicationNs / static_cast<double>(parts),
+              [&](int64_t begin, int64_t end) {
+                columns(t, begin * pieces / parts * kPiece,
+                        std::min(n, end * pieces / parts * kPiece));
+              });
 }
 
 }  // namespace weft::cpu

@@ -5,11 +5,13 @@
 // one product of many rows, which uses each element of the matrix many times and not once a step.
 //
 //   z_t = MatMul(ConcatV2(x_t, h_t, 1), w)        p_1, ..., p_n = _EarlyProducts(w, x_1, ..., x_n)
-//                                            ->   z_t = _LateProduct(p_t, h_t, w)
+//                                            ->   z_t = _LateProduct(p_t, h_t, _PackRows(w))
 //
 //   d_t = MatMul(dz_t, w, transpose_b)            dx_1, ... = _EarlyGradients(w, dz_1, ..., dz_n)
-//   dx_t, dh_t = Slices of d_t's columns     ->   dh_t = _LateGradient(dz_t, w)
+//   dx_t, dh_t = Slices of d_t's columns     ->   dh_t = _LateGradient(dz_t, _PackRows(w))
 //
+// The other half of the matrix, which each step reads, is brought into the order of a product's
+// inner loop once.
 // kernels/cpu/part_products.cc runs them.
 #include <algorithm>
 #include <cstdint>
@@ -282,6 +284,16 @@ class ProductHoister {
   static AttrMap Attributes(const Group& g, int half) {
     return {{"T", kFloat32}, {"first_row", g.first_row(half)}, {"rows", g.rows(half)}};
   }
+  PlanEdge AddPacked(const Group& g, int half, bool transpose) {
+    PlanNode* const packed = AddForAll(g, "_PackRows", half);
+    packed->attrs.emplace("transpose", transpose);
+    packed->output_types = {kFloat32};
+    return {packed, 0};
+  }
+  static AttrMap SizesOfLate(const Group& g, int half, bool transpose) {
+    const int64_t rows = g.rows(half), columns = g.extent.columns;
+    return {{"T", kFloat32}, {"k", transpose ? columns : rows}, {"n", transpose ? rows : columns}};
+  }
   static void AddInput(const PlanEdge& e, PlanNode* n) {
     n->inputs.push_back(e);
     n->input_types.push_back(kFloat32);
@@ -297,21 +309,23 @@ class ProductHoister {
 
   void HoistForwards(const Group& g, int early) {
     PlanNode* const all = AddForAll(g, "_EarlyProducts", early);
+    const PlanEdge packed = AddPacked(g, 1 - early, /*transpose=*/false);
     for (const Step& s : g.steps) {
       AddInput(s.operands[early], all);
       const auto index = static_cast<int>(all->output_types.size());
       all->output_types.push_back(kFloat32);
-      Become(s.product, "_LateProduct", Attributes(g, 1 - early),
-             {{all, index}, s.operands[1 - early], g.matrix});
+      Become(s.product, "_LateProduct", SizesOfLate(g, 1 - early, /*transpose=*/false),
+             {{all, index}, s.operands[1 - early], packed});
     }
   }
 
   void HoistBackwards(const Group& g, int early) {
     PlanNode* const all = AddForAll(g, "_EarlyGradients", early);
+    const PlanEdge packed = AddPacked(g, 1 - early, /*transpose=*/true);
     for (const Step& s : g.steps) {
       const PlanEdge dz = s.product->inputs[0];
       for (PlanNode* late : s.slices[1 - early])
-        Become(late, "_LateGradient", Attributes(g, 1 - early), {dz, g.matrix});
+        Become(late, "_LateGradient", SizesOfLate(g, 1 - early, /*transpose=*/true), {dz, packed});
       if (s.slices[early].empty()) continue;
       AddInput(dz, all);
       const auto index = static_cast<int>(all->output_types.size());

@@ -377,6 +377,7 @@ absl::Status FinishPlan(SessionImpl* session, Plan* plan) {
   if (session->config().opt_level != OptLevel::kL0 && !checked && !plan->has_frames) {
     OptimizeGraph(session, &plan->graph);
     FuseConvolutions(&plan->graph);
+    MergeReads(&plan->graph);
     HoistProducts(&plan->graph);
     FuseLstmGates(&plan->graph);
     FuseProducts(&plan->graph);

@@ -171,6 +171,7 @@ void OptimizeGraph(SessionImpl* session,
 void FuseConvolutions(PlanGraph* graph);  // fuse_conv.cc
 void FuseLstmGates(PlanGraph* graph);     // fuse_lstm.cc
 void FuseProducts(PlanGraph* graph);      // fuse_products.cc
+void MergeReads(PlanGraph* graph);        // merge_reads.cc
 void HoistProducts(PlanGraph* graph);     // hoist_products.cc
 void FuseNodes(PlanGraph* graph);         // fuse.cc
 void MarkRowWeights(PlanGraph* graph);    // row_weights.cc

@@ -77,6 +77,10 @@ class LoopExtractor {
     for (Plan* p : {plan.condition.get(), plan.body.get()}) {
       WEFT_RETURN_IF_ERROR(FinishPlan(session_, p));
     }
+    const std::vector<int>& slots = plan.condition->fetch_slots;
+    if (slots[0] >= 0 && !plan.condition->slot_is_constant[static_cast<size_t>(slots[0])] &&
+        std::count(slots.begin(), slots.end(), slots[0]) == 1)
+      plan.condition->tested_slot = slots[0];
     loop->kernel = std::make_shared<LoopKernel>(std::move(plan));
     return absl::OkStatus();
   }

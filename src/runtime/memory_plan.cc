@@ -125,8 +125,11 @@ class MemoryPlanner {
     }
     for (int slot = 0; slot < plan_.num_slots; ++slot) {
       const int root = root_[Index(slot)];
+      if (root < 0) continue;
+      const bool tested = slot == plan_.tested_slot;
+      if (tested) last_[Index(root)] = end;
       // Leaves the run, as a result or in a variable.
-      if (root >= 0 && (plan_.slot_is_fetched[Index(slot)] || state_.persisted[Index(slot)]))
+      if ((plan_.slot_is_fetched[Index(slot)] && !tested) || state_.persisted[Index(slot)])
         excluded_[Index(root)] = 1;
     }
   }

@@ -116,6 +116,9 @@ struct Plan {
   std::vector<uint8_t> fetch_is_ref;
   std::vector<std::string> fetch_names;
   std::vector<uint8_t> slot_is_fetched;
+  // A fetched slot that is looked at after a run and not kept (whether a loop goes on): it has a
+  // place in the memory plan like those that aren't fetched.
+  int tested_slot = -1;
   std::vector<std::pair<int, Array>> constants;  // values that are there before the first step
   std::vector<uint8_t> slot_is_constant;
   std::vector<Device*> slot_device;  // where a slot's value lives

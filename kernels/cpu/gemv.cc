@@ -74,7 +74,8 @@ void Columns(int64_t n, int64_t k, const float* a, const float* b, int64_t ldb, 
     SomeColumns(d, std::min(step, n - j), k, a, b + j, ldb, c + j, accumulate);
 }
 
-// ---- Panels: kMostVectors vectors of columns, row by row; in the last panel as many as are needed.
+// ---- Panels: kMostVectors vectors of columns, row by row; in the last panel as many as are
+// needed.
 
 struct Panel {
   int64_t first, columns, padded;
@@ -100,8 +101,8 @@ void Pack(int64_t n, int64_t k, const float* b, float* panels) {
   for (int64_t i = 0; i < CountPanels(n); ++i) {
     const Panel p = PanelAt(i, n);
     for (int64_t row = 0; row < k; ++row) {
-      float* const to = std::copy_n(b + row * n + p.first, p.columns,
-                                    panels + p.first * k + row * p.padded);
+      float* const to =
+          std::copy_n(b + row * n + p.first, p.columns, panels + p.first * k + row * p.padded);
       std::fill_n(to, p.padded - p.columns, 0.0f);
     }
   }
@@ -159,9 +160,10 @@ void RowWeights::Times(int64_t n, int64_t k, const float* a, const float* b, flo
   }
   const int64_t pieces = count(n);
   if (threads <= 1) return run(0, pieces, n, k, a, panels, c);
-  ParallelFor(pieces, static_cast<double>(n) * static_cast<double>(k) * kElementNs /
-                          static_cast<double>(pieces),
-              [=](int64_t begin, int64_t end) { run(begin, end, n, k, a, panels, c); });
+  ParallelFor(
+      pieces,
+      static_cast<double>(n) * static_cast<double>(k) * kElementNs / static_cast<double>(pieces),
+      [=](int64_t begin, int64_t end) { run(begin, end, n, k, a, panels, c); });
 }
 
 }  // namespace weft::cpu

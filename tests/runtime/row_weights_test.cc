@@ -19,7 +19,9 @@ Array Numbers(Shape shape, int64_t seed) {
   return a;
 }
 
-Tensor Product(const Tensor& x, const Input& w) { return OpBuilder("MatMul", {}).In(x).In(w).Output(); }
+Tensor Product(const Tensor& x, const Input& w) {
+  return OpBuilder("MatMul", {}).In(x).In(w).Output();
+}
 
 class RowWeights : public testing::Test {
  protected:

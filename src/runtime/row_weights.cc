@@ -34,7 +34,10 @@ void MarkRowWeights(PlanGraph* graph) {
   }
   if (bytes > kMostBytes) return;
   for (const auto& n : graph->nodes) {
-    if (WeightsOf(*n)) n->attrs.insert_or_assign("constant_weights", true);
+    if (!WeightsOf(*n)) continue;
+    n->attrs.insert_or_assign("constant_weights", true);
+    // Its kernel is not that of the graph's node, which other plans may feed another matrix.
+    n->origin = nullptr;
   }
 }
 

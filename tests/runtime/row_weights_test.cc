@@ -58,6 +58,18 @@ TEST_F(RowWeights, AnyNumberOfRowsGivesTheSameBits) {
   }
 }
 
+TEST_F(RowWeights, AMatrixThatIsFedInPlaceOfTheConstantCounts) {
+  Build(70, 300, 10);
+  Session session;
+  const Array x = Numbers(Shape({1, 70}), 4);
+  for (int run = 0; run < 3; ++run) session.Run(constant_, {{x_, x}});
+  const Tensor weights = constant_.op().input(0).op().input(1);
+  const Array other = Numbers(Shape({70, 300}), 9);
+  const Array want = session.Run(fed_, {{x_, x}, {v1_, other}, {v2_, w2_}});
+  const Array got = session.Run(constant_, {{x_, x}, {weights, other}});
+  for (int64_t i = 0; i < 10; ++i) ASSERT_EQ(got.data<float>()[i], want.data<float>()[i]);
+}
+
 TEST_F(RowWeights, MatricesBeyondTheLimitStayAsTheyAre) {
   Build(1000, 1100, 3);
   Session session;

@@ -117,8 +117,15 @@ class ProductHoister {
     }
     for (const PlanEdge& e : graph_.fetches) kept_.insert(e.node);
     for (const PlanNode* t : graph_.targets) kept_.insert(t);
+    std::vector<const PlanNode*> switches;
+    for (const auto& n : graph_.nodes) {
+      if (CanMakeDead(*n)) switches.push_back(n.get());
+    }
+    const NodeSet maybe_dead = Descendants(std::move(switches));
     std::vector<Group> forwards, backwards;
     for (const auto& n : graph_.nodes) {
+      // Steps that run would wait for those of a branch that isn't taken.
+      if (maybe_dead.contains(n.get())) continue;
       if (IsProduct(*n, /*transpose_b=*/false)) AddForwards(n.get(), &forwards);
       if (IsProduct(*n, /*transpose_b=*/true)) AddBackwards(n.get(), &backwards);
     }
@@ -203,9 +210,8 @@ class ProductHoister {
   }
 
   // All that is computed from these nodes, themselves included.
-  NodeSet Descendants(const std::vector<PlanNode*>& from) const {
+  NodeSet Descendants(std::vector<const PlanNode*> open) const {
     NodeSet reached;
-    std::vector<const PlanNode*> open(from.begin(), from.end());
     while (!open.empty()) {
       const PlanNode* n = open.back();
       open.pop_back();
@@ -239,9 +245,9 @@ class ProductHoister {
   // The half whose operands no step's product is needed for; the other half's are.
   std::optional<int> EarlyOperand(const Group& g) const {
     if (g.steps.size() < kFewestSteps || !IsReadAtAnyTime(g)) return std::nullopt;
-    std::vector<PlanNode*> products;
+    std::vector<const PlanNode*> products;
     for (const Step& s : g.steps) products.push_back(s.product);
-    const NodeSet later = Descendants(products);
+    const NodeSet later = Descendants(std::move(products));
     bool early[2] = {true, true};
     for (const Step& s : g.steps) {
       for (int half = 0; half < 2; ++half)
@@ -256,13 +262,14 @@ class ProductHoister {
     if (g.steps.size() < kFewestSteps || !IsReadAtAnyTime(g)) return std::nullopt;
     bool early[2] = {true, true};
     for (int half = 0; half < 2; ++half) {
-      std::vector<PlanNode*> slices;
+      std::vector<const PlanNode*> slices;
       for (const Step& s : g.steps)
         slices.insert(slices.end(), s.slices[half].begin(), s.slices[half].end());
-      const NodeSet later = Descendants(slices);
-      early[half] = slices.size() >= kFewestSteps &&
-                    std::none_of(g.steps.begin(), g.steps.end(),
-                                 [&](const Step& s) { return later.contains(s.product); });
+      const bool enough = slices.size() >= kFewestSteps;
+      const NodeSet later = Descendants(std::move(slices));
+      early[half] = enough && std::none_of(g.steps.begin(), g.steps.end(), [&](const Step& s) {
+                      return later.contains(s.product);
+                    });
     }
     if (early[0] == early[1]) return std::nullopt;
     return early[0] ? 0 : 1;

@@ -131,7 +131,7 @@ bool SameNode(const PlanNode& a, const PlanNode& b) {
 void RemoveGates(const std::vector<PlanNode*>& order) {
   std::unordered_set<const PlanNode*> used, maybe_dead;
   for (const PlanNode* n : order) {
-    bool dead = n->op == "Switch" || n->op == "RefSwitch" || n->op == "_SwitchN";
+    bool dead = CanMakeDead(*n);
     for (const PlanEdge& e : n->inputs) {
       used.insert(e.node);
       dead |= maybe_dead.contains(e.node);

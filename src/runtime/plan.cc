@@ -193,10 +193,6 @@ absl::StatusOr<std::vector<PlanNode*>> Order(const PlanGraph& graph) {
   return absl::InternalError("order");
 }
 
-bool CanMakeDead(const PlanNode& n) {
-  return n.op == "Switch" || n.op == "RefSwitch" || n.op == "_SwitchN";
-}
-
 void MarkDead(const std::vector<PlanNode*>& order) {
   for (PlanNode* n : order) {
     bool dead = CanMakeDead(*n);

@@ -58,6 +58,11 @@ struct PlanNode {
   }
 };
 
+// Passes its input on by one of its outputs; the others are dead, and so is what reads them.
+inline bool CanMakeDead(const PlanNode& n) {
+  return n.op == "Switch" || n.op == "RefSwitch" || n.op == "_SwitchN";
+}
+
 // The graph that passes work on.
 struct PlanGraph {
   std::vector<std::unique_ptr<PlanNode>> nodes;

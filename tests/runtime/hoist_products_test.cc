@@ -169,6 +169,29 @@ TEST_F(HoistProducts, AMatrixThatIsWrittenBetweenTheStepsIsReadAtEachStep) {
   EXPECT_EQ(Count(metadata, "_EarlyProducts"), 0);
 }
 
+// The products of steps that run must not wait for those of a branch that isn't taken. (As graphs
+// may be that others wrote: wf::Cond gives a branch a Switch for the matrix too.)
+TEST_F(HoistProducts, StepsInABranchStayWhereTheyAre) {
+  Feeds feeds;
+  const std::vector<Tensor> xs = FedInputs(kBatch, &feeds);
+  const Tensor w = Constant(Uniforms({kInputs + kUnits, kUnits}, 77, 0.1f));
+  const Tensor more = Placeholder(kBool, {});
+  Tensor h = Constant(Array::Zeros(kFloat32, {kBatch, kUnits}));
+  for (int t = 0; t < 3; ++t) h = Tanh(MatMul(Concat({xs[static_cast<size_t>(t)], h}, 1), w));
+  const auto switched = [&](const Tensor& t) {
+    return OpBuilder("Switch", NameOptions()).In(t).In(more).Build();
+  };
+  const Operation x = switched(xs[3]), before = switched(h);
+  const Tensor after = Tanh(MatMul(Concat({x.output(1), before.output(1)}, 1), w));
+  const Tensor last =
+      OpBuilder("Merge", NameOptions()).InList({before.output(0), after}).Build().output(0);
+  for (const bool value : {false, true}) {
+    Feeds all = feeds;
+    all.emplace_back(more, Array(value));
+    Check({last, h}, all);
+  }
+}
+
 TEST_F(HoistProducts, ATrainingStepReadsItsVariableOnce) {
   Feeds feeds;
   const std::vector<Tensor> xs = FedInputs(kBatch, &feeds);

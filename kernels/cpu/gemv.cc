@@ -11,10 +11,9 @@
 
 #include <algorithm>
 #include <new>
-#include <utility>
 
 #include "kernels/cpu/gemv.h"
-#include "src/core/parallel.h"
+#include "kernels/cpu/product.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace weft::cpu::HWY_NAMESPACE {
@@ -56,14 +55,8 @@ void SomeColumns(D d, int64_t n, int64_t k, const float* a, const float* b, int6
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   const int64_t vectors = (n + lanes - 1) / lanes;
   const auto some = hn::FirstN(d, static_cast<size_t>(n - (vectors - 1) * lanes));
-  const auto sized = [&]<int... kVectors>(std::integer_sequence<int, kVectors...>) {
-    const auto one = [&]<int kThese>() {
-      Block<kThese>(d, some, k, a, b, ldb, c, accumulate);
-      return true;
-    };
-    (void)((vectors == kVectors + 1 && one.template operator()<kVectors + 1>()) || ...);
-  };
-  sized(std::make_integer_sequence<int, kMostVectors>());
+  WithConstant<kMostVectors>(
+      vectors, [&]<int kVectors>() { Block<kVectors>(d, some, k, a, b, ldb, c, accumulate); });
 }
 
 void Columns(int64_t n, int64_t k, const float* a, const float* b, int64_t ldb, float* c,

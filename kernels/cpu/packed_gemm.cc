@@ -10,27 +10,10 @@
 // clang-format on
 
 #include <algorithm>
-#include <utility>
 #include <vector>
 
 #include "kernels/cpu/packed_gemm.h"
-#include "src/core/parallel.h"
-
-#ifndef WEFT_PACKED_PRODUCT
-#define WEFT_PACKED_PRODUCT
-namespace weft::cpu {
-// What all threads share.
-struct PackedProduct {
-  int64_t m, n, k;
-  const float* a;
-  int64_t lda;
-  const float* panels;
-  float* c;
-  int64_t ldc;
-  bool accumulate;
-};
-}  // namespace weft::cpu
-#endif
+#include "kernels/cpu/product.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace weft::cpu::HWY_NAMESPACE {
@@ -75,24 +58,13 @@ void Tile(int64_t k, const float* HWY_RESTRICT a, int64_t lda, const float* HWY_
   }
 }
 
-// Calls Tile with this number of rows, at most kTileRows.
-template <int... kRows>
-void TileOf(std::integer_sequence<int, kRows...>, int64_t rows, int64_t k, const float* a,
-            int64_t lda, const float* panel, float* c, int64_t ldc, bool add) {
-  const auto one = [&]<int kThese>() {
-    Tile<kThese>(k, a, lda, panel, c, ldc, add);
-    return true;
-  };
-  (void)((rows == kRows + 1 && one.template operator()<kRows + 1>()) || ...);
-}
-
-void Panels(const PackedProduct& t, int64_t begin, int64_t end) {
+void Panels(const Product& t, int64_t begin, int64_t end) {
   const int64_t width = PanelWidth();
   const int64_t tiles = (t.m + kTileRows - 1) / kTileRows;
   const int64_t rows = (t.m + tiles - 1) / tiles;  // of a tile; the last may have fewer
   std::vector<float> last;                         // the result of a panel with fewer columns
   for (int64_t i = begin; i < end; ++i) {
-    const float* const panel = t.panels + i * width * t.k;
+    const float* const panel = t.b + i * width * t.k;
     const int64_t columns = std::min(width, t.n - i * width);
     const bool part = columns < width;
     if (part) last.assign(static_cast<size_t>(t.m * width), 0.0f);
@@ -100,9 +72,10 @@ void Panels(const PackedProduct& t, int64_t begin, int64_t end) {
     const int64_t ldc = part ? width : t.ldc;
     for (int64_t p = 0; p < t.k; p += kBlock) {
       for (int64_t first = 0; first < t.m; first += rows) {
-        TileOf(std::make_integer_sequence<int, kTileRows>(), std::min(rows, t.m - first),
-               std::min(kBlock, t.k - p), t.a + first * t.lda + p, t.lda, panel + p * width,
-               c + first * ldc, ldc, p > 0 || (t.accumulate && !part));
+        WithConstant<kTileRows>(std::min(rows, t.m - first), [&]<int kRows>() {
+          Tile<kRows>(std::min(kBlock, t.k - p), t.a + first * t.lda + p, t.lda, panel + p * width,
+                      c + first * ldc, ldc, p > 0 || (t.accumulate && !part));
+        });
       }
     }
     if (!part) continue;
@@ -164,15 +137,10 @@ void PackMatrix(bool transpose, int64_t n, int64_t k, const float* b, int64_t ld
 void PackedGemm(int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* panels,
                 float* c, int64_t ldc, int threads, bool accumulate) {
   static const auto run = WEFT_CHOOSE_SIMD(Panels);
-  const int64_t width = Width(), count = (n + width - 1) / width;
-  const PackedProduct t{m, n, k, a, lda, panels, c, ldc, accumulate};
-  if (threads <= 1) return run(t, 0, count);
-  const int64_t parts = std::min<int64_t>(threads, count);
+  const Product t{m, n, k, a, lda, panels, /*ldb=*/0, c, ldc, accumulate};
   constexpr double kMultiplicationNs = 0.02;
-  const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  ParallelFor(
-      parts, work * kMultiplicationNs / static_cast<double>(parts),
-      [&](int64_t begin, int64_t end) { run(t, begin * count / parts, end * count / parts); });
+  ShareOut(t, kMultiplicationNs, (n + Width() - 1) / Width(), threads,
+           [&](int64_t begin, int64_t end) { run(t, begin, end); });
 }
 
 }  // namespace weft::cpu

@@ -9,8 +9,7 @@
 // Attributes: `first_row` and `rows`, the part of w; of the last two `k` and `n`, the sizes of what
 // is in the panels.
 #include <algorithm>
-#include <utility>
-#include <vector>
+#include <string>
 
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/packed_gemm.h"
@@ -21,61 +20,58 @@
 namespace weft {
 namespace {
 
-class PartProduct : public Kernel {
+// Takes some rows of w, or their transpose.
+class PartKernel : public Kernel {
  public:
-  PartProduct(KernelConstruction& c, bool transposed)
-      : transposed_(transposed),
+  PartKernel(KernelConstruction& c, bool transpose)
+      : transpose_(transpose),
         first_row_(c.Attr<int64_t>("first_row")),
         rows_(c.Attr<int64_t>("rows")) {}
 
  protected:
-  // That x [any, k] fits op(rows of w).
-  absl::Status Check(KernelContext& ctx, const Array& x, const Array& w) const {
-    if (x.rank() == 2 && w.rank() == 2 && first_row_ + rows_ <= w.dim(0) &&
-        x.dim(1) == (transposed_ ? w.dim(1) : rows_))
-      return absl::OkStatus();
-    return ctx.InvalidArgument(StrCat("Matrix size-incompatible: In[0]: ", x.shape().ToString(),
-                                      ", In[1]: rows ", first_row_, " to ", first_row_ + rows_,
-                                      " of ", w.shape().ToString(),
-                                      transposed_ ? " transposed" : ""));
+  bool transpose() const { return transpose_; }
+  bool has_part(const Array& w) const { return w.rank() == 2 && first_row_ + rows_ <= w.dim(0); }
+  std::string part(const Array& w) const {
+    return StrCat("rows ", first_row_, " to ", first_row_ + rows_, " of ", w.shape().ToString(),
+                  transpose_ ? " transposed" : "");
   }
-  int64_t columns(const Array& w) const { return transposed_ ? rows_ : w.dim(1); }
-  // z [m, columns] = x [m, k] op(rows of w), or +=.
-  void Multiply(KernelContext& ctx, int64_t m, const float* x, const Array& w, bool accumulate,
-                float* z) const {
-    const int64_t k = transposed_ ? w.dim(1) : rows_, n = columns(w);
-    cpu::Gemm(/*transpose_a=*/false, transposed_, m, n, k, x, k,
-              w.data<float>() + first_row_ * w.dim(1), w.dim(1), z, n, ctx.num_threads(),
-              accumulate);
-  }
+  // Of a matrix that has the part: where it begins, and the sizes [k, n] of what is multiplied by.
+  const float* begin(const Array& w) const { return w.data<float>() + first_row_ * w.dim(1); }
+  int64_t k(const Array& w) const { return transpose_ ? w.dim(1) : rows_; }
+  int64_t n(const Array& w) const { return transpose_ ? rows_ : w.dim(1); }
 
  private:
-  const bool transposed_;
+  const bool transpose_;
   const int64_t first_row_, rows_;
 };
 
 template <bool kTransposed>
-class EarlyProducts final : public PartProduct {
+class EarlyProducts final : public PartKernel {
  public:
-  explicit EarlyProducts(KernelConstruction& c) : PartProduct(c, kTransposed) {}
+  explicit EarlyProducts(KernelConstruction& c) : PartKernel(c, kTransposed) {}
 
   absl::Status Compute(KernelContext& ctx) override {
     const Array& w = ctx.input(0);
     int64_t m = 0;
     for (int i = 1; i < ctx.num_inputs(); ++i) {
-      WEFT_RETURN_IF_ERROR(Check(ctx, ctx.input(i), w));
-      m += ctx.input(i).dim(0);
+      const Array& x = ctx.input(i);
+      if (x.rank() != 2 || !has_part(w) || x.dim(1) != k(w)) {
+        return ctx.InvalidArgument(StrCat("Matrix size-incompatible: In[0]: ", x.shape().ToString(),
+                                          ", In[1]: ", part(w)));
+      }
+      m += x.dim(0);
     }
-    const int64_t k = ctx.input(1).dim(1);
-    WEFT_ASSIGN_OR_RETURN(Array x, ctx.AllocateTemp(kFloat32, Shape({m, k})));
-    WEFT_ASSIGN_OR_RETURN(Array z, ctx.AllocateTemp(kFloat32, Shape({m, columns(w)})));
+    WEFT_ASSIGN_OR_RETURN(Array x, ctx.AllocateTemp(kFloat32, Shape({m, k(w)})));
+    WEFT_ASSIGN_OR_RETURN(Array z, ctx.AllocateTemp(kFloat32, Shape({m, n(w)})));
     float* to = x.mutable_data<float>();
     for (int i = 1; i < ctx.num_inputs(); ++i) {
       const Array& one = ctx.input(i);
       to = std::copy_n(one.data<float>(), one.num_elements(), to);
     }
-    if (z.num_elements() > 0)
-      Multiply(ctx, m, x.data<float>(), w, /*accumulate=*/false, z.mutable_data<float>());
+    if (z.num_elements() > 0) {
+      cpu::Gemm(/*transpose_a=*/false, kTransposed, m, n(w), k(w), x.data<float>(), k(w), begin(w),
+                w.dim(1), z.mutable_data<float>(), n(w), ctx.num_threads(), /*accumulate=*/false);
+    }
     int64_t row = 0;
     for (int i = 1; i < ctx.num_inputs(); ++i) {
       const int64_t end = row + ctx.input(i).dim(0);
@@ -86,29 +82,18 @@ class EarlyProducts final : public PartProduct {
   }
 };
 
-class PackRows final : public Kernel {
+class PackRows final : public PartKernel {
  public:
-  explicit PackRows(KernelConstruction& c)
-      : transpose_(c.Attr<bool>("transpose")),
-        first_row_(c.Attr<int64_t>("first_row")),
-        rows_(c.Attr<int64_t>("rows")) {}
+  explicit PackRows(KernelConstruction& c) : PartKernel(c, c.Attr<bool>("transpose")) {}
 
   absl::Status Compute(KernelContext& ctx) override {
     const Array& w = ctx.input(0);
-    if (w.rank() != 2 || first_row_ + rows_ > w.dim(0)) {
-      return ctx.InvalidArgument(StrCat("there are no rows ", first_row_, " to ",
-                                        first_row_ + rows_, " of ", w.shape().ToString()));
-    }
-    const int64_t k = transpose_ ? w.dim(1) : rows_, n = transpose_ ? rows_ : w.dim(1);
-    WEFT_ASSIGN_OR_RETURN(Array * panels, ctx.AllocateOutput(0, Shape({cpu::PackedFloats(n, k)})));
-    cpu::PackMatrix(transpose_, n, k, w.data<float>() + first_row_ * w.dim(1), w.dim(1),
-                    panels->mutable_data<float>());
+    if (!has_part(w)) return ctx.InvalidArgument(StrCat("there are no ", part(w)));
+    WEFT_ASSIGN_OR_RETURN(Array * panels,
+                          ctx.AllocateOutput(0, Shape({cpu::PackedFloats(n(w), k(w))})));
+    cpu::PackMatrix(transpose(), n(w), k(w), begin(w), w.dim(1), panels->mutable_data<float>());
     return absl::OkStatus();
   }
-
- private:
-  const bool transpose_;
-  const int64_t first_row_, rows_;
 };
 
 // x times what is in the panels; kAdds: and an addend, input 0.

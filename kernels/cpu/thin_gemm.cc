@@ -10,27 +10,9 @@
 // clang-format on
 
 #include <algorithm>
-#include <utility>
 
+#include "kernels/cpu/product.h"
 #include "kernels/cpu/thin_gemm.h"
-#include "src/core/parallel.h"
-
-#ifndef WEFT_THIN_PRODUCT
-#define WEFT_THIN_PRODUCT
-namespace weft::cpu {
-// What all threads share.
-struct ThinProduct {
-  int64_t m, n, k;
-  const float* a;
-  int64_t lda;
-  const float* b;
-  int64_t ldb;
-  float* c;
-  int64_t ldc;
-  bool accumulate;
-};
-}  // namespace weft::cpu
-#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace weft::cpu::HWY_NAMESPACE {
@@ -40,19 +22,6 @@ using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 
 constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3;
-
-// Calls f.template operator()<value>() for a value in [1, kMost].
-template <int kMost, typename F>
-void WithConstant(int64_t value, F&& f) {
-  [&]<int... i>(std::integer_sequence<int, i...>) {
-    const auto one = [&]<int kValue>() {
-      f.template operator()<kValue>();
-      return true;
-    };
-    (void)((value == i + 1 && one.template operator()<i + 1>()) || ...);
-  }
-  (std::make_integer_sequence<int, kMost>());
-}
 
 // Elements of c are products of two rows: vectors of partial sums, added at the end of a block.
 
@@ -107,7 +76,7 @@ void Tile(int64_t k, const float* HWY_RESTRICT a, int64_t lda, const float* HWY_
   }
 }
 
-void Columns(const ThinProduct& t, int64_t begin, int64_t end) {
+void Columns(const Product& t, int64_t begin, int64_t end) {
   const int64_t tiles = (t.m + kTileRows - 1) / kTileRows;
   for (int64_t p = 0; p < t.k; p += kBlock) {
     const int64_t size = std::min(kBlock, t.k - p);
@@ -141,18 +110,12 @@ namespace weft::cpu {
 void ThinGemm(int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b,
               int64_t ldb, float* c, int64_t ldc, int threads, bool accumulate) {
   static const auto columns = WEFT_CHOOSE_SIMD(Columns);
-  const ThinProduct t{m, n, k, a, lda, b, ldb, c, ldc, accumulate};
-  if (threads <= 1) return columns(t, 0, n);
-  // Columns are shared out in whole tiles.
-  constexpr int64_t kPiece = 24;
-  const int64_t pieces = (n + kPiece - 1) / kPiece, parts = std::min<int64_t>(threads, pieces);
+  const Product t{m, n, k, a, lda, b, ldb, c, ldc, accumulate};
+  constexpr int64_t kPiece = 24;  // columns are shared out in whole tiles
   constexpr double kMultiplicationNs = 0.03;
-  const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  ParallelFor(parts, work * kMultiplicationNs / static_cast<double>(parts),
-              [&](int64_t begin, int64_t end) {
-                columns(t, begin * pieces / parts * kPiece,
-                        std::min(n, end * pieces / parts * kPiece));
-              });
+  ShareOut(
+      t, kMultiplicationNs, (n + kPiece - 1) / kPiece, threads,
+      [&](int64_t begin, int64_t end) { columns(t, begin * kPiece, std::min(n, end * kPiece)); });
 }
 
 }  // namespace weft::cpu

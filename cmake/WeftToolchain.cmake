@@ -34,7 +34,7 @@ target_compile_options(weft_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:
   -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/= -fmacro-prefix-map=${up}=>)
 if(WEFT_SANITIZE)
   string(REPLACE ";" "," checks "${WEFT_SANITIZE}")
-  set(WEFT_SANITIZE_FLAGS -fsanitize=${checks} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  set(WEFT_SANITIZE_FLAGS -fsanitize=${checks} -fno-sanitize-recover=all -fno-omit-frame-pointer $<$<BOOL:${WEFT_FUZZ}>:-fsanitize=fuzzer-no-link>)
   target_compile_options(weft_options INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${WEFT_SANITIZE_FLAGS}>")
   target_link_options(weft_options INTERFACE -fsanitize=${checks})
 endif()

@@ -4,7 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <filesystem>
 #include <string>
+#include <thread>
 
 #include "src/io/file.h"
 #include "tests/support/temporary_folder.h"
@@ -69,6 +72,43 @@ TEST(FileSystem, EmptyFilesMap) {
   auto mapped = MappedFile::Open(folder.File("empty"));
   ASSERT_TRUE(mapped.ok());
   EXPECT_TRUE((*mapped)->bytes().empty());
+}
+
+// Files of this process that have no name any more.
+int OpenFilesWithoutName() {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const std::string target = std::filesystem::read_symlink(entry.path(), gone).string();
+    count += !gone && target.ends_with("replaced (deleted)");
+  }
+  return count;
+}
+
+// They are let go of later, but they are: one at once by a thread, others before the call returns.
+TEST(FileSystem, LargeFilesThatAreReplacedOrDeletedGo) {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.File("replaced"), next = folder.File("next");
+  const auto write = [](const std::string& to, char c) {
+    auto file = WritableFile::Create(to);
+    return file.ok() && (*file)->Append(std::string(17 << 20, c)).ok() && (*file)->Close().ok();
+  };
+  ASSERT_TRUE(write(path, 'a'));
+  for (const char c : {'b', 'c', 'd'}) {
+    ASSERT_TRUE(write(next, c));
+    ASSERT_TRUE(RenameFile(next, path).ok());
+    const auto contents = ReadFile(path);
+    ASSERT_TRUE(contents.ok());
+    EXPECT_EQ(*contents, std::string(17 << 20, c));
+    EXPECT_LE(OpenFilesWithoutName(), 1);
+  }
+  ASSERT_TRUE(DeleteFile(path).ok());
+  EXPECT_FALSE(FileExists(path));
+  EXPECT_EQ(DeleteFile(path).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(RenameFile(next, path).code(), absl::StatusCode::kNotFound);
+  for (int i = 0; i < 1000 && OpenFilesWithoutName() > 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(OpenFilesWithoutName(), 0);
 }
 
 TEST(FileSystem, FoldersAndPatterns) {

@@ -54,8 +54,8 @@ HWY_INLINE Floats TanhOfSum(Floats x) { return weft::HWY_NAMESPACE::Tanh(kTag, x
 
 // NaN stays NaN.
 HWY_INLINE Floats Within(Floats x, Floats limit) {
-  x = hn::IfThenElse(hn::Gt(x, limit), limit, x);
-  return hn::IfThenElse(hn::Lt(x, hn::Neg(limit)), hn::Neg(limit), x);
+  using weft::HWY_NAMESPACE::AtLeast, weft::HWY_NAMESPACE::AtMost;
+  return AtLeast(hn::Neg(limit), AtMost(limit, x));
 }
 
 // Elements [j, j + count) of a row.

@@ -42,33 +42,75 @@ HWY_INLINE auto PowerOfTwo(DI di, VI n) {
   return hn::BitCast(hn::Rebind<float, DI>(), hn::ShiftLeft<23>(hn::Add(n, hn::Set(di, 127))));
 }
 
+// y 2^n for whole numbers n, rounded once; n from -152 to 128 for y about 1.
+#if HWY_TARGET <= HWY_AVX3
+template <class D>
+HWY_INLINE hn::Vec512<float> Scaled(D, hn::Vec512<float> y, hn::Vec512<float> n) {
+  return hn::Vec512<float>{_mm512_scalef_ps(y.raw, n.raw)};
+}
+template <class D>
+HWY_INLINE hn::Vec256<float> Scaled(D, hn::Vec256<float> y, hn::Vec256<float> n) {
+  return hn::Vec256<float>{_mm256_scalef_ps(y.raw, n.raw)};
+}
+template <class D, size_t kLanes>
+HWY_INLINE hn::Vec128<float, kLanes> Scaled(D, hn::Vec128<float, kLanes> y,
+                                            hn::Vec128<float, kLanes> n) {
+  return hn::Vec128<float, kLanes>{_mm_scalef_ps(y.raw, n.raw)};
+}
+#else
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V Scaled(D, V y, V n) {
+  // In two factors: 2^n may be below the normal range or above all of it.
+  const hn::RebindToSigned<D> di;
+  const auto whole = hn::ConvertTo(di, n);
+  const auto half = hn::ShiftRight<1>(whole);
+  return hn::Mul(hn::Mul(y, PowerOfTwo(di, half)), PowerOfTwo(di, hn::Sub(whole, half)));
+}
+#endif
+
+// At most, or at least, the limit; NaN stays NaN. An x86 processor's instructions give the second
+// operand if one is NaN.
+template <class V>
+HWY_INLINE V AtMost(V limit, V x) {
+#if HWY_ARCH_X86 && HWY_TARGET < HWY_EMU128
+  return hn::Min(limit, x);
+#else
+  return hn::IfThenElse(hn::Gt(x, limit), limit, x);
+#endif
+}
+template <class V>
+HWY_INLINE V AtLeast(V limit, V x) {
+#if HWY_ARCH_X86 && HWY_TARGET < HWY_EMU128
+  return hn::Max(limit, x);
+#else
+  return hn::IfThenElse(hn::Lt(x, limit), limit, x);
+#endif
+}
+
 // x = n log(2) + r, |r| <= log(2) / 2 and a little; then exp(r) = 1 + r + r^2 p.
 template <class D>
 struct ExpReduction {
   using V = hn::Vec<D>;
-  V r, r2p;
-  hn::Vec<hn::RebindToSigned<D>> n;
+  V r, r2p, n;
   HWY_INLINE ExpReduction(D d, V x) {
-    const V whole = hn::Round(hn::Mul(x, C(d, 1.44269504f)));
+    n = hn::Round(hn::Mul(x, C(d, 1.44269504f)));
     // log(2) in two parts; the first has few enough bits for the product with n to be exact.
-    r = hn::NegMulAdd(whole, C(d, 0.693359375f), x);
-    r = hn::NegMulAdd(whole, C(d, -2.12194440e-4f), r);
+    r = hn::NegMulAdd(n, C(d, 0.693359375f), x);
+    r = hn::NegMulAdd(n, C(d, -2.12194440e-4f), r);
     r2p = hn::Mul(hn::Mul(r, r), Polynomial(d, r, 0.5000000078f, 0.1666666686f, 0.04166626851f,
                                             0.008333264103f, 0.001394617652f, 0.000199185262f));
-    n = hn::ConvertTo(hn::RebindToSigned<D>(), whole);
   }
 };
 
+// For x in [-105, 89], or NaN. Beyond these the result is 0 or infinity, as it is at these limits.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V ExpWithin(D d, V x) {
+  const ExpReduction<D> e(d, x);
+  return Scaled(d, hn::Add(hn::Add(e.r2p, e.r), C(d, 1.0f)), e.n);
+}
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V Exp(D d, V x) {
-  const hn::RebindToSigned<D> di;
-  // Beyond these the result is 0 or infinity, which the two scale factors make by themselves.
-  const ExpReduction<D> e(d, hn::Clamp(x, C(d, -105.0f), C(d, 89.0f)));
-  const V y = hn::Add(hn::Add(e.r2p, e.r), C(d, 1.0f));
-  // 2^n in two factors: it may be below the normal range or above all of it.
-  const auto half = hn::ShiftRight<1>(e.n);
-  const V scaled = hn::Mul(hn::Mul(y, PowerOfTwo(di, half)), PowerOfTwo(di, hn::Sub(e.n, half)));
-  return hn::IfThenElse(hn::IsNaN(x), x, scaled);
+  return ExpWithin(d, AtMost(C(d, 89.0f), AtLeast(C(d, -105.0f), x)));
 }
 
 template <class D, class V = hn::Vec<D>>
@@ -77,7 +119,7 @@ HWY_INLINE V Expm1(D d, V x) {
   const ExpReduction<D> e(d, hn::Clamp(x, C(d, -20.0f), C(d, 89.0f)));
   const V p = hn::Add(e.r2p, e.r);
   // 2^n p + (2^n - 1), halved and doubled so that n = 128 is in range.
-  const V half_scale = PowerOfTwo(di, hn::Sub(e.n, hn::Set(di, 1)));
+  const V half_scale = PowerOfTwo(di, hn::ConvertTo(di, hn::Sub(e.n, C(d, 1.0f))));
   const V y = hn::MulAdd(half_scale, p, hn::Sub(half_scale, C(d, 0.5f)));
   // Small x: itself, with its sign at 0 and without loss among the subnormals.
   const V result = hn::IfThenElse(hn::Lt(hn::Abs(x), C(d, 1e-8f)), x, hn::Add(y, y));
@@ -154,17 +196,16 @@ HWY_INLINE V Tanh(D d, V x) {
                              Polynomial(d, s, -0.3333333091f, 0.1333320977f, -0.05394720482f,
                                         0.02170296975f, -0.008182679788f, 0.002147541849f),
                              x);
-  const V e = Exp(d, hn::Min(hn::Add(a, a), C(d, 20.0f)));
+  const V e = ExpWithin(d, AtMost(C(d, 20.0f), hn::Add(a, a)));
   const V large = hn::CopySign(hn::Sub(one, hn::Div(C(d, 2.0f), hn::Add(e, one))), x);
-  // NaN is not small, and 1 - 2 / (NaN + 1) might be lost in Min: taken from x.
-  return hn::IfThenElse(hn::Lt(a, C(d, 0.625f)), small, hn::IfThenElse(hn::IsNaN(x), x, large));
+  return hn::IfThenElse(hn::Lt(a, C(d, 0.625f)), small, large);
 }
 
 // From exp(-|x|), so that neither tail is lost.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V Sigmoid(D d, V x) {
   const V one = C(d, 1.0f);
-  const V e = Exp(d, hn::Neg(hn::Abs(x)));
+  const V e = ExpWithin(d, AtLeast(C(d, -105.0f), hn::Neg(hn::Abs(x))));
   const V r = hn::Div(one, hn::Add(one, e));
   return hn::IfThenElse(hn::Ge(x, hn::Zero(d)), r, hn::Mul(e, r));
 }

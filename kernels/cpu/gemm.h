@@ -35,7 +35,7 @@ void Gemm(MatrixOp op_a, MatrixOp op_b, int64_t m, int64_t n, int64_t k, const c
           bool accumulate = false);
 
 // Which way a float product goes; Gemm follows it. In the header for its test.
-enum class GemmPath : uint8_t { kZero, kPlain, kRow, kThin, kOpenBlas, kDnnl };
+enum class GemmPath : uint8_t { kZero, kPlain, kRow, kSmall, kThin, kOpenBlas, kDnnl };
 GemmPath ChooseGemmPath(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k);
 
 // One dense product (ld = row length) of any element types.

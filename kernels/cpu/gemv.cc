@@ -7,6 +7,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 #include "kernels/cpu/simd_target.h"
+#include "kernels/cpu/vector_part-inl.h"
 // clang-format on
 
 #include <algorithm>
@@ -21,27 +22,28 @@ namespace weft::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // `kVectors` vectors of columns of b: as many sums as stay in registers, over all rows. Of the last
-// vector only the lanes in `mask` count.
+// vector only the lanes of `part` count.
 template <int kVectors, class D>
-void Block(D d, hn::Mask<D> mask, int64_t k, const float* HWY_RESTRICT a,
-           const float* HWY_RESTRICT b, int64_t ldb, float* HWY_RESTRICT c, bool accumulate) {
+void Block(D d, const weft::HWY_NAMESPACE::VectorPart<D>& part, int64_t k,
+           const float* HWY_RESTRICT a, const float* HWY_RESTRICT b, int64_t ldb,
+           float* HWY_RESTRICT c, bool accumulate) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   constexpr int kLast = kVectors - 1;
   hn::Vec<D> sums[kVectors];
 #pragma GCC unroll 16
   for (int v = 0; v < kLast; ++v) sums[v] = accumulate ? hn::LoadU(d, c + v * lanes) : hn::Zero(d);
-  sums[kLast] = accumulate ? hn::MaskedLoad(mask, d, c + kLast * lanes) : hn::Zero(d);
+  sums[kLast] = accumulate ? part.Load(c + kLast * lanes) : hn::Zero(d);
   for (int64_t p = 0; p < k; ++p) {
     const auto factor = hn::Set(d, a[p]);
     const float* row = b + p * ldb;
 #pragma GCC unroll 16
     for (int v = 0; v < kLast; ++v)
       sums[v] = hn::MulAdd(factor, hn::LoadU(d, row + v * lanes), sums[v]);
-    sums[kLast] = hn::MulAdd(factor, hn::MaskedLoad(mask, d, row + kLast * lanes), sums[kLast]);
+    sums[kLast] = hn::MulAdd(factor, part.Load(row + kLast * lanes), sums[kLast]);
   }
 #pragma GCC unroll 16
   for (int v = 0; v < kLast; ++v) hn::StoreU(sums[v], d, c + v * lanes);
-  hn::BlendedStore(sums[kLast], mask, d, c + kLast * lanes);
+  part.Store(sums[kLast], c + kLast * lanes);
 }
 
 // Half of the registers are sums. The more there are, the longer the piece of a row that is read at
@@ -54,7 +56,7 @@ void SomeColumns(D d, int64_t n, int64_t k, const float* a, const float* b, int6
                  bool accumulate) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   const int64_t vectors = (n + lanes - 1) / lanes;
-  const auto some = hn::FirstN(d, static_cast<size_t>(n - (vectors - 1) * lanes));
+  const weft::HWY_NAMESPACE::VectorPart<D> some(d, static_cast<size_t>(n - (vectors - 1) * lanes));
   WithConstant<kMostVectors>(
       vectors, [&]<int kVectors>() { Block<kVectors>(d, some, k, a, b, ldb, c, accumulate); });
 }

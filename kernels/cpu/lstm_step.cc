@@ -15,6 +15,7 @@
 #include "hwy/highway.h"
 #include "kernels/cpu/simd_target.h"
 #include "kernels/cpu/vector_math-inl.h"
+#include "kernels/cpu/vector_part-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace weft::cpu {
@@ -25,28 +26,18 @@ using FloatTag = hn::ScalableTag<float>;
 using Floats = hn::Vec<FloatTag>;
 constexpr FloatTag kTag;
 
-// The first `count` floats from p on; of the rest of the vector nothing is read or written.
+using Part = weft::HWY_NAMESPACE::VectorPart<FloatTag>;
+
+// A whole vector, or the part of one.
 template <bool kAll>
-HWY_INLINE Floats Get(const float* p, size_t count) {
+HWY_INLINE Floats Get(const float* p, const Part& part) {
   if constexpr (kAll) return hn::LoadU(kTag, p);
-#if HWY_TARGET <= HWY_AVX3
-  return hn::MaskedLoad(hn::FirstN(kTag, count), kTag, p);
-#else
-  HWY_ALIGN float part[hn::MaxLanes(kTag)] = {};
-  std::memcpy(part, p, count * sizeof(float));
-  return hn::Load(kTag, part);
-#endif
+  return part.Load(p);
 }
 template <bool kAll>
-HWY_INLINE void Put(Floats v, float* p, size_t count) {
+HWY_INLINE void Put(Floats v, float* p, const Part& part) {
   if constexpr (kAll) return hn::StoreU(v, kTag, p);
-#if HWY_TARGET <= HWY_AVX3
-  hn::BlendedStore(v, hn::FirstN(kTag, count), kTag, p);
-#else
-  HWY_ALIGN float part[hn::MaxLanes(kTag)];
-  hn::Store(v, kTag, part);
-  std::memcpy(p, part, count * sizeof(float));
-#endif
+  part.Store(v, p);
 }
 
 HWY_INLINE Floats SigmoidOfSum(Floats x) { return weft::HWY_NAMESPACE::Sigmoid(kTag, x); }
@@ -58,33 +49,34 @@ HWY_INLINE Floats Within(Floats x, Floats limit) {
   return AtLeast(hn::Neg(limit), AtMost(limit, x));
 }
 
-// Elements [j, j + count) of a row.
+// A vector of elements of a row from j on, or `part` of it.
 template <bool kPeephole, bool kAll>
-HWY_INLINE void StepPart(const LstmStep& s, int64_t row, int64_t j, size_t count, Floats limit) {
+HWY_INLINE void StepPart(const LstmStep& s, int64_t row, int64_t j, const Part& part,
+                         Floats limit) {
   const int64_t n = s.cell, at = row * n + j;
   const int64_t c_gate = s.order.c * n + j, f_gate = s.order.f * n + j, o_gate = 3 * n + j;
   const float* const g = s.gates + 4 * row * n;
   const auto sum = [&](int64_t k) HWY_ATTR {
-    return hn::Add(Get<kAll>(g + k, count), Get<kAll>(s.bias + k, count));
+    return hn::Add(Get<kAll>(g + k, part), Get<kAll>(s.bias + k, part));
   };
-  const Floats prev = Get<kAll>(s.cs_prev + at, count);
+  const Floats prev = Get<kAll>(s.cs_prev + at, part);
   Floats to_i = sum(j), to_f = hn::Add(sum(f_gate), hn::Set(kTag, s.forget_bias));
   Floats to_o = sum(o_gate);
   if constexpr (kPeephole) {
-    to_i = hn::Add(to_i, hn::Mul(prev, Get<kAll>(s.wci + j, count)));
-    to_f = hn::Add(to_f, hn::Mul(prev, Get<kAll>(s.wcf + j, count)));
+    to_i = hn::Add(to_i, hn::Mul(prev, Get<kAll>(s.wci + j, part)));
+    to_f = hn::Add(to_f, hn::Mul(prev, Get<kAll>(s.wcf + j, part)));
   }
   const Floats in = SigmoidOfSum(to_i), keep = SigmoidOfSum(to_f), fresh = TanhOfSum(sum(c_gate));
   const Floats state = Within(hn::Add(hn::Mul(in, fresh), hn::Mul(keep, prev)), limit);
-  if constexpr (kPeephole) to_o = hn::Add(to_o, hn::Mul(state, Get<kAll>(s.wco + j, count)));
+  if constexpr (kPeephole) to_o = hn::Add(to_o, hn::Mul(state, Get<kAll>(s.wco + j, part)));
   const Floats out = SigmoidOfSum(to_o), shown = TanhOfSum(state);
-  Put<kAll>(in, s.i + at, count);
-  Put<kAll>(keep, s.f + at, count);
-  Put<kAll>(fresh, s.ci + at, count);
-  Put<kAll>(state, s.cs + at, count);
-  Put<kAll>(shown, s.co + at, count);
-  Put<kAll>(out, s.o + at, count);
-  Put<kAll>(hn::Mul(out, shown), s.h + at, count);
+  Put<kAll>(in, s.i + at, part);
+  Put<kAll>(keep, s.f + at, part);
+  Put<kAll>(fresh, s.ci + at, part);
+  Put<kAll>(state, s.cs + at, part);
+  Put<kAll>(shown, s.co + at, part);
+  Put<kAll>(out, s.o + at, part);
+  Put<kAll>(hn::Mul(out, shown), s.h + at, part);
 }
 
 // dy y (1 - y) and dy (1 - y y), as SigmoidGrad and TanhGrad have them.
@@ -96,9 +88,9 @@ HWY_INLINE Floats TanhBack(Floats y, Floats dy) {
 }
 
 template <bool kPeephole, bool kNext, bool kAll>
-HWY_INLINE void GradPart(const LstmStepGrad& s, int64_t row, int64_t j, size_t count) {
+HWY_INLINE void GradPart(const LstmStepGrad& s, int64_t row, int64_t j, const Part& part) {
   const int64_t n = s.cell, at = row * n + j;
-  const auto get = [&](const float* p) HWY_ATTR { return Get<kAll>(p, count); };
+  const auto get = [&](const float* p) HWY_ATTR { return Get<kAll>(p, part); };
   Floats dh = get(s.h_grad + at), from_above = get(s.cs_grad + at);
   if constexpr (kNext) {
     dh = hn::Add(dh, get(s.h_next + at));
@@ -118,20 +110,21 @@ HWY_INLINE void GradPart(const LstmStepGrad& s, int64_t row, int64_t j, size_t c
     d_prev = hn::Add(d_prev, hn::Mul(d_f, get(s.wcf + j)));
   }
   float* const g = s.dgates + 4 * row * n + j;
-  Put<kAll>(d_i, g, count);
-  Put<kAll>(d_ci, g + s.order.c * n, count);
-  Put<kAll>(d_f, g + s.order.f * n, count);
-  Put<kAll>(d_o, g + 3 * n, count);
-  Put<kAll>(d_prev, s.cs_prev_grad + at, count);
+  Put<kAll>(d_i, g, part);
+  Put<kAll>(d_ci, g + s.order.c * n, part);
+  Put<kAll>(d_f, g + s.order.f * n, part);
+  Put<kAll>(d_o, g + 3 * n, part);
+  Put<kAll>(d_prev, s.cs_prev_grad + at, part);
 }
 
-template <class Whole, class Rest>
-HWY_INLINE void ForEachPart(int64_t begin, int64_t end, int64_t cell, Whole whole, Rest rest) {
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(kTag));
+// Calls f.template operator()<kAll>(row, j, part) for the vectors of each row.
+template <class F>
+HWY_INLINE void ForEachPart(int64_t begin, int64_t end, int64_t cell, F f) {
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(kTag)), whole = cell / lanes * lanes;
+  const Part rest(kTag, static_cast<size_t>(cell - whole));
   for (int64_t row = begin; row < end; ++row) {
-    int64_t j = 0;
-    for (; j + lanes <= cell; j += lanes) whole(row, j);
-    if (j < cell) rest(row, j, static_cast<size_t>(cell - j));
+    for (int64_t j = 0; j < whole; j += lanes) f.template operator()<true>(row, j, rest);
+    if (whole < cell) f.template operator()<false>(row, whole, rest);
   }
 }
 
@@ -139,19 +132,15 @@ template <bool kPeephole>
 HWY_INLINE void StepRows(const LstmStep& s, int64_t begin, int64_t end) {
   const Floats limit =
       hn::Set(kTag, s.cell_clip > 0.f ? s.cell_clip : std::numeric_limits<float>::infinity());
-  ForEachPart(
-      begin, end, s.cell,
-      [&](int64_t row, int64_t j) HWY_ATTR { StepPart<kPeephole, true>(s, row, j, 0, limit); },
-      [&](int64_t row, int64_t j, size_t count)
-          HWY_ATTR { StepPart<kPeephole, false>(s, row, j, count, limit); });
+  ForEachPart(begin, end, s.cell,
+              [&]<bool kAll>(int64_t row, int64_t j, const Part& part)
+                  HWY_ATTR { StepPart<kPeephole, kAll>(s, row, j, part, limit); });
 }
 template <bool kPeephole, bool kNext>
 HWY_INLINE void GradRows(const LstmStepGrad& s, int64_t begin, int64_t end) {
-  ForEachPart(
-      begin, end, s.cell,
-      [&](int64_t row, int64_t j) HWY_ATTR { GradPart<kPeephole, kNext, true>(s, row, j, 0); },
-      [&](int64_t row, int64_t j, size_t count)
-          HWY_ATTR { GradPart<kPeephole, kNext, false>(s, row, j, count); });
+  ForEachPart(begin, end, s.cell,
+              [&]<bool kAll>(int64_t row, int64_t j, const Part& part)
+                  HWY_ATTR { GradPart<kPeephole, kNext, kAll>(s, row, j, part); });
 }
 
 HWY_NOINLINE void RunStepRows(const LstmStep& s, int64_t begin, int64_t end) {

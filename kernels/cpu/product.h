@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What Weft's own matrix products (gemv.cc, thin_gemm.cc, packed_gemm.cc) have in common. Included
-// once for all instruction sets.
+// What Weft's own matrix products (gemv.cc, small_gemm.cc, thin_gemm.cc, packed_gemm.cc) have in
+// common. Included once for all instruction sets.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,8 @@
 namespace weft::cpu {
 
 // c [m, n] = a [m, k] times a matrix, or +=: what all threads share. How the matrix b lies, each
-// product says; rows of a and c begin lda and ldc elements apart.
+// product says; rows of a and c begin lda and ldc elements apart, the elements of a row of a
+// a_step.
 struct Product {
   int64_t m, n, k;
   const float* a;
@@ -22,6 +23,7 @@ struct Product {
   float* c;
   int64_t ldc;
   bool accumulate;
+  int64_t a_step = 1;
 };
 
 // Runs run(begin, end) over ranges of [0, pieces), a range for each thread. One multiplication

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cpu/simd_target.h"
 
+#include <algorithm>
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+
 namespace weft::cpu {
 namespace {
 
@@ -23,10 +28,23 @@ SimdTarget Detect() {
   return SimdTarget::kBaseline;
 }
 
+// As the environment wants it, if this machine can.
+SimdTarget Choose() {
+  const SimdTarget best = Detect();
+  const char* const wanted = std::getenv("WEFT_MAX_SIMD");
+  if (wanted == nullptr) return best;
+  for (const auto& [name, target] : {std::pair{"baseline", SimdTarget::kBaseline},
+                                     {"sse4", SimdTarget::kSse4},
+                                     {"avx2", SimdTarget::kAvx2}}) {
+    if (std::string_view(wanted) == name) return std::min(best, target);
+  }
+  return best;
+}
+
 }  // namespace
 
 SimdTarget BestSimdTarget() {
-  static const SimdTarget best = Detect();
+  static const SimdTarget best = Choose();
   return best;
 }
 

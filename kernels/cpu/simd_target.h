@@ -12,7 +12,9 @@ namespace weft::cpu {
 
 enum class SimdTarget { kBaseline, kSse4, kAvx2, kAvx512 };
 
-// The best of those that this processor and its operating system run.
+// The best of those that this processor and its operating system run, and at most what the
+// environment variable WEFT_MAX_SIMD says when it is first asked for: baseline, sse4 or avx2 (to
+// see what other machines compute: results differ by rounding).
 SimdTarget BestSimdTarget();
 
 // The best version of a function that runs here, of those compiled.

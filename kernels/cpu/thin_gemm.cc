@@ -7,6 +7,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 #include "kernels/cpu/simd_target.h"
+#include "kernels/cpu/vector_part-inl.h"
 // clang-format on
 
 #include <algorithm>
@@ -63,8 +64,8 @@ void Tile(int64_t k, const float* HWY_RESTRICT a, int64_t lda, const float* HWY_
     step([&](const float* row) HWY_ATTR { return hn::LoadU(d, row + p); });
   }
   if (p < k) {
-    const auto some = hn::FirstN(d, static_cast<size_t>(k - p));
-    step([&](const float* row) HWY_ATTR { return hn::MaskedLoad(some, d, row + p); });
+    const weft::HWY_NAMESPACE::VectorPart<D> some(d, static_cast<size_t>(k - p));
+    step([&](const float* row) HWY_ATTR { return some.Load(row + p); });
   }
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {

@@ -12,8 +12,7 @@
 namespace weft::cpu {
 
 // c [m, n] = a [m, k] times a matrix, or +=: what all threads share. How the matrix b lies, each
-// product says; rows of a and c begin lda and ldc elements apart, the elements of a row of a
-// a_step.
+// product says; rows of a and c begin lda and ldc elements apart.
 struct Product {
   int64_t m, n, k;
   const float* a;
@@ -23,7 +22,6 @@ struct Product {
   float* c;
   int64_t ldc;
   bool accumulate;
-  int64_t a_step = 1;
 };
 
 // Runs run(begin, end) over ranges of [0, pieces), a range for each thread. One multiplication

@@ -5,7 +5,8 @@
 // the whole result, and of sums that read them again.
 //
 // The plan's passes (src/runtime/fuse_products.cc, loop_products.cc) make
-//   _SumOfProducts   of a_1, ..., a_n, b_1, ..., b_n
+//   _SumOfProducts   of a_1, ..., a_n, b_1, ..., b_n; with the attribute `parts` each a is so many
+//                    inputs, whose columns stand side by side
 //   _BeginProducts   of the value that a sum begins with (attribute `zero`: it is zeros): a list of
 //                    products
 //   _CollectProduct  of that list, a and b: the list with a^T b more
@@ -16,6 +17,7 @@
 #include <atomic>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -58,21 +60,42 @@ class ProductSum {
     return absl::OkStatus();
   }
 
-  // a [rows, m], b [rows, n].
-  absl::Status Add(KernelContext& ctx, const Array& a, const Array& b) {
-    const int64_t rows = a.dim(0);
-    if (rows >= kManyRows) {
-      Multiply(ctx, rows, a.data<float>(), b.data<float>());
+  // The columns of the `a` side by side [rows, m], b [rows, n].
+  absl::Status Add(KernelContext& ctx, std::span<const Array* const> a, const Array& b) {
+    const int64_t rows = b.dim(0);
+    if (rows >= kManyRows || IsQuickAtOnce(rows)) {
+      float* c = c_.mutable_data<float>();
+      for (const Array* part : a) {
+        Multiply(ctx, rows, part->dim(1), part->data<float>(), b.data<float>(), c);
+        c += part->dim(1) * n();
+      }
+      empty_ = false;
       return absl::OkStatus();
     }
     if (rows_ + rows > kRowsAtOnce) Flush(ctx);
     if (rows_ + rows > capacity_)
       WEFT_RETURN_IF_ERROR(Reserve(ctx, std::max({8 * rows, 2 * (rows_ + rows), expected_})));
-    Copy(ctx, a.data<float>(), rows * m(), a_.mutable_data<float>() + rows_ * m());
+    float* to = a_.mutable_data<float>() + rows_ * m();
+    if (a.size() == 1) {
+      Copy(ctx, a[0]->data<float>(), rows * m(), to);
+    } else {
+      for (const Array* part : a) {
+        CopyColumns(part->data<float>(), rows, part->dim(1), to);
+        to += part->dim(1);
+      }
+    }
     Copy(ctx, b.data<float>(), rows * n(), b_.mutable_data<float>() + rows_ * n());
     rows_ += rows;
     added_ += rows;
     return absl::OkStatus();
+  }
+
+  // Does a product of so many rows stay in a core's caches, and do they outweigh that it reads and
+  // writes the sum? Then nothing is gained by keeping the rows.
+  bool IsQuickAtOnce(int64_t rows) const {
+    constexpr int64_t kFewestRows = 16;
+    return rows >= kFewestRows && cpu::ChooseGemmPath(/*transpose_a=*/true, /*transpose_b=*/false,
+                                                      m(), n(), rows) == cpu::GemmPath::kSmall;
   }
 
   // How many rows there may be: memory for them is taken at once when the first ones come.
@@ -81,15 +104,22 @@ class ProductSum {
 
   // Multiplies what is kept.
   void Flush(KernelContext& ctx) {
-    if (rows_ > 0 || empty_) Multiply(ctx, rows_, Elements(a_), Elements(b_));
+    if (rows_ > 0 || empty_)
+      Multiply(ctx, rows_, m(), Elements(a_), Elements(b_), c_.mutable_data<float>());
+    empty_ = false;
     rows_ = 0;
   }
 
  private:
-  void Multiply(KernelContext& ctx, int64_t rows, const float* a, const float* b) {
-    cpu::Gemm(/*transpose_a=*/true, /*transpose_b=*/false, m(), n(), rows, a, m(), b, n(),
-              c_.mutable_data<float>(), n(), ctx.num_threads(), /*accumulate=*/!empty_);
-    empty_ = false;
+  // Rows of the sum from c on, for columns of a.
+  void Multiply(KernelContext& ctx, int64_t rows, int64_t columns, const float* a, const float* b,
+                float* c) const {
+    cpu::Gemm(/*transpose_a=*/true, /*transpose_b=*/false, columns, n(), rows, a, columns, b, n(),
+              c, n(), ctx.num_threads(), /*accumulate=*/!empty_);
+  }
+  void CopyColumns(const float* from, int64_t rows, int64_t columns, float* to) const {
+    for (int64_t r = 0; r < rows; ++r, from += columns, to += m())
+      std::copy(from, from + columns, to);
   }
   static const float* Elements(const Array& a) { return a.valid() ? a.data<float>() : nullptr; }
   static void Copy(KernelContext& ctx, const float* from, int64_t count, float* to) {
@@ -104,51 +134,72 @@ class ProductSum {
   int64_t rows_ = 0, capacity_ = 0, added_ = 0, expected_ = 0;
 };
 
-absl::Status CheckFactors(KernelContext& ctx, const std::string& name, const Array& a,
-                          const Array& b) {
-  if (a.rank() == 2 && b.rank() == 2 && a.dim(0) == b.dim(0)) return absl::OkStatus();
-  return ctx.InvalidArgument(
-      StrCat("MatMul '", name, "': Matrix size-incompatible: In[0]: ", a.shape().ToString(),
-             ", In[1]: ", b.shape().ToString(),
-             "; both must be matrices with as many rows, since the first one is transposed"));
+// The number of columns of the a's side by side.
+absl::StatusOr<int64_t> CheckFactors(KernelContext& ctx, const std::string& name,
+                                     std::span<const Array* const> a, const Array& b) {
+  int64_t columns = 0;
+  for (const Array* part : a) {
+    if (part->rank() != 2 || b.rank() != 2 || part->dim(0) != b.dim(0)) {
+      return ctx.InvalidArgument(
+          StrCat("MatMul '", name, "': Matrix size-incompatible: In[0]: ", part->shape().ToString(),
+                 ", In[1]: ", b.shape().ToString(),
+                 "; both must be matrices with as many rows, since the first one is transposed"));
+    }
+    columns += part->dim(1);
+  }
+  return columns;
 }
 
 class SumOfProducts final : public Kernel {
  public:
   explicit SumOfProducts(KernelConstruction& c)
-      : names_(c.Attr<std::vector<std::string>>("names")) {
-    if (c.num_inputs() < 2 || names_.size() * 2 != static_cast<size_t>(c.num_inputs()))
+      : names_(c.Attr<std::vector<std::string>>("names")),
+        parts_(static_cast<size_t>(c.AttrOr<int64_t>("parts", 1))) {
+    if (c.num_inputs() < 2 || parts_ < 1 ||
+        names_.size() * (parts_ + 1) != static_cast<size_t>(c.num_inputs()))
       c.Fail(absl::InternalError("_SumOfProducts: malformed"));
   }
 
   absl::Status Compute(KernelContext& ctx) override {
-    const int count = static_cast<int>(names_.size());
-    const auto shape_of = [&](int i) {
-      return Shape({ctx.input(i).dim(1), ctx.input(count + i).dim(1)});
+    const size_t count = names_.size();
+    std::vector<const Array*> as;
+    for (size_t i = 0; i < count * parts_; ++i) as.push_back(&ctx.input(static_cast<int>(i)));
+    const auto a_of = [&](size_t i) {
+      return std::span<const Array* const>(as).subspan(i * parts_, parts_);
+    };
+    const auto b_of = [&](size_t i) -> const Array& {
+      return ctx.input(static_cast<int>(count * parts_ + i));
     };
     int64_t rows = 0;
-    for (int i = 0; i < count; ++i) {
-      const Array &a = ctx.input(i), &b = ctx.input(count + i);
-      WEFT_RETURN_IF_ERROR(CheckFactors(ctx, names_[static_cast<size_t>(i)], a, b));
-      if (a.dim(0) < kManyRows) rows += a.dim(0);
-      if (shape_of(i) == shape_of(0)) continue;
-      return ctx.InvalidArgument(StrCat(
-          "Inputs to operation ", ctx.node_name(),
-          " of type AddN must have the same size and shape.  Input 0: ", shape_of(0).ToString(),
-          " != input ", i, ": ", shape_of(i).ToString()));
+    Shape shape;
+    for (size_t i = 0; i < count; ++i) {
+      const Array& b = b_of(i);
+      WEFT_ASSIGN_OR_RETURN(const int64_t columns, CheckFactors(ctx, names_[i], a_of(i), b));
+      rows += b.dim(0);
+      const Shape own({columns, b.dim(1)});
+      if (i == 0) shape = own;
+      // The parts divide all products alike.
+      const bool alike =
+          std::equal(as.begin(), as.begin() + static_cast<ptrdiff_t>(parts_), a_of(i).begin(),
+                     [](const Array* x, const Array* y) { return x->dim(1) == y->dim(1); });
+      if (own == shape && alike) continue;
+      return ctx.InvalidArgument(
+          StrCat("Inputs to operation ", ctx.node_name(),
+                 " of type AddN must have the same size and shape.  Input 0: ", shape.ToString(),
+                 " != input ", i, ": ", own.ToString()));
     }
-    WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, shape_of(0)));
+    WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, shape));
     if (out->num_elements() == 0) return absl::OkStatus();
     ProductSum sum(*out, /*empty=*/true);
-    WEFT_RETURN_IF_ERROR(sum.Reserve(ctx, rows));
-    for (int i = 0; i < count; ++i)
-      WEFT_RETURN_IF_ERROR(sum.Add(ctx, ctx.input(i), ctx.input(count + i)));
+    sum.Expect(rows);
+    for (size_t i = 0; i < count; ++i) WEFT_RETURN_IF_ERROR(sum.Add(ctx, a_of(i), b_of(i)));
     sum.Flush(ctx);
     return absl::OkStatus();
   }
 
  private:
-  std::vector<std::string> names_;
+  const std::vector<std::string> names_;
+  const size_t parts_;
 };
 
 // What the lists of a loop hold. The next run is told how many rows this one has had.
@@ -205,14 +256,15 @@ class CollectProduct final : public Kernel {
   absl::Status Compute(KernelContext& ctx) override {
     WEFT_ASSIGN_OR_RETURN(CollectedSum * list, ProductsOf(ctx));
     ProductSum* const sum = &list->sum;
-    const Array &a = ctx.input(1), &b = ctx.input(2);
-    WEFT_RETURN_IF_ERROR(CheckFactors(ctx, names_[0], a, b));
-    if (a.dim(1) != sum->m() || b.dim(1) != sum->n()) {
+    const Array* const a = &ctx.input(1);
+    const Array& b = ctx.input(2);
+    WEFT_ASSIGN_OR_RETURN(const int64_t columns, CheckFactors(ctx, names_[0], {&a, 1}, b));
+    if (columns != sum->m() || b.dim(1) != sum->n()) {
       return ctx.InvalidArgument(StrCat(
-          "MatMul '", names_[0], "': a product of shape ", Shape({a.dim(1), b.dim(1)}).ToString(),
+          "MatMul '", names_[0], "': a product of shape ", Shape({columns, b.dim(1)}).ToString(),
           " can't be added to a sum of shape ", sum->sum().shape().ToString()));
     }
-    if (sum->sum().num_elements() > 0) WEFT_RETURN_IF_ERROR(sum->Add(ctx, a, b));
+    if (sum->sum().num_elements() > 0) WEFT_RETURN_IF_ERROR(sum->Add(ctx, {&a, 1}, b));
     ctx.set_output(0, ctx.input(0));
     return absl::OkStatus();
   }

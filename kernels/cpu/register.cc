@@ -38,6 +38,8 @@ void RegisterAllCpuKernels(KernelRegistry& kernels) {
   RegisterFusedKernels(kernels);
   RegisterProductSumKernels(kernels);
   RegisterPartProductKernels(kernels);
+  RegisterRowSumKernels(kernels);
+  RegisterSplitProductKernels(kernels);
   RegisterLstmGatesKernels(kernels);
   RegisterAccumulatorKernels(kernels);
   RegisterParsingKernels(kernels);

@@ -41,6 +41,8 @@ void RegisterSummaryKernels(KernelRegistry& kernels);
 void RegisterFusedKernels(KernelRegistry& kernels);
 void RegisterProductSumKernels(KernelRegistry& kernels);
 void RegisterPartProductKernels(KernelRegistry& kernels);
+void RegisterRowSumKernels(KernelRegistry& kernels);
+void RegisterSplitProductKernels(KernelRegistry& kernels);
 void RegisterLstmGatesKernels(KernelRegistry& kernels);
 void RegisterAccumulatorKernels(KernelRegistry& kernels);
 void RegisterParsingKernels(KernelRegistry& kernels);

@@ -11,10 +11,26 @@
 // clang-format on
 
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "kernels/cpu/product.h"
 #include "kernels/cpu/small_gemm.h"
+
+#ifndef WEFT_SMALL_PRODUCT
+#define WEFT_SMALL_PRODUCT
+namespace weft::cpu {
+struct SmallProduct {
+  std::span<const LeftOperand> a;
+  int64_t m, n;
+  const float* b;
+  int64_t ldb;
+  float* c;
+  int64_t ldc;
+  bool accumulate;
+};
+}  // namespace weft::cpu
+#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace weft::cpu::HWY_NAMESPACE {
@@ -29,7 +45,7 @@ constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 ? 12 : 5;
 // Rows [i, i + kRows) and kVectors vectors of columns from j on; of the last vector what `part`
 // says, if it isn't whole.
 template <int kRows, int kVectors, bool kWhole>
-HWY_INLINE void Tile(const Product& t, int64_t i, int64_t j,
+HWY_INLINE void Tile(const SmallProduct& t, int64_t i, int64_t j,
                      const weft::HWY_NAMESPACE::VectorPart<D>& part) {
   const D d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -44,23 +60,25 @@ HWY_INLINE void Tile(const Product& t, int64_t i, int64_t j,
     for (int v = 0; v < kVectors; ++v)
       sums[r][v] = t.accumulate ? load(v, c + r * t.ldc) : hn::Zero(d);
   }
-  // Four rows to a pointer: an address is then a pointer and at most three times lda.
-  const int64_t lda = t.lda;
-  const float *HWY_RESTRICT a0 = t.a + i * lda, *HWY_RESTRICT a4 = a0 + 4 * lda,
-                            *HWY_RESTRICT a8 = a4 + 4 * lda;
   const float* HWY_RESTRICT b = t.b + j;
-  for (int64_t p = t.k; p > 0; --p) {
-    V y[kVectors];
+  for (const LeftOperand& a : t.a) {
+    // Four rows to a pointer: an address is then a pointer and at most three times a distance.
+    const int64_t row = a.row, step = a.step;
+    const float *HWY_RESTRICT a0 = a.data + i * row, *HWY_RESTRICT a4 = a0 + 4 * row,
+                              *HWY_RESTRICT a8 = a4 + 4 * row;
+    for (int64_t p = a.k; p > 0; --p) {
+      V y[kVectors];
 #pragma GCC unroll 16
-    for (int v = 0; v < kVectors; ++v) y[v] = load(v, b);
+      for (int v = 0; v < kVectors; ++v) y[v] = load(v, b);
 #pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-      const V factor = hn::Set(d, (r < 4 ? a0 : r < 8 ? a4 : a8)[r % 4 * lda]);
+      for (int r = 0; r < kRows; ++r) {
+        const V factor = hn::Set(d, (r < 4 ? a0 : r < 8 ? a4 : a8)[r % 4 * row]);
 #pragma GCC unroll 16
-      for (int v = 0; v < kVectors; ++v) sums[r][v] = hn::MulAdd(factor, y[v], sums[r][v]);
+        for (int v = 0; v < kVectors; ++v) sums[r][v] = hn::MulAdd(factor, y[v], sums[r][v]);
+      }
+      a0 += step, a4 += step, a8 += step;
+      b += t.ldb;
     }
-    a0 += t.a_step, a4 += t.a_step, a8 += t.a_step;
-    b += t.ldb;
   }
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
@@ -74,7 +92,7 @@ HWY_INLINE void Tile(const Product& t, int64_t i, int64_t j,
   }
 }
 
-void Tiles(const Product& t) {
+void Tiles(const SmallProduct& t) {
   const D d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   const int64_t tiles = (t.m + kTileRows - 1) / kTileRows;
@@ -143,21 +161,17 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace weft::cpu {
 
+void SmallGemm(std::span<const LeftOperand> a, int64_t m, int64_t n, const float* b, int64_t ldb,
+               float* c, int64_t ldc, bool accumulate) {
+  static const auto tiles = WEFT_CHOOSE_SIMD(Tiles);
+  tiles({a, m, n, b, ldb, c, ldc, accumulate});
+}
+
 void SmallGemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const float* a,
                int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc, bool accumulate) {
-  static const auto tiles = WEFT_CHOOSE_SIMD(Tiles);
   if (!transpose_b) {
-    tiles({.m = m,
-           .n = n,
-           .k = k,
-           .a = a,
-           .lda = transpose_a ? 1 : lda,
-           .b = b,
-           .ldb = ldb,
-           .c = c,
-           .ldc = ldc,
-           .accumulate = accumulate,
-           .a_step = transpose_a ? lda : 1});
+    const LeftOperand left{a, k, transpose_a ? 1 : lda, transpose_a ? lda : 1};
+    SmallGemm({&left, 1}, m, n, b, ldb, c, ldc, accumulate);
     return;
   }
   // The transpose of c is b times the transpose of op(a).
@@ -175,17 +189,8 @@ void SmallGemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t
     right = turned_a;
     ld_right = width;
   }
-  tiles({.m = n,
-         .n = m,
-         .k = k,
-         .a = b,
-         .lda = ldb,
-         .b = right,
-         .ldb = ld_right,
-         .c = turned_c,
-         .ldc = width,
-         .accumulate = false,
-         .a_step = 1});
+  const LeftOperand left{b, k, ldb, 1};
+  SmallGemm({&left, 1}, n, m, right, ld_right, turned_c, width, /*accumulate=*/false);
   turn(n, m, turned_c, width, c, ldc, accumulate);
 }
 

@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-#include "src/runtime/plan.h"
+#include "src/runtime/plan_match.h"
 
 namespace weft {
 namespace {
@@ -32,44 +32,6 @@ constexpr size_t kFewestSteps = 3;
 constexpr int64_t kSmallestHalf = int64_t{1} << 14;
 
 using NodeSet = std::unordered_set<const PlanNode*>;
-
-bool IsFreeFloatNode(const PlanNode& n) {
-  const DataType* type = n.FindAttrOf<DataType>("T");
-  return !n.is_feed && n.device && n.device->type() == kCpu && type && *type == kFloat32 &&
-         n.control_inputs.empty();
-}
-
-// A product of an untransposed matrix with a variable or value.
-bool IsProduct(const PlanNode& n, bool transpose_b) {
-  const bool* a = n.FindAttrOf<bool>("transpose_a");
-  const bool* b = n.FindAttrOf<bool>("transpose_b");
-  return n.op == "MatMul" && IsFreeFloatNode(n) && a && !*a && b && *b == transpose_b &&
-         !IsRef(n.inputs[0].node->output_types[static_cast<size_t>(n.inputs[0].index)]);
-}
-
-const Array* ConstantIntegers(const PlanEdge& e) {
-  const Array* a = e.node->op == "Const" ? e.node->FindAttrOf<Array>("value") : nullptr;
-  return a && (a->dtype() == kInt32 || a->dtype() == kInt64) ? a : nullptr;
-}
-
-int64_t IntegerAt(const Array& a, int64_t i) {
-  return a.dtype() == kInt32 ? a.data<int32_t>()[i] : a.data<int64_t>()[i];
-}
-
-// The number of columns of a matrix, and of its rows; -1: unknown.
-struct Extent {
-  int64_t rows = -1, columns = -1;
-};
-Extent ExtentOf(const PlanEdge& e) {
-  if (const Array* a = e.node->op == "Const" ? e.node->FindAttrOf<Array>("value") : nullptr)
-    return a->rank() == 2 ? Extent{a->dim(0), a->dim(1)} : Extent{};
-  if (!e.node->origin) return {};
-  const auto& shapes = e.node->origin->output_shapes;
-  if (static_cast<size_t>(e.index) >= shapes.size()) return {};
-  const PartialShape& shape = shapes[static_cast<size_t>(e.index)];
-  if (!shape.known_rank() || shape.rank() != 2) return {};
-  return {shape.dim(0), shape.dim(1)};
-}
 
 // One step's product, and its two halves.
 struct Step {
@@ -109,14 +71,7 @@ class ProductHoister {
   }
 
   bool HoistOne() {
-    users_.clear();
-    kept_.clear();
-    for (const auto& n : graph_.nodes) {
-      for (const PlanEdge& e : n->inputs) users_[e.node].push_back(n.get());
-      for (PlanNode* c : n->control_inputs) users_[c].push_back(n.get());
-    }
-    for (const PlanEdge& e : graph_.fetches) kept_.insert(e.node);
-    for (const PlanNode* t : graph_.targets) kept_.insert(t);
+    users_ = PlanUsers(graph_);
     std::vector<const PlanNode*> switches;
     for (const auto& n : graph_.nodes) {
       if (CanMakeDead(*n)) switches.push_back(n.get());
@@ -126,8 +81,8 @@ class ProductHoister {
     for (const auto& n : graph_.nodes) {
       // Steps that run would wait for those of a branch that isn't taken.
       if (maybe_dead.contains(n.get())) continue;
-      if (IsProduct(*n, /*transpose_b=*/false)) AddForwards(n.get(), &forwards);
-      if (IsProduct(*n, /*transpose_b=*/true)) AddBackwards(n.get(), &backwards);
+      if (IsProductOfRows(*n, /*transpose_b=*/false)) AddForwards(n.get(), &forwards);
+      if (IsProductOfRows(*n, /*transpose_b=*/true)) AddBackwards(n.get(), &backwards);
     }
     for (const Group& g : forwards) {
       if (const std::optional<int> early = EarlyOperand(g)) {
@@ -158,14 +113,7 @@ class ProductHoister {
 
   static void AddForwards(PlanNode* n, std::vector<Group>* groups) {
     const PlanNode& concat = *n->inputs[0].node;
-    if (concat.op != "ConcatV2" || !IsFreeFloatNode(concat) || concat.inputs.size() != 3) return;
-    const Array* axis = ConstantIntegers(concat.inputs[2]);
-    if (!axis || axis->num_elements() != 1) return;
-    if (const int64_t d = IntegerAt(*axis, 0); d != 1 && d != -1) return;
-    for (int i = 0; i < 2; ++i) {  // a reference is read when its turn has come
-      const PlanEdge& e = concat.inputs[static_cast<size_t>(i)];
-      if (IsRef(e.node->output_types[static_cast<size_t>(e.index)])) return;
-    }
+    if (!IsConcatOfColumns(concat) || concat.inputs.size() != 3) return;
     const int64_t left = ExtentOf(concat.inputs[0]).columns,
                   right = ExtentOf(concat.inputs[1]).columns;
     if (left <= 0 || right <= 0 || left + right != ExtentOf(n->inputs[1]).rows) return;
@@ -178,9 +126,9 @@ class ProductHoister {
   }
 
   void AddBackwards(PlanNode* n, std::vector<Group>* groups) {
-    if (kept_.contains(n)) return;
+    if (users_.kept(n)) return;
     const Extent matrix = ExtentOf(n->inputs[1]);
-    const int64_t rows = ExtentOf({n, 0}).rows;
+    const Extent result{ExtentOf({n, 0}).rows, matrix.rows};
     Step step;
     step.product = n;
     int64_t split = -1;
@@ -188,19 +136,12 @@ class ProductHoister {
       if (split < 0) split = column;
       return split == column;
     };
-    for (PlanNode* user : users_[n]) {
-      if (user->op != "Slice" || !IsFreeFloatNode(*user) || user->inputs[0] != PlanEdge{n, 0})
-        return;
-      const Array *begin = ConstantIntegers(user->inputs[1]),
-                  *size = ConstantIntegers(user->inputs[2]);
-      if (!begin || !size || begin->num_elements() != 2 || size->num_elements() != 2) return;
-      const int64_t column = IntegerAt(*begin, 1), height = IntegerAt(*size, 0);
-      int64_t width = IntegerAt(*size, 1);
-      if (width == -1) width = matrix.rows - column;
-      if (IntegerAt(*begin, 0) != 0 || (height != -1 && height != rows)) return;
-      if (column == 0 && width < matrix.rows && splits_at(width))
+    for (PlanNode* user : users_.of(n)) {
+      ColumnSlice s;
+      if (!ReadColumnSlice(user, {n, 0}, result, &s)) return;
+      if (s.column == 0 && s.width < matrix.rows && splits_at(s.width))
         step.slices[0].push_back(user);
-      else if (column > 0 && column + width == matrix.rows && splits_at(column))
+      else if (s.column > 0 && s.column + s.width == matrix.rows && splits_at(s.column))
         step.slices[1].push_back(user);
       else
         return;
@@ -216,8 +157,8 @@ class ProductHoister {
       const PlanNode* n = open.back();
       open.pop_back();
       if (!reached.insert(n).second) continue;
-      if (const auto it = users_.find(n); it != users_.end())
-        open.insert(open.end(), it->second.begin(), it->second.end());
+      const std::vector<PlanNode*>& users = users_.of(n);
+      open.insert(open.end(), users.begin(), users.end());
     }
     return reached;
   }
@@ -337,20 +278,12 @@ class ProductHoister {
       AddInput(dz, all);
       const auto index = static_cast<int>(all->output_types.size());
       all->output_types.push_back(kFloat32);
-      for (PlanNode* slice : s.slices[early]) {
-        if (kept_.contains(slice)) {
-          Become(slice, "Identity", {{"T", kFloat32}}, {{all, index}});
-          slice->def = OpRegistry::Global().Find("Identity");
-        } else {
-          graph_.Redirect({slice, 0}, {all, index});
-        }
-      }
+      for (PlanNode* slice : s.slices[early]) ReadInstead(&graph_, users_, slice, {all, index});
     }
   }
 
   PlanGraph& graph_;
-  std::unordered_map<const PlanNode*, std::vector<PlanNode*>> users_;
-  NodeSet kept_;  // fetched, or a target
+  PlanUsers users_;
 };
 
 }  // namespace

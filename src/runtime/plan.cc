@@ -69,6 +69,7 @@ class GraphCopier {
       feed->name = t.name();
       feed->op = "_Feed";
       feed->origin = t.node();
+      feed->fed_output = t.index();
       feed->order = -1;
       feed->output_types = {RemoveRef(t.dtype())};
       feeds_.emplace(t, feed);
@@ -377,6 +378,8 @@ absl::Status FinishPlan(SessionImpl* session, Plan* plan) {
     HoistProducts(&plan->graph);
     FuseLstmGates(&plan->graph);
     FuseProducts(&plan->graph);
+    SplitProducts(&plan->graph);
+    FuseRowSums(&plan->graph);
     FuseNodes(&plan->graph);
     plan->graph.RemoveUnused();
     MarkRowWeights(&plan->graph);

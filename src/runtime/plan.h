@@ -42,6 +42,7 @@ struct PlanNode {
   std::string requested_device;
   Device* device = nullptr;
   bool is_feed = false;
+  int fed_output = 0;  // of a feed: which output of its origin it stands for
   bool removed = false;
 
   std::shared_ptr<Kernel> kernel;
@@ -179,6 +180,8 @@ void OptimizeGraph(SessionImpl* session,
 void FuseConvolutions(PlanGraph* graph);  // fuse_conv.cc
 void FuseLstmGates(PlanGraph* graph);     // fuse_lstm.cc
 void FuseProducts(PlanGraph* graph);      // fuse_products.cc
+void SplitProducts(PlanGraph* graph);     // split_products.cc
+void FuseRowSums(PlanGraph* graph);       // fuse_row_sums.cc
 void MergeReads(PlanGraph* graph);        // merge_reads.cc
 void HoistProducts(PlanGraph* graph);     // hoist_products.cc
 void FuseNodes(PlanGraph* graph);         // fuse.cc

@@ -3,28 +3,20 @@
 // values and gradients are those of the plain graph.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <random>
 #include <string>
 #include <vector>
 
+#include "tests/support/optimised_runs.h"
 #include "weft/graph/op_builder.h"
 #include "weft/weft.h"
 
 namespace weft {
 namespace {
 
+using test::CountOps, test::Uniforms;
+
 constexpr int64_t kBatch = 3, kUnits = 140, kInputs = 120;  // a half is no smaller than 2^14
 constexpr int kSteps = 5;
-
-Array Uniforms(std::vector<int64_t> dims, uint32_t seed, float scale = 1) {
-  std::mt19937 bits(seed);
-  std::uniform_real_distribution<float> values(-scale, scale);
-  Array a(kFloat32, Shape(dims));
-  float* x = a.mutable_data<float>();
-  for (int64_t i = 0; i < a.num_elements(); ++i) x[i] = values(bits);
-  return a;
-}
 
 Tensor StatefulNode(const char* type, const std::vector<Input>& inputs) {
   OpBuilder builder(type, NameOptions());
@@ -32,40 +24,8 @@ Tensor StatefulNode(const char* type, const std::vector<Input>& inputs) {
   return builder.Output();
 }
 
-int Count(const RunMetadata& metadata, const std::string& op) {
-  return static_cast<int>(std::ranges::count_if(
-      metadata.step_stats, [&](const NodeStats& s) { return s.op_type == op; }));
-}
-
-class HoistProducts : public testing::Test {
+class HoistProducts : public test::OptimisedRuns {
  protected:
-  // Runs the tensors as they are and optimised; the values must agree.
-  RunMetadata Check(const std::vector<Tensor>& ys, const Feeds& feeds,
-                    const std::vector<Operation>& first = {}) {
-    ConfigProto plain;
-    plain.opt_level = OptLevel::kL0;
-    Session as_it_is(graph_, plain), optimised(graph_);
-    for (Session* s : {&as_it_is, &optimised}) {
-      for (const Operation& op : first) s->Run(op);
-    }
-    const std::vector<Fetch> fetches(ys.begin(), ys.end());
-    const std::vector<Array> want = as_it_is.Run(fetches, feeds);
-    RunMetadata metadata;
-    for (int run = 0; run < 3; ++run) {
-      metadata = {};
-      const RunOptions trace{.trace_level = TraceLevel::kFull};
-      const std::vector<Array> got = optimised.Run(fetches, feeds, trace, &metadata);
-      for (size_t i = 0; i < want.size(); ++i) {
-        EXPECT_EQ(got[i].shape(), want[i].shape());
-        for (int64_t k = 0; k < want[i].num_elements(); ++k) {
-          const float w = want[i].data<float>()[k];
-          EXPECT_NEAR(got[i].data<float>()[k], w, 2e-5f * (1 + std::abs(w))) << i << " at " << k;
-        }
-      }
-    }
-    return metadata;
-  }
-
   // h_t = tanh([x_t, h_t-1] w), or of [h_t-1, x_t].
   std::vector<Tensor> Unroll(std::vector<Tensor> xs, const Tensor& w, bool inputs_first) {
     Tensor h = Constant(Array::Zeros(kFloat32, {kBatch, kUnits}));
@@ -86,8 +46,6 @@ class HoistProducts : public testing::Test {
     }
     return xs;
   }
-  Graph graph_;
-  GraphScope scope_{graph_};
 };
 
 std::vector<Tensor> Dense(const std::vector<Grad>& grads) {
@@ -116,11 +74,11 @@ TEST_P(HoistProductsForms, ValuesAndGradientsStay) {
   std::vector<Tensor> ys = Dense(Gradients({loss}, wanted));
   ys.push_back(loss);
   const RunMetadata metadata = Check(ys, feeds);
-  EXPECT_EQ(Count(metadata, "_EarlyProducts"), 1);
-  EXPECT_EQ(Count(metadata, "_LateProduct"), kSteps);
+  EXPECT_EQ(CountOps(metadata, "_EarlyProducts"), 1);
+  EXPECT_EQ(CountOps(metadata, "_LateProduct"), kSteps);
   // Sizes of slices are constants only if the batch size is known.
-  EXPECT_EQ(Count(metadata, "_EarlyGradients"), form.batch > 0 ? 1 : 0);
-  EXPECT_EQ(Count(metadata, "_LateGradient"), form.batch > 0 ? kSteps - 1 : 0);
+  EXPECT_EQ(CountOps(metadata, "_EarlyGradients"), form.batch > 0 ? 1 : 0);
+  EXPECT_EQ(CountOps(metadata, "_LateGradient"), form.batch > 0 ? kSteps - 1 : 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Order, HoistProductsForms,
@@ -136,8 +94,8 @@ TEST_F(HoistProducts, LayersOnTopOfEachOther) {
   std::vector<Tensor> ys = Dense(Gradients({loss}, {xs[0], xs[1], xs[3], w1, w2}));
   ys.push_back(loss);
   const RunMetadata metadata = Check(ys, feeds);
-  EXPECT_EQ(Count(metadata, "_EarlyProducts"), 2);
-  EXPECT_EQ(Count(metadata, "_EarlyGradients"), 2);
+  EXPECT_EQ(CountOps(metadata, "_EarlyProducts"), 2);
+  EXPECT_EQ(CountOps(metadata, "_EarlyGradients"), 2);
 }
 
 TEST_F(HoistProducts, InputsThatAreEarlierOutputsStayInTheSteps) {
@@ -151,7 +109,7 @@ TEST_F(HoistProducts, InputsThatAreEarlierOutputsStayInTheSteps) {
     h = next;
   }
   const RunMetadata metadata = Check({h}, feeds);
-  EXPECT_EQ(Count(metadata, "_EarlyProducts"), 0);
+  EXPECT_EQ(CountOps(metadata, "_EarlyProducts"), 0);
 }
 
 TEST_F(HoistProducts, AMatrixThatIsWrittenBetweenTheStepsIsReadAtEachStep) {
@@ -166,7 +124,7 @@ TEST_F(HoistProducts, AMatrixThatIsWrittenBetweenTheStepsIsReadAtEachStep) {
     h = Identity(before);
   }
   const RunMetadata metadata = Check({h}, feeds, {GlobalVariablesInitializer()});
-  EXPECT_EQ(Count(metadata, "_EarlyProducts"), 0);
+  EXPECT_EQ(CountOps(metadata, "_EarlyProducts"), 0);
 }
 
 // The products of steps that run must not wait for those of a branch that isn't taken. (As graphs
@@ -208,7 +166,7 @@ TEST_F(HoistProducts, ATrainingStepReadsItsVariableOnce) {
     RunMetadata metadata;
     for (int step = 0; step < 3; ++step) session.Run(train, feeds);
     session.Run(train, feeds, RunOptions{.trace_level = TraceLevel::kFull}, &metadata);
-    EXPECT_EQ(Count(metadata, "_EarlyProducts"), optimised ? 1 : 0);
+    EXPECT_EQ(CountOps(metadata, "_EarlyProducts"), optimised ? 1 : 0);
     after.push_back(session.Run(w.AsTensor()));
   }
   for (int64_t i = 0; i < after[0].num_elements(); ++i)

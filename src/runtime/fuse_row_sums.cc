@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gradient of a vector that was added to each row of several matrices is the sum of all rows of
+// all their gradients: one pass over them.
+//
+//   AddN(Sum(dz_1, [0]), ..., Sum(dz_n, [0]), rest...)  -> _SumOfRows(rest..., dz_1, ..., dz_n)
+//
+// A Reshape of a sum to a vector counts as the sum. kernels/cpu/row_sums.cc runs them.
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "src/runtime/plan_match.h"
+
+namespace weft {
+namespace {
+
+class RowSumFuser {
+ public:
+  explicit RowSumFuser(PlanGraph* graph) : graph_(*graph), users_(*graph) {}
+
+  void Run() {
+    for (const auto& n : graph_.nodes) {
+      const bool two = n->op == "AddV2" || n->op == "Add";
+      if ((n->op == "AddN" || two) && IsFreeFloatNode(*n)) Fuse(n.get(), two);
+    }
+    graph_.RemoveUnused();
+  }
+
+ private:
+  bool OnlyOneUse(const PlanNode* n) const { return !users_.kept(n) && users_.of(n).size() == 1; }
+
+  // The static number of elements of a vector.
+  static std::optional<int64_t> LengthOf(const PlanEdge& e) {
+    const PartialShape* s = StaticShapeOf(e);
+    if (!s || !s->known_rank() || s->rank() != 1 || s->dim(0) < 0) return std::nullopt;
+    return s->dim(0);
+  }
+
+  // What is summed along its first dimension, and the static length of the result.
+  struct Rows {
+    PlanEdge value;
+    int64_t columns = 0;
+  };
+  // That this is such a sum.
+  std::optional<Rows> RowsOf(const PlanEdge& e) const {
+    if (!OnlyOneUse(e.node)) return std::nullopt;
+    const PlanNode* sum = e.node;
+    std::optional<int64_t> columns = LengthOf(e);
+    if (sum->op == "Reshape" && IsFreeFloatNode(*sum)) {
+      if (!OnlyOneUse(sum->inputs[0].node)) return std::nullopt;
+      sum = sum->inputs[0].node;
+    }
+    if (!columns || sum->op != "Sum" || !IsFreeFloatNode(*sum) || IsRefEdge(sum->inputs[0]))
+      return std::nullopt;
+    const Array* axes = ConstantIntegers(sum->inputs[1]);
+    if (!axes || axes->num_elements() != 1 || IntegerAt(*axes, 0) != 0) return std::nullopt;
+    return Rows{sum->inputs[0], *columns};
+  }
+
+  void Fuse(PlanNode* n, bool two) {
+    std::vector<PlanEdge> rest, matrices;
+    std::optional<int64_t> columns;
+    for (const PlanEdge& e : n->inputs) {
+      if (IsRefEdge(e)) return;
+      const std::optional<Rows> rows = RowsOf(e);
+      if (!rows) {
+        rest.push_back(e);
+        continue;
+      }
+      if (columns && *columns != rows->columns) return;
+      columns = rows->columns;
+      matrices.push_back(rows->value);
+    }
+    if (!columns) return;
+    // A sum of two would repeat an addend of another shape.
+    for (const PlanEdge& e : rest) {
+      if (two && LengthOf(e) != columns) return;
+    }
+    n->op = "_SumOfRows";
+    n->attrs = {
+        {"T", kFloat32}, {"addends", static_cast<int64_t>(rest.size())}, {"columns", *columns}};
+    n->inputs = std::move(rest);
+    n->inputs.insert(n->inputs.end(), matrices.begin(), matrices.end());
+    n->input_types.assign(n->inputs.size(), kFloat32);
+  }
+
+  PlanGraph& graph_;
+  const PlanUsers users_;
+};
+
+}  // namespace
+
+void FuseRowSums(PlanGraph* graph) { RowSumFuser(graph).Run(); }
+
+}  // namespace weft

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // _SumOfRows: the sum of vectors (attribute `addends`: how many) of `columns` elements and of all
 // rows of arrays, which follow them; what an array has at one index of its first dimension is a
-// row. The plan's pass src/runtime/fuse_row_sums.cc makes them.
+// row. With `broadcasts` it was a sum of two, and an addend of another shape is repeated as AddV2
+// does. The plan's pass src/runtime/fuse_row_sums.cc makes them.
 #include <algorithm>
+#include <vector>
 
 #include "kernels/cpu/register.h"
 #include "kernels/cpu/rnn_gates.h"
@@ -16,33 +18,63 @@ class SumOfRows final : public Kernel {
  public:
   explicit SumOfRows(KernelConstruction& c)
       : addends_(static_cast<int>(c.Attr<int64_t>("addends"))),
-        columns_(c.Attr<int64_t>("columns")) {
-    if (addends_ < 0 || addends_ >= c.num_inputs())
+        columns_(c.Attr<int64_t>("columns")),
+        broadcasts_(c.Attr<bool>("broadcasts")) {
+    if (addends_ < 0 || addends_ >= c.num_inputs() || (broadcasts_ && addends_ > 1))
       c.Fail(absl::InternalError("_SumOfRows: malformed"));
   }
 
   absl::Status Compute(KernelContext& ctx) override {
     for (int i = 0; i < ctx.num_inputs(); ++i) {
       const Array& a = ctx.input(i);
-      if (i < addends_ ? a.rank() == 1 && a.dim(0) == columns_
-                       : a.rank() > 0 && RowLength(a) == columns_)
+      if (i < addends_ ? IsRow(a) || broadcasts_ : a.rank() > 0 && RowLength(a) == columns_)
         continue;
       return ctx.InvalidArgument(StrCat("Inputs to operation ", ctx.node_name(),
                                         " of type AddN must have the same size and shape.  Input ",
                                         i, ", ", i < addends_ ? "" : "the sum of rows of ",
                                         a.shape().ToString(), " != [", columns_, "]"));
     }
+    if (broadcasts_ && addends_ == 1 && !IsRow(ctx.input(0))) return AddRepeated(ctx);
     WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, Shape({columns_})));
-    float* const sums = out->mutable_data<float>();
-    std::fill_n(sums, columns_, 0.0f);
-    for (int i = 0; i < ctx.num_inputs(); ++i) {
-      const Array& a = ctx.input(i);
-      cpu::AddColumnSums(a.data<float>(), i < addends_ ? 1 : a.dim(0), columns_, sums);
-    }
+    Add(ctx, 0, out->mutable_data<float>());
     return absl::OkStatus();
   }
 
  private:
+  bool IsRow(const Array& a) const { return a.rank() == 1 && a.dim(0) == columns_; }
+
+  // sums = the inputs from `first` on.
+  void Add(KernelContext& ctx, int first, float* sums) const {
+    std::fill_n(sums, columns_, 0.0f);
+    for (int i = first; i < ctx.num_inputs(); ++i) {
+      const Array& a = ctx.input(i);
+      cpu::AddColumnSums(a.data<float>(), i < addends_ ? 1 : a.dim(0), columns_, sums);
+    }
+  }
+
+  absl::Status AddRepeated(KernelContext& ctx) const {
+    const Array& a = ctx.input(0);
+    const int64_t own = a.rank() == 0 ? 1 : a.dim(a.rank() - 1);
+    if (own != columns_ && own != 1 && columns_ != 1) {
+      return ctx.InvalidArgument(
+          StrCat("Incompatible shapes: ", a.shape().ToString(), " vs. [", columns_, "]"));
+    }
+    const int64_t length = own == 1 ? columns_ : own;
+    std::vector<int64_t> dims = a.shape().ToVector();
+    if (dims.empty()) dims.push_back(1);
+    dims.back() = length;
+    WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, Shape(dims)));
+    std::vector<float> sums(static_cast<size_t>(columns_));
+    Add(ctx, 1, sums.data());
+    const float* from = a.data<float>();
+    float* to = out->mutable_data<float>();
+    for (int64_t left = out->num_elements(); left > 0; left -= length, from += own, to += length) {
+      for (int64_t j = 0; j < length; ++j)
+        to[j] = from[own == 1 ? 0 : j] + sums[static_cast<size_t>(columns_ == 1 ? 0 : j)];
+    }
+    return absl::OkStatus();
+  }
+
   static int64_t RowLength(const Array& a) {
     int64_t length = 1;
     for (int d = 1; d < a.rank(); ++d) length *= a.dim(d);
@@ -51,6 +83,7 @@ class SumOfRows final : public Kernel {
 
   const int addends_;
   const int64_t columns_;
+  const bool broadcasts_;
 };
 
 }  // namespace

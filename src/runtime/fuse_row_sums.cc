@@ -3,6 +3,7 @@
 // all their gradients: one pass over them.
 //
 //   AddN(Sum(dz_1, [0]), ..., Sum(dz_n, [0]), rest...)  -> _SumOfRows(rest..., dz_1, ..., dz_n)
+//   AddV2(Sum(dz, [0]), x)                              -> _SumOfRows(x, dz), broadcasting
 //
 // A Reshape of a sum to a vector counts as the sum. kernels/cpu/row_sums.cc runs them.
 #include <cstdint>
@@ -72,13 +73,11 @@ class RowSumFuser {
       matrices.push_back(rows->value);
     }
     if (!columns) return;
-    // A sum of two would repeat an addend of another shape.
-    for (const PlanEdge& e : rest) {
-      if (two && LengthOf(e) != columns) return;
-    }
     n->op = "_SumOfRows";
-    n->attrs = {
-        {"T", kFloat32}, {"addends", static_cast<int64_t>(rest.size())}, {"columns", *columns}};
+    n->attrs = {{"T", kFloat32},
+                {"addends", static_cast<int64_t>(rest.size())},
+                {"columns", *columns},
+                {"broadcasts", two}};
     n->inputs = std::move(rest);
     n->inputs.insert(n->inputs.end(), matrices.begin(), matrices.end());
     n->input_types.assign(n->inputs.size(), kFloat32);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/cpu/sparse.h"
+#include "kernels/cpu/sparse_matrix.h"
 #include "src/core/strings.h"
 
 namespace weft {
@@ -214,6 +215,7 @@ void RegisterSparseTensorKernels(KernelRegistry& kernels) {
   RegisterSparseCountKernels(kernels);
   RegisterRaggedKernels(kernels);
   RegisterSparseTensorsMapKernels(kernels);
+  RegisterSparseMatrixKernels(kernels);
 }
 
 }  // namespace weft

@@ -8,6 +8,7 @@
 #include "kernels/cpu/concat_copy.h"
 #include "kernels/cpu/ragged.h"
 #include "kernels/cpu/register.h"
+#include "kernels/cpu/sparse_matrix.h"
 #include "kernels/cpu/tensor_array.h"
 #include "src/core/strings.h"
 #include "weft/core/handle.h"
@@ -343,7 +344,7 @@ absl::Status ElementShape(KernelContext& ctx) {
   return absl::OkStatus();
 }
 
-// ---- Of all variants that are lists or ragged tensors: zeros, and sums of gradients ----
+// ---- Of all variants: zeros, and sums of gradients ----
 
 // As many elements, not set: they read as zeros.
 absl::Status ZerosLikeVariants(KernelContext& ctx) {
@@ -352,6 +353,10 @@ absl::Status ZerosLikeVariants(KernelContext& ctx) {
   for (int64_t i = 0; i < x.num_elements(); ++i) {
     if (const RaggedValue* ragged = RaggedOf(x.data<Variant>()[i])) {
       WEFT_ASSIGN_OR_RETURN(out.mutable_data<Variant>()[i], ZerosLikeRagged(ctx, *ragged));
+      continue;
+    }
+    if (const SparseMatrixValue* matrix = SparseMatrixOf(x.data<Variant>()[i])) {
+      WEFT_ASSIGN_OR_RETURN(out.mutable_data<Variant>()[i], ZerosLikeSparseMatrix(ctx, *matrix));
       continue;
     }
     WEFT_ASSIGN_OR_RETURN(const TensorListValue* from, ListOf(ctx, x.data<Variant>()[i]));
@@ -419,6 +424,13 @@ absl::Status AddVariants(KernelContext& ctx) {
                         *term = RaggedOf(more.data<Variant>()[j]);
       if (sum_so_far != nullptr && term != nullptr) {
         WEFT_ASSIGN_OR_RETURN(out.mutable_data<Variant>()[j], AddRagged(ctx, *sum_so_far, *term));
+        continue;
+      }
+      const SparseMatrixValue *matrix = SparseMatrixOf(out.data<Variant>()[j]),
+                              *more_of_it = SparseMatrixOf(more.data<Variant>()[j]);
+      if (matrix != nullptr && more_of_it != nullptr) {
+        WEFT_ASSIGN_OR_RETURN(out.mutable_data<Variant>()[j],
+                              AddSparseMatrices(ctx, *matrix, *more_of_it));
         continue;
       }
       WEFT_ASSIGN_OR_RETURN(const TensorListValue* a, ListOf(ctx, out.data<Variant>()[j]));

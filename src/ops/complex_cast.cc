@@ -106,7 +106,7 @@ void RegisterComplexOps(OpRegistry& ops) {
       .Output("output: T")
       .Attr("T: {complex64, complex128, variant} = DT_COMPLEX64")
       .Shape(shape::SameAsInput)
-      .Gradient([](GradientContext& g) { g.SetDx(0, g.Conj(g.dy(0))); });
+      .Gradient([](GradientContext& g) { g.SetDx(0, g.Op("Conj", {g.dy(0)})); });
   ops.Add("Cast")
       .Summary(
           "x in another dtype; see Cast in weft/ops/math_unary.h. Truncate: floats lose their low "

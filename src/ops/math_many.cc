@@ -37,6 +37,25 @@ absl::Status CrossShape(ShapeContext& c) {
   return absl::OkStatus();
 }
 
+// Variants that are added hold tensors of one shape.
+absl::Status SumShape(ShapeContext& c) {
+  WEFT_RETURN_IF_ERROR(shape::MergeOfInputs(c));
+  if (c.input_dtype(0) != kVariant) return absl::OkStatus();
+  const std::vector<HandleData>* first = c.input_handle_data(0);
+  if (first == nullptr) return absl::OkStatus();
+  std::vector<HandleData> merged = *first;
+  for (int i = 1; i < c.num_inputs(); ++i) {
+    const std::vector<HandleData>* next = c.input_handle_data(i);
+    if (next == nullptr || next->size() != merged.size()) return absl::OkStatus();
+    for (size_t k = 0; k < merged.size(); ++k) {
+      if (merged[k].dtype != (*next)[k].dtype) return absl::OkStatus();
+      WEFT_ASSIGN_OR_RETURN(merged[k].shape, c.Merge(merged[k].shape, (*next)[k].shape));
+    }
+  }
+  c.set_output_handle_data(0, std::move(merged));
+  return absl::OkStatus();
+}
+
 absl::Status BroadcastArgsShape(ShapeContext& c) {
   WEFT_ASSIGN_OR_RETURN(const PartialShape a, c.InputWithRank(0, 1));
   WEFT_ASSIGN_OR_RETURN(const PartialShape b, c.InputWithRank(1, 1));
@@ -64,7 +83,7 @@ void RegisterManyOperandOps(OpRegistry& ops) {
       .Attr("T: {numbertype, variant}")
       .Aggregate()
       .Commutative()
-      .Shape(shape::MergeOfInputs)
+      .Shape(SumShape)
       .Gradient(SumGradient);
   ops.Add("AccumulateNV2")
       .Summary(

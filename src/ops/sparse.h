@@ -15,6 +15,7 @@ void RegisterSparseCountOps(OpRegistry& ops);  // counts of integers, sparse and
 void RegisterRaggedOps(OpRegistry& ops);       // rows of any length
 void RegisterRaggedVariantOps(OpRegistry& ops);
 void RegisterSparseTensorsMapOps(OpRegistry& ops);  // sparse tensors kept between runs
+void RegisterSparseMatrixOps(OpRegistry& ops);      // compressed rows, as variants
 
 // Indices [n, rank], values [n] (none if `values` is negative), shape [rank] fit each other. Sets n
 // and rank as far as known.

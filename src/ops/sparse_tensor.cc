@@ -125,6 +125,7 @@ void RegisterSparseTensorOps(OpRegistry& ops) {
   RegisterSparseCountOps(ops);
   RegisterRaggedOps(ops);
   RegisterSparseTensorsMapOps(ops);
+  RegisterSparseMatrixOps(ops);
 }
 
 }  // namespace weft

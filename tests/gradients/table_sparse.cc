@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <utility>
+
 #include "tests/gradients/gradient_table.h"
 
 namespace weft {
@@ -22,13 +24,108 @@ std::vector<Tensor> ThroughVariants(const std::vector<Tensor>& x) {
   return squares;
 }
 
+// ---- Sparse matrices: functions of numbers, since variants have no differences ----
+
+// Two matrices [3, 3] with elements in these places; row 1 of the first has none.
+Tensor FirstMatrix(Tensor values) {
+  return N("SparseTensorToCSRSparseMatrix",
+           {ConstantOf(I64({{0, 0}, {0, 2}, {2, 1}, {2, 2}})), values, ConstantOf(I64({3, 3}))});
+}
+Tensor SecondMatrix(Tensor values) {
+  return N("SparseTensorToCSRSparseMatrix",
+           {ConstantOf(I64({{0, 1}, {0, 2}, {1, 0}, {2, 1}})), values, ConstantOf(I64({3, 3}))});
+}
+Tensor DenseOf(Tensor matrix, DataType dtype) {
+  return N("CSRSparseMatrixToDense", {matrix}, {{"type", dtype}});
+}
+
+// Indices in any order, two matrices.
+std::vector<Tensor> UnorderedMatrices(const std::vector<Tensor>& x) {
+  const Tensor m = N("SparseTensorToCSRSparseMatrix",
+                     {ConstantOf(I64({{1, 2, 0}, {0, 0, 1}, {1, 0, 2}, {0, 0, 0}})), x[0],
+                      ConstantOf(I64({2, 3, 3}))});
+  return {N("SparseMatrixMatMul", {m, x[1]})};
+}
+
+std::vector<Tensor> PartsOfMatrix(const std::vector<Tensor>& x) {
+  const Tensor m = FirstMatrix(x[0]);
+  const Tensor values =
+      N("CSRSparseMatrixToSparseTensor", {m}, {{"type", x[0].dtype()}}).op().output(1);
+  return {N("Mul", {values, values}), DenseOf(m, x[0].dtype())};
+}
+
+std::vector<Tensor> PickedFromDense(const std::vector<Tensor>& x) {
+  const Tensor m = N("DenseToCSRSparseMatrix", {x[0], ConstantOf(I64({{0, 1}, {1, 0}, {1, 2}}))});
+  return {DenseOf(m, x[0].dtype())};
+}
+
+// Every pair of turned operands, and the turned products.
+std::vector<AttrMap> AllTurns() {
+  std::vector<AttrMap> all;
+  for (const char* a : {"", "transpose_a", "adjoint_a"}) {
+    for (const char* b : {"", "transpose_b", "adjoint_b"}) {
+      AttrMap attrs;
+      if (*a != 0) attrs[a] = true;
+      if (*b != 0) attrs[b] = true;
+      all.push_back(std::move(attrs));
+    }
+  }
+  return all;
+}
+
+std::vector<Tensor> ProductsWithDense(const std::vector<Tensor>& x) {
+  std::vector<Tensor> products;
+  for (const AttrMap& turns : AllTurns()) {
+    for (const bool out : {false, true}) {
+      AttrMap attrs = turns;
+      attrs["transpose_output"] = out;
+      attrs["conjugate_output"] = !out || turns.empty();
+      products.push_back(N("SparseMatrixMatMul", {FirstMatrix(x[0]), x[1]}, attrs));
+    }
+  }
+  return products;
+}
+
+std::vector<Tensor> ProductsOfMatrices(const std::vector<Tensor>& x) {
+  std::vector<Tensor> products;
+  for (AttrMap attrs : AllTurns()) {
+    attrs["type"] = x[0].dtype();
+    const Tensor c = N("SparseMatrixSparseMatMul", {FirstMatrix(x[0]), SecondMatrix(x[1])}, attrs);
+    products.push_back(DenseOf(c, x[0].dtype()));
+  }
+  return products;
+}
+
+std::vector<Tensor> SumOfMatrices(const std::vector<Tensor>& x) {
+  const Tensor alpha = N("Cast", {ConstantOf(F64(2))}, {{"DstT", x[0].dtype()}}),
+               beta = N("Cast", {ConstantOf(F64(-3))}, {{"DstT", x[0].dtype()}});
+  const Tensor sum = N("SparseMatrixAdd", {FirstMatrix(x[0]), SecondMatrix(x[1]), alpha, beta});
+  return {DenseOf(sum, x[0].dtype())};
+}
+
+// A matrix that is used twice has a gradient that is a sum.
+std::vector<Tensor> TransposesOfMatrix(const std::vector<Tensor>& x) {
+  const Tensor m = FirstMatrix(x[0]);
+  std::vector<Tensor> turned;
+  for (const bool conjugate : {false, true}) {
+    const AttrMap attrs = {{"type", x[0].dtype()}, {"conjugate", conjugate}};
+    turned.push_back(DenseOf(N("SparseMatrixTranspose", {m}, attrs), x[0].dtype()));
+  }
+  return turned;
+}
+
+std::vector<Tensor> SoftmaxOfMatrix(const std::vector<Tensor>& x) {
+  const Tensor m = FirstMatrix(x[0]);
+  return {DenseOf(N("SparseMatrixSoftmax", {m}, {{"type", x[0].dtype()}}), x[0].dtype())};
+}
+
 }  // namespace
 
 GradientTable SparseGradients() {
   // [[a, 0, b], [0, c, 0]] and a second pattern of the same shape.
   const Array indices = I64({{0, 0}, {0, 2}, {1, 1}}), shape = I64({2, 3});
   const Array others = I64({{0, 0}, {1, 0}});
-  const Shape three({3}), two({2});
+  const Shape three({3}), two({2}), four({4});
   const GradientCheck first = FirstOrderOnly();
   return {
       Check("SparseTensorDenseMatMul", {indices, three, shape, {3, 2}}),
@@ -51,6 +148,20 @@ GradientTable SparseGradients() {
       Check("RaggedTensorToSparse", {I64({0, 2, 2, 3}), {3, 2}}),
       CheckWithin("RaggedTensorToVariant", ThroughVariants, {{4, 2}}, first),
       CheckWithin("RaggedTensorFromVariant", ThroughVariants, {{4, 2}}, first),
+      CheckWithin("SparseTensorToCSRSparseMatrix", UnorderedMatrices, {four, {2, 3, 2}}),
+      CheckWithin("CSRSparseMatrixToSparseTensor", PartsOfMatrix, {four}),
+      CheckWithin("CSRSparseMatrixToDense", PartsOfMatrix, {four}),
+      CheckWithin("DenseToCSRSparseMatrix", PickedFromDense, {{2, 3}}),
+      CheckWithin("SparseMatrixMatMul", ProductsWithDense, {four, {3, 3}}),
+      CheckWithin("SparseMatrixMatMul", ProductsWithDense, {four, {3, 3}}, AsDtype(kComplex128)),
+      CheckWithin("SparseMatrixSparseMatMul", ProductsOfMatrices, {four, four}),
+      CheckWithin("SparseMatrixSparseMatMul", ProductsOfMatrices, {four, four},
+                  AsDtype(kComplex128)),
+      CheckWithin("SparseMatrixAdd", SumOfMatrices, {four, four}, first),
+      CheckWithin("SparseMatrixTranspose", TransposesOfMatrix, {four}),
+      CheckWithin("SparseMatrixTranspose", TransposesOfMatrix, {four}, AsDtype(kComplex128)),
+      CheckWithin("SparseMatrixSoftmax", SoftmaxOfMatrix, {four}, first),
+      NotChecked("SparseMatrixMul", "there is no gradient, as in TensorFlow"),
       // A row is cut, others are filled up.
       Check("RaggedTensorToTensor", {I64({3, 2, 2}), {4, 2}, two, I64({0, 1, 1, 4})}, first,
             {{"row_partition_types", std::vector<std::string>{"ROW_SPLITS"}}}),

@@ -11,6 +11,7 @@ void RegisterLinalgKernels(KernelRegistry& kernels) {
   RegisterEigKernels(kernels);
   RegisterTridiagonalKernels(kernels);
   RegisterLeastSquaresKernels(kernels);
+  RegisterMatrixFunctionKernels(kernels);
 }
 
 }  // namespace weft

@@ -12,6 +12,7 @@ void RegisterDecomposeKernels(KernelRegistry& kernels);    // linalg_decompose.c
 void RegisterEigKernels(KernelRegistry& kernels);          // linalg_eig.cc
 void RegisterTridiagonalKernels(KernelRegistry& kernels);  // linalg_tridiagonal.cc
 
-void RegisterLeastSquaresKernels(KernelRegistry& kernels);  // linalg_least_squares.cc
+void RegisterLeastSquaresKernels(KernelRegistry& kernels);    // linalg_least_squares.cc
+void RegisterMatrixFunctionKernels(KernelRegistry& kernels);  // linalg_functions.cc
 
 }  // namespace weft

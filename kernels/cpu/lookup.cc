@@ -25,12 +25,11 @@ absl::StatusOr<std::shared_ptr<LookupTable>> TableOf(KernelContext& ctx) {
   return NamedResourceOf<LookupTable>(ctx, kResourceType);
 }
 
-// The op that makes a table, in its first run, and hands it out.
+// The ops that make tables: what the attributes and, of dense tables, the inputs say about one.
 template <Kind kKind>
-class TableHandle final : public Kernel {
+class TableMaker : public Kernel {
  public:
-  TableHandle(KernelConstruction& c, bool by_reference)
-      : resource_(c, kResourceType, by_reference) {
+  explicit TableMaker(KernelConstruction& c) {
     spec_.kind = kKind;
     spec_.key_dtype = c.Attr<DataType>("key_dtype");
     spec_.value_dtype = c.Attr<DataType>("value_dtype");
@@ -45,15 +44,11 @@ class TableHandle final : public Kernel {
     if (kKind == Kind::kDense) CheckBuckets(c);
   }
 
-  absl::Status Compute(KernelContext& ctx) override {
+ protected:
+  absl::StatusOr<LookupTableSpec> Spec(KernelContext& ctx) const {
     LookupTableSpec spec = spec_;
     if (kKind == Kind::kDense) WEFT_RETURN_IF_ERROR(TakeReserved(ctx, &spec));
-    const auto table = std::dynamic_pointer_cast<LookupTable>(
-        resource_.slot().GetOrCreate([&] { return std::make_shared<LookupTable>(spec); }));
-    if (!table) return ctx.InvalidArgument(StrCat("'", resource_.name(), "' is no table"));
-    WEFT_RETURN_IF_ERROR(WithNodeName(ctx, table->CheckSameAs(spec, resource_.name())));
-    resource_.HandOut(ctx);
-    return absl::OkStatus();
+    return spec;
   }
 
  private:
@@ -84,8 +79,52 @@ class TableHandle final : public Kernel {
     return absl::OkStatus();
   }
 
-  const NamedResource resource_;
   LookupTableSpec spec_;
+};
+
+// Makes a table in its first run and hands it out.
+template <Kind kKind>
+class TableHandle final : public TableMaker<kKind> {
+ public:
+  TableHandle(KernelConstruction& c, bool by_reference)
+      : TableMaker<kKind>(c), resource_(c, kResourceType, by_reference) {}
+
+  absl::Status Compute(KernelContext& ctx) override {
+    WEFT_ASSIGN_OR_RETURN(const LookupTableSpec spec, this->Spec(ctx));
+    const auto table = std::dynamic_pointer_cast<LookupTable>(
+        resource_.slot().GetOrCreate([&] { return std::make_shared<LookupTable>(spec); }));
+    if (!table) return ctx.InvalidArgument(StrCat("'", resource_.name(), "' is no table"));
+    WEFT_RETURN_IF_ERROR(WithNodeName(ctx, table->CheckSameAs(spec, resource_.name())));
+    resource_.HandOut(ctx);
+    return absl::OkStatus();
+  }
+
+ private:
+  const NamedResource resource_;
+};
+
+// Makes a table in each run, which lives as long as its handle.
+template <Kind kKind>
+class AnonymousTable final : public TableMaker<kKind> {
+ public:
+  explicit AnonymousTable(KernelConstruction& c)
+      : TableMaker<kKind>(c), container_(c.resources().default_container()) {}
+
+  absl::Status Compute(KernelContext& ctx) override {
+    WEFT_ASSIGN_OR_RETURN(const LookupTableSpec spec, this->Spec(ctx));
+    auto slot = std::make_shared<ResourceSlot>();
+    slot->Set(std::make_shared<LookupTable>(spec));
+    WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, Shape()));
+    *out->mutable_data<ResourceHandle>() = {.device = {},
+                                            .container = container_,
+                                            .name = "anonymous_table",
+                                            .type = kResourceType,
+                                            .slot = std::move(slot)};
+    return absl::OkStatus();
+  }
+
+ private:
+  const std::string container_;
 };
 
 // ---- Entries ------------------------------------------------------------------------------------
@@ -290,6 +329,10 @@ void RegisterLookupKernels(KernelRegistry& kernels) {
   AddTable<Kind::kMutable>(kernels, "MutableHashTable");
   AddTable<Kind::kMutable>(kernels, "MutableHashTableOfTensors");
   AddTable<Kind::kDense>(kernels, "MutableDenseHashTable");
+  kernels.Add<AnonymousTable<Kind::kStatic>>("AnonymousHashTable", kCpu, {});
+  for (const char* op : {"AnonymousMutableHashTable", "AnonymousMutableHashTableOfTensors"})
+    kernels.Add<AnonymousTable<Kind::kMutable>>(op, kCpu, {});
+  kernels.Add<AnonymousTable<Kind::kDense>>("AnonymousMutableDenseHashTable", kCpu, {});
   for (const char* version : {"", "V2"}) {
     kernels.Add(StrCat("LookupTableFind", version), kCpu, {}, Find);
     kernels.Add(StrCat("LookupTableInsert", version), kCpu, {}, Insert);

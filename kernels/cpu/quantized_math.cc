@@ -16,6 +16,7 @@ namespace weft {
 
 void RegisterRequantizeKernels(KernelRegistry& kernels);
 void RegisterQuantizedNnKernels(KernelRegistry& kernels);
+void RegisterQuantizedMatMulBiasKernels(KernelRegistry& kernels);
 
 namespace {
 
@@ -210,6 +211,7 @@ void RegisterQuantizedMathKernels(KernelRegistry& kernels) {
   });
   RegisterRequantizeKernels(kernels);
   RegisterQuantizedNnKernels(kernels);
+  RegisterQuantizedMatMulBiasKernels(kernels);
 }
 
 }  // namespace weft

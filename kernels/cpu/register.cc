@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cpu/register.h"
 
+#include "kernels/cpu/thread_pool.h"
+
 namespace weft {
 
 void RegisterAllCpuKernels(KernelRegistry& kernels) {
@@ -52,6 +54,7 @@ void RegisterAllCpuKernels(KernelRegistry& kernels) {
   RegisterTensorListKernels(kernels);
   RegisterSdcaKernels(kernels);
   RegisterBatchKernels(kernels);
+  RegisterThreadPoolKernels(kernels);
 }
 
 }  // namespace weft

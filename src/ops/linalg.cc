@@ -293,6 +293,7 @@ void RegisterLinalgOps(OpRegistry& ops) {
   RegisterDecompositionOps(ops);
   RegisterDeterminantOps(ops);
   RegisterLeastSquaresOps(ops);
+  RegisterMatrixFunctionOps(ops);
 }
 
 }  // namespace weft

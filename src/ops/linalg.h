@@ -6,9 +6,10 @@
 
 namespace weft {
 
-void RegisterDecompositionOps(OpRegistry& ops);  // eigenvalues, singular values, LU
-void RegisterDeterminantOps(OpRegistry& ops);    // determinants, roots, tridiagonal systems
-void RegisterLeastSquaresOps(OpRegistry& ops);   // least squares, banded triangular systems
+void RegisterDecompositionOps(OpRegistry& ops);   // eigenvalues, singular values, LU
+void RegisterDeterminantOps(OpRegistry& ops);     // determinants, roots, tridiagonal systems
+void RegisterLeastSquaresOps(OpRegistry& ops);    // least squares, banded triangular systems
+void RegisterMatrixFunctionOps(OpRegistry& ops);  // logarithms, exponentials, old ops
 
 inline PartialShape MatrixOf(int64_t rows, int64_t columns) {
   return PartialShape({rows, columns});

@@ -232,9 +232,45 @@ void RegisterAccess(OpRegistry& ops, const TableVersion& v) {
       .Apply(access);
 }
 
+// Of key_dtype and value_dtype; a new table in each run, which lives as long as its handle.
+OpDefBuilder&& AnonymousTable(OpDefBuilder&& op) {
+  return std::move(op)
+      .Output("table_handle: resource")
+      .Attr("key_dtype: type")
+      .Attr("value_dtype: type")
+      .Stateful()
+      .NoGradient(kNoNumbers);
+}
+
+void RegisterAnonymousTables(OpRegistry& ops) {
+  ops.Add("AnonymousHashTable")
+      .Summary("A new table that is filled once.")
+      .Apply(AnonymousTable)
+      .Shape(StaticTableShape);
+  ops.Add("AnonymousMutableHashTable")
+      .Summary("A new table that may change.")
+      .Apply(AnonymousTable)
+      .Shape(ScalarsTableShape);
+  ops.Add("AnonymousMutableHashTableOfTensors")
+      .Summary("A new table that may change and whose values are tensors of one shape.")
+      .Apply(AnonymousTable)
+      .Attr("value_shape: shape = {}")
+      .Shape(TensorsTableShape);
+  ops.Add("AnonymousMutableDenseHashTable")
+      .Summary("A new table that may change, of keys that may be tensors; two keys are reserved.")
+      .Input("empty_key: key_dtype")
+      .Input("deleted_key: key_dtype")
+      .Apply(AnonymousTable)
+      .Attr("value_shape: shape = {}")
+      .Attr("initial_num_buckets: int = 131072")
+      .Attr("max_load_factor: float = 0.8")
+      .Shape(DenseTableShape);
+}
+
 }  // namespace
 
 void RegisterLookupOps(OpRegistry& ops) {
+  RegisterAnonymousTables(ops);
   for (const TableVersion& v : kTableVersions) {
     RegisterTables(ops, v);
     RegisterAccess(ops, v);

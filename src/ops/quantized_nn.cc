@@ -53,6 +53,15 @@ absl::Status QuantizedBatchNormShape(ShapeContext& c) {
   return absl::OkStatus();
 }
 
+// Ranges of a and of b, the latter perhaps by columns, and of the output, which is not looked at.
+absl::Status QuantizedMatMulBiasShape(ShapeContext& c) {
+  WEFT_RETURN_IF_ERROR(MatMulShape(c));
+  WEFT_RETURN_IF_ERROR(c.InputWithRank(2, 1).status());
+  for (const int i : {3, 4, 7, 8}) WEFT_RETURN_IF_ERROR(c.InputWithRank(i, 0).status());
+  for (const int i : {5, 6}) WEFT_RETURN_IF_ERROR(c.WithRankAtMost(c.input(i), 1).status());
+  return absl::OkStatus();
+}
+
 void RegisterProducts(OpRegistry& ops) {
   ops.Add("QuantizedMatMul")
       .Summary("The product of matrices of quantized values.")
@@ -72,6 +81,26 @@ void RegisterProducts(OpRegistry& ops) {
       .Attr("transpose_b: bool = false")
       .Attr("Tactivation: quantizedtype = DT_QUINT8")
       .Shape(QuantizedMatMulShape);
+  ops.Add("QuantizedMatMulWithBiasAndDequantize")
+      .Summary("The product of matrices of quantized values plus a bias of each column, as float.")
+      .Input("a: T1")
+      .Input("b: T2")
+      .Input("bias: Tbias")
+      .Input("min_a: float")
+      .Input("max_a: float")
+      .Input("min_b: float")
+      .Input("max_b: float")
+      .Input("min_freezed_output: float")
+      .Input("max_freezed_output: float")
+      .Output("out: Toutput")
+      .Attr("T1: quantizedtype")
+      .Attr("T2: quantizedtype")
+      .Attr("Tbias: {float, qint32}")
+      .Attr("Toutput: {float}")
+      .Attr("transpose_a: bool = false")
+      .Attr("transpose_b: bool = false")
+      .Attr("input_quant_mode: {'MIN_FIRST', 'SCALED'} = 'MIN_FIRST'")
+      .Shape(QuantizedMatMulBiasShape);
   ops.Add("QuantizedConv2D")
       .Summary("The convolution of quantized images with a quantized filter.")
       .Input("input: Tinput")

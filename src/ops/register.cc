@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/ops/register.h"
 
+#include "src/ops/thread_pool.h"
+
 namespace weft {
 
 void RegisterAllOps(OpRegistry& ops) {
@@ -46,6 +48,7 @@ void RegisterAllOps(OpRegistry& ops) {
   RegisterTensorListOps(ops);
   RegisterSdcaOps(ops);
   RegisterBatchOps(ops);
+  RegisterThreadPoolOps(ops);
 }
 
 }  // namespace weft

@@ -190,5 +190,71 @@ TEST_F(Lookup, ByReference) {
               "Conflicting key/value dtypes int64->int64 with string->int64 for table words");
 }
 
+// Each run has a table of its own, which nobody sees afterwards.
+TEST_F(Lookup, Anonymous) {
+  const Tensor table = OpBuilder("AnonymousMutableHashTable", NameOptions())
+                           .Attr("key_dtype", kInt64)
+                           .Attr("value_dtype", kFloat32)
+                           .Output();
+  EXPECT_EQ(table.shape(), PartialShape::Scalar());
+  const Operation insert = OpBuilder("LookupTableInsertV2", NameOptions())
+                               .In(table)
+                               .In(I64({3, 4}))
+                               .In(F32({30, 40}))
+                               .Build();
+  const Tensor size =
+      OpBuilder("LookupTableSizeV2", NameOptions()).In(table).ControlInput(insert).Output();
+  const Tensor found = OpBuilder("LookupTableFindV2", NameOptions())
+                           .In(table)
+                           .In(I64({4, 5}))
+                           .In(F32(-1))
+                           .ControlInput(insert)
+                           .Output();
+  for (int i = 0; i < 2; ++i) {
+    const std::vector<Array> got = session_.Run({size, found});
+    EXPECT_EQ(got[0], I64(2));
+    EXPECT_EQ(got[1], F32({40, -1}));
+  }
+  const Tensor alone = OpBuilder("LookupTableSizeV2", NameOptions()).In(table).Output();
+  EXPECT_EQ(session_.Run(alone), I64(0));
+}
+
+TEST_F(Lookup, AnonymousKinds) {
+  const Tensor dense = OpBuilder("AnonymousMutableDenseHashTable", NameOptions())
+                           .In(I64(-1))
+                           .In(I64(-2))
+                           .Attr("value_dtype", kFloat32)
+                           .Attr("value_shape", PartialShape({2}))
+                           .Output();
+  const Operation insert = OpBuilder("LookupTableInsertV2", NameOptions())
+                               .In(dense)
+                               .In(I64({3}))
+                               .In(F32({{1, 2}}))
+                               .Build();
+  const Tensor found = OpBuilder("LookupTableFindV2", NameOptions())
+                           .In(dense)
+                           .In(I64({3}))
+                           .In(F32({0, 0}))
+                           .ControlInput(insert)
+                           .Output();
+  EXPECT_EQ(session_.Run(found), F32({{1, 2}}));
+  const Tensor constant = OpBuilder("AnonymousHashTable", NameOptions())
+                              .Attr("key_dtype", kString)
+                              .Attr("value_dtype", kInt64)
+                              .Output();
+  const Operation fill = OpBuilder("InitializeTableV2", NameOptions())
+                             .In(constant)
+                             .In(Str({"a"}))
+                             .In(I64({4}))
+                             .Build();
+  const Tensor word = OpBuilder("LookupTableFindV2", NameOptions())
+                          .In(constant)
+                          .In(Str({"a", "b"}))
+                          .In(I64(0))
+                          .ControlInput(fill)
+                          .Output();
+  EXPECT_EQ(session_.Run(word), I64({4, 0}));
+}
+
 }  // namespace
 }  // namespace weft

@@ -204,5 +204,46 @@ TEST(QuantizedBatchNorm, Values) {
   expect(false, Q32(Shape({1, 2, 2, 2}), {2863, -3855, -319, -3221, -2762, 434, 273, -611}));
 }
 
+// 0.2 q - 1 or 0.2 q for a, 0.5 q for b, whatever the output's range.
+TEST(QuantizedMatMulWithBiasAndDequantize, Values) {
+  const auto product = [](const char* mode, const Array& bias) {
+    const float high = mode[0] == 'M' ? 50 : 51;
+    return OpCase("QuantizedMatMulWithBiasAndDequantize")
+        .In(QU8({{0, 5, 10}, {255, 1, 2}}))
+        .In(Q8({{1, 2}, {-3, 4}, {127, -127}}))
+        .In(bias)
+        .In(F32(-1))
+        .In(F32(high))
+        .In(F32(-63.5f))
+        .In(F32(60))
+        .In(F32(0))
+        .In(F32(0))
+        .Attr("Toutput", kFloat32)
+        .Attr("input_quant_mode", mode);
+  };
+  // a is [[-1, 0, 1], [50, -0.8, -0.6]], b is [[0.5, 1], [-1.5, 2], [63.5, -63.5]].
+  product("MIN_FIRST", F32({1, -2}))
+      .Out(F32({{64, -66.5f}, {25 + 1.2f - 38.1f + 1, 50 - 1.6f + 38.1f - 2}}))
+      .Within(1e-5, 1e-4)
+      .RunEverywhere();
+  // A bias of steps of 0.2 * 0.5.
+  product("SCALED", Q32({10, -20}))
+      .Out(F32({{-1.5f + 127 + 1, 2 - 127 - 2}, {25.5f - 0.3f + 25.4f + 1, 51 + 0.4f - 25.4f - 2}}))
+      .Within(1e-5, 1e-4)
+      .RunEverywhere();
+  OpCase("QuantizedMatMulWithBiasAndDequantize")
+      .In(QU8({{0, 5}}))
+      .In(Q8({{1}, {2}}))
+      .In(F32({1, 2}))
+      .In(F32(0))
+      .In(F32(1))
+      .In(F32(0))
+      .In(F32(1))
+      .In(F32(0))
+      .In(F32(1))
+      .Attr("Toutput", kFloat32)
+      .ExpectRunError(Code::kInvalidArgument, "bias must be a vector of 1 elements");
+}
+
 }  // namespace
 }  // namespace weft

@@ -329,7 +329,16 @@ Tensor MatrixSetDiag(const Input& input, const Input& diagonal, const MatrixDiag
 
 Tensor MatrixBandPart(const Input& input, int64_t num_lower, int64_t num_upper,
                       const NameOptions& options) {
-  return OpBuilder("MatrixBandPart", options).In(input).In(num_lower).In(num_upper).Output();
+  // int32 as Python's integers, if they fit.
+  const auto fits = [](int64_t n) { return n == static_cast<int32_t>(n); };
+  OpBuilder node("MatrixBandPart", options);
+  node.In(input);
+  if (fits(num_lower) && fits(num_upper)) {
+    node.In(Array(static_cast<int32_t>(num_lower))).In(Array(static_cast<int32_t>(num_upper)));
+  } else {
+    node.In(num_lower).In(num_upper);
+  }
+  return node.Output();
 }
 
 }  // namespace weft

@@ -8,6 +8,13 @@
 #include "weft/ops/reduction.h"
 
 namespace weft {
+namespace {
+
+PartialShape ShapeOfOperand(const Input& x) {
+  return x.is_tensor() ? x.tensor().shape() : PartialShape(x.array().shape());
+}
+
+}  // namespace
 
 QrFactors Qr(const Input& input, const QrOptions& o) {
   const Operation node =
@@ -81,11 +88,18 @@ Tensor MatrixSquareRoot(const Input& input, const NameOptions& o) {
 
 Tensor TridiagonalSolve(const Input& diagonals, const Input& rhs,
                         const TridiagonalSolveOptions& o) {
-  return OpBuilder("TridiagonalSolve", o.name)
-      .In(diagonals)
-      .In(rhs)
-      .Attr("partial_pivoting", o.partial_pivoting)
-      .Output();
+  const auto solve = [&](const Input& b) {
+    return OpBuilder("TridiagonalSolve", o.name)
+        .In(diagonals)
+        .In(b)
+        .Attr("partial_pivoting", o.partial_pivoting)
+        .Output();
+  };
+  const PartialShape a_shape = ShapeOfOperand(diagonals), b_shape = ShapeOfOperand(rhs);
+  const bool is_vector = a_shape.known_rank() && b_shape.known_rank() && a_shape.rank() >= 2 &&
+                         b_shape.rank() == a_shape.rank() - 1;
+  if (!is_vector) return solve(rhs);
+  return Squeeze(solve(ExpandDims(rhs, -1)), {-1});
 }
 
 // Twice the sum of the logarithms of Cholesky's diagonal.

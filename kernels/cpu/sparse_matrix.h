@@ -90,6 +90,10 @@ template <typename T>
 absl::StatusOr<SparseMatrixValue> AddSparse(KernelContext& ctx, const SparseMatrixValue& a,
                                             const SparseMatrixValue& b, T alpha, T beta);
 
+// Whether Cholesky's factor of a matrix of n < 2^31 rows has at most `most` elements. The upper
+// triangle's rows are in compressed columns; what is below the diagonal does not count.
+bool CholeskyFitsIn(int64_t n, const int32_t* column_pointers, const int32_t* rows, int64_t most);
+
 // ---- Of variants, as AddN, ZerosLike and Conj see them
 // ---------------------------------------------------------------------------------------------------
 

@@ -7,8 +7,11 @@
 #include <Eigen/SparseCore>
 
 #include <algorithm>
-#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "kernels/cpu/sparse_matrix.h"
 #include "src/core/strings.h"
@@ -21,11 +24,20 @@ template <typename T>
 using Columns = Eigen::SparseMatrix<T, Eigen::ColMajor, int32_t>;
 using Permutation = Eigen::PermutationMatrix<Eigen::Dynamic, Eigen::Dynamic, int32_t>;
 
+// Eigen counts in int32: eight times the rows must fit, and 1.2 times the elements and twice the
+// rows together.
+constexpr int64_t kMostRows = int64_t{1} << 28, kMostElements = int64_t{1} << 29;
+
 absl::StatusOr<const SparseMatrixValue*> SquareInput(KernelContext& ctx) {
   WEFT_ASSIGN_OR_RETURN(const SparseMatrixValue* a, SparseMatrixInput(ctx, 0));
-  if (a->rows() == a->columns()) return a;
-  return ctx.InvalidArgument(
-      StrCat("sparse matrix must be square; got: ", a->rows(), " != ", a->columns()));
+  if (a->rows() != a->columns()) {
+    return ctx.InvalidArgument(
+        StrCat("sparse matrix must be square; got: ", a->rows(), " != ", a->columns()));
+  }
+  if (a->rows() < kMostRows && a->num_values() < kMostElements) return a;
+  return ctx.InvalidArgument(StrCat("sparse matrix of ", a->rows(), " rows and ", a->num_values(),
+                                    " elements is too large: both must be below ", kMostRows,
+                                    " and ", kMostElements));
 }
 
 // The elements on and below the diagonal; columns rise, since elements of one place are added up.
@@ -121,22 +133,28 @@ absl::Status CheckPermutation(KernelContext& ctx, const SparseMatrixValue& a) {
 
 // L with L L^H = the matrix with rows and columns in this order. Compressed columns of the upper
 // triangle are compressed rows of the lower one, of the conjugate if complex, and so is the factor.
-// False if the matrix is not positive definite.
 template <typename T>
-bool Factor(int64_t n, const SparseRows<T>& lower, const int32_t* order, SparseRows<T>* out) {
+absl::Status Factor(int64_t n, const SparseRows<T>& lower, const int32_t* order,
+                    SparseRows<T>* out) {
   const auto matrix = AsEigen<Columns<T>>(n, lower);
   const Permutation permutation(Eigen::Map<const Eigen::VectorXi>(order, n));
   Columns<T> ordered(n, n);
   ordered.template selfadjointView<Eigen::Upper>() =
       matrix.template selfadjointView<Eigen::Upper>().twistedBy(permutation.inverse());
+  if (!CholeskyFitsIn(n, ordered.outerIndexPtr(), ordered.innerIndexPtr(),
+                      std::numeric_limits<int32_t>::max())) {
+    return absl::InvalidArgumentError(
+        "the factor would have more than 2^31 - 1 elements; another permutation may leave fewer");
+  }
   Eigen::SimplicialLLT<Columns<T>, Eigen::Upper, Eigen::NaturalOrdering<int32_t>> solver(ordered);
-  if (solver.info() != Eigen::Success) return false;
+  if (solver.info() != Eigen::Success)
+    return absl::InvalidArgumentError("The input might not be valid.");
   Columns<T> factor = solver.matrixU();
   factor.makeCompressed();
   out->row_pointers.assign(factor.outerIndexPtr(), factor.outerIndexPtr() + n + 1);
   out->column_indices.assign(factor.innerIndexPtr(), factor.innerIndexPtr() + factor.nonZeros());
   out->values.assign(factor.valuePtr(), factor.valuePtr() + factor.nonZeros());
-  return true;
+  return absl::OkStatus();
 }
 
 template <typename T>
@@ -151,7 +169,7 @@ absl::Status SparseCholesky(KernelContext& ctx) {
   const int64_t n = a->rows();
   const int32_t* order = ctx.input(1).data<int32_t>();
   std::vector<SparseRows<T>> factors(static_cast<size_t>(a->count()));
-  std::atomic<int64_t> failed = -1;
+  std::vector<absl::Status> results(factors.size());
   const double per_row = static_cast<double>(a->num_values()) /
                          static_cast<double>(std::max<int64_t>(1, a->count() * n));
   ctx.ParallelFor(a->count(), 20 * per_row * per_row * static_cast<double>(n),
@@ -163,18 +181,41 @@ absl::Status SparseCholesky(KernelContext& ctx) {
                       if (n == 0) continue;
                       const SparseRows<T> lower =
                           LowerTriangle(n, one.row_pointers, one.column_indices, one.values);
-                      if (!Factor(n, lower, order + m * n, &factor)) failed = m;
+                      results[static_cast<size_t>(m)] = Factor(n, lower, order + m * n, &factor);
                     }
                   });
-  if (failed >= 0) {
-    return ctx.InvalidArgument(StrCat("Sparse Cholesky factorization failed for batch index ",
-                                      failed.load(), ". The input might not be valid."));
+  for (size_t m = 0; m < results.size(); ++m) {
+    if (results[m].ok()) continue;
+    return ctx.InvalidArgument(StrCat("Sparse Cholesky factorization failed for batch index ", m,
+                                      ". ", results[m].message()));
   }
   WEFT_ASSIGN_OR_RETURN(SparseMatrixValue out, StackOfRows<T>(ctx, a->shape, factors));
   return PutSparseMatrix(ctx, 0, std::move(out));
 }
 
 }  // namespace
+
+// By the elimination tree: row k of the factor has elements where the paths from column k's rows to
+// k lead (Liu, ACM Transactions on Mathematical Software 12, 1986).
+bool CholeskyFitsIn(int64_t n, const int32_t* pointers, const int32_t* rows, int64_t most) {
+  if (n > most) return false;  // its diagonal
+  if (n * (n + 1) / 2 <= most) return true;
+  std::vector<int64_t> parent(static_cast<size_t>(n), -1), visitor(static_cast<size_t>(n), -1);
+  int64_t count = n;
+  for (int64_t k = 0; k < n; ++k) {
+    visitor[static_cast<size_t>(k)] = k;
+    for (int32_t e = pointers[k]; e < pointers[k + 1]; ++e) {
+      if (rows[e] >= k) continue;
+      for (size_t i = static_cast<size_t>(rows[e]); visitor[i] != k;
+           i = static_cast<size_t>(parent[i])) {
+        if (parent[i] < 0) parent[i] = k;
+        visitor[i] = k;
+        if (++count > most) return false;
+      }
+    }
+  }
+  return true;
+}
 
 void RegisterSparseMatrixFactorKernels(KernelRegistry& k) {
   k.Add("SparseMatrixOrderingAMD", kCpu, {}, OrderingAmd);

@@ -140,11 +140,10 @@ struct XInfo {
 
 XInfo Describe(const Tensor& x) {
   if (x.dtype() == kResource) {
-    const auto& handles = x.node()->output_handles;
-    const size_t i = static_cast<size_t>(x.index());
-    if (i >= handles.size() || handles[i].size() != 1)
+    const std::vector<HandleData>* const handles = x.node()->HandlesOf(x.index());
+    if (!handles || handles->size() != 1)
       Invalid(StrCat("x '", x.name(), "' is a resource, but not known to be a variable"));
-    return {handles[i][0].dtype, handles[i][0].shape, true};
+    return {handles->front().dtype, handles->front().shape, true};
   }
   return {RemoveRef(x.dtype()), x.shape(), IsRef(x.dtype())};
 }

@@ -90,7 +90,7 @@ Node* Copy(const Node& node, std::vector<Tensor> inputs, const std::string& scop
   copy.op = node.type() == "RefSwitch" ? "Switch" : node.type();
   copy.name = StrCat(node.name, "_", scope);
   copy.inputs = std::move(inputs);
-  copy.attrs = node.attrs;
+  copy.attrs = *node.attrs;
   return ValueOrThrow(graph.AddNodeInScope(std::move(copy)));
 }
 

@@ -15,9 +15,7 @@ namespace {
 
 // What lies behind a handle, if it is known to be one variable (or a list of one type).
 const std::vector<HandleData>* HandleDataOf(const Tensor& t) {
-  const auto& handles = t.node()->output_handles;
-  const size_t i = static_cast<size_t>(t.index());
-  return i < handles.size() && !handles[i].empty() ? &handles[i] : nullptr;
+  return t.node()->HandlesOf(t.index());
 }
 
 // t[0] of a vector, named as Python's slicing names it.

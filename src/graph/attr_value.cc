@@ -197,14 +197,16 @@ bool operator==(const AttrValue& a, const AttrValue& b) {
   return static_cast<const AttrKinds&>(a.variant()) == b.variant();
 }
 
-std::string AttrValue::KindName() const {
-  static constexpr const char* kNames[] = {
+std::string_view KindText(const AttrVariant& value) {
+  static constexpr std::string_view kNames[] = {
       "none",       "string",       "int",          "float",       "bool",
       "type",       "shape",        "tensor",       "func",        "placeholder",
       "list",       "list(string)", "list(int)",    "list(float)", "list(bool)",
       "list(type)", "list(shape)",  "list(tensor)", "list(func)"};
-  return kNames[variant().index()];
+  return kNames[value.index()];
 }
+
+std::string AttrValue::KindName() const { return std::string(KindText(variant())); }
 
 std::string AttrValue::ToString() const {
   return std::visit([](const auto& v) { return Text(v); }, variant());

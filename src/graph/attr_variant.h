@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -21,5 +22,8 @@ struct AttrVariant : AttrKinds {
   using AttrKinds::AttrKinds;
   using AttrKinds::operator=;
 };
+
+// "string", "list(int)", ...: AttrValue::KindName().
+std::string_view KindText(const AttrVariant& value);
 
 }  // namespace weft

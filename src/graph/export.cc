@@ -37,7 +37,7 @@ void NodeToProto(const Node& node, bool add_shapes, proto::NodeDef* def) {
   def->set_op(node.type());
   def->set_device(node.device);
   AddInputs(node, def);
-  for (const auto& [name, value] : node.attrs) AttrToProto(value, &(*def->mutable_attr())[name]);
+  for (const auto& [name, value] : *node.attrs) AttrToProto(value, &(*def->mutable_attr())[name]);
   OpToCall(def);
   if (add_shapes && node.num_outputs() > 0) {
     AttrToProto(node.output_shapes, &(*def->mutable_attr())["_output_shapes"]);

@@ -374,7 +374,7 @@ absl::StatusOr<std::vector<Tensor>> InlineFunction(const FunctionBody& body, Gra
     NodeSpec spec;
     spec.op = node->type();
     spec.name = node->name;
-    spec.attrs = node->attrs;
+    spec.attrs = *node->attrs;
     spec.attrs.erase("_class");
     for (const Tensor& in : node->inputs) {
       const auto source = in.valid() ? mapped.find(in) : mapped.end();

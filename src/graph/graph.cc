@@ -237,7 +237,7 @@ const AttrValue& Operation::attr(std::string_view attr_name) const {
                     attr_name, "'."),
              name(), type());
 }
-const AttrMap& Operation::attrs() const { return Checked(node_, "Operation").attrs; }
+const AttrMap& Operation::attrs() const { return *Checked(node_, "Operation").attrs; }
 bool Operation::has_attr(std::string_view attr_name) const {
   return Checked(node_, "Operation").FindAttr(attr_name) != nullptr;
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/graph/graph_file.h"
 
-#include <google/protobuf/arena.h>
-
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <string_view>
@@ -15,116 +14,22 @@
 #include "src/core/status.h"
 #include "src/core/strings.h"
 #include "src/graph/proto_convert.h"
+#include "src/graph/wire.h"
 #include "src/io/file_system.h"
 #include "weft/graph/import_serialized.h"
 
 namespace weft {
 namespace {
 
+using wire::kLengthDelimited, wire::Field, wire::FieldReader, wire::OnlyField, wire::Replaced,
+    wire::AppendField;
+
 // Contents of fewer bytes are left to the parser.
 constexpr size_t kLargeContent = 4096;
 
-// Field numbers, and the one wire type that matters here.
+// Field numbers.
 constexpr uint32_t kGraphNode = 1, kNodeName = 1, kNodeOp = 2, kNodeAttr = 5;
 constexpr uint32_t kEntryKey = 1, kEntryValue = 2, kAttrTensor = 8, kTensorContent = 4;
-constexpr uint32_t kLengthDelimited = 2;
-
-// The fields of a serialised message, one after the other.
-class FieldReader {
- public:
-  struct Field {
-    uint32_t number = 0, wire_type = 0;
-    std::string_view whole;    // with tag and length
-    std::string_view payload;  // of a length-delimited field
-  };
-  explicit FieldReader(std::string_view bytes) : rest_(bytes) {}
-
-  // False at the end, and if the bytes are no message: then ok() is false.
-  bool Next(Field* f) {
-    if (rest_.empty() || !ok_) return false;
-    const char* const start = rest_.data();
-    uint64_t tag = 0, length = 0;
-    if (!(ok_ = TakeVarint(&tag) && tag >> 3 != 0 && tag >> 32 == 0)) return false;
-    f->number = static_cast<uint32_t>(tag >> 3);
-    f->wire_type = static_cast<uint32_t>(tag & 7);
-    f->payload = {};
-    switch (f->wire_type) {
-      case 0:
-        ok_ = TakeVarint(&length);
-        length = 0;
-        break;
-      case 1:
-        length = 8;
-        break;
-      case kLengthDelimited:
-        ok_ = TakeVarint(&length);
-        break;
-      case 5:
-        length = 4;
-        break;
-      default:
-        ok_ = false;
-    }
-    if (!(ok_ = ok_ && length <= rest_.size())) return false;
-    if (f->wire_type == kLengthDelimited) f->payload = rest_.substr(0, length);
-    rest_.remove_prefix(length);
-    f->whole = {start, static_cast<size_t>(rest_.data() - start)};
-    return true;
-  }
-  bool ok() const { return ok_; }
-
- private:
-  bool TakeVarint(uint64_t* value) {
-    *value = 0;
-    for (int shift = 0; shift < 64 && !rest_.empty(); shift += 7) {
-      const auto byte = static_cast<unsigned char>(rest_.front());
-      rest_.remove_prefix(1);
-      *value |= static_cast<uint64_t>(byte & 0x7f) << shift;
-      if (byte < 0x80) return true;
-    }
-    return false;
-  }
-  std::string_view rest_;
-  bool ok_ = true;
-};
-
-void AppendVarint(uint64_t value, std::string* out) {
-  for (; value >= 0x80; value >>= 7) out->push_back(static_cast<char>(value | 0x80));
-  out->push_back(static_cast<char>(value));
-}
-
-void AppendField(uint32_t number, std::string_view payload, std::string* out) {
-  AppendVarint(number << 3 | kLengthDelimited, out);
-  AppendVarint(payload.size(), out);
-  out->append(payload);
-}
-
-// The one field of this number. nullopt if there is none, or more: then the parser has to merge.
-std::optional<std::string_view> OnlyField(std::string_view message, uint32_t number) {
-  std::optional<std::string_view> found;
-  FieldReader reader(message);
-  for (FieldReader::Field f; reader.Next(&f);) {
-    if (f.number != number || f.wire_type != kLengthDelimited) continue;
-    if (found) return std::nullopt;
-    found = f.payload;
-  }
-  return reader.ok() ? found : std::nullopt;
-}
-
-// A message with the only field of this number replaced, or left out if `payload` is nullopt.
-std::string Replaced(std::string_view message, uint32_t number,
-                     std::optional<std::string_view> payload) {
-  std::string out;
-  FieldReader reader(message);
-  for (FieldReader::Field f; reader.Next(&f);) {
-    if (f.number != number || f.wire_type != kLengthDelimited) {
-      out.append(f.whole);
-    } else if (payload) {
-      AppendField(number, *payload, &out);
-    }
-  }
-  return out;
-}
 
 // A Const node and where the bytes of its value are.
 struct LargeConst {
@@ -136,7 +41,7 @@ std::optional<LargeConst> FindContent(std::string_view node, std::string_view* v
   if (!op || *op != "Const" || !name) return std::nullopt;
   FieldReader reader(node);
   LargeConst found;
-  for (FieldReader::Field f; reader.Next(&f);) {
+  for (Field f; reader.Next(&f);) {
     if (f.number != kNodeAttr || f.wire_type != kLengthDelimited) continue;
     const auto key = OnlyField(f.payload, kEntryKey), value = OnlyField(f.payload, kEntryValue);
     if (!key || *key != "value" || !value) continue;
@@ -207,33 +112,43 @@ class Copies {
   std::vector<Piece> pieces_;
 };
 
+// A graph that was read, without a message of its nodes.
+struct LoadedGraph {
+  GraphView view;  // of the source's bytes, and
+  ConstValues values;
+  std::deque<std::string> thin_nodes;  // those whose contents went to `values`
+};
+
 class Loader {
  public:
-  // What is left of the graph goes to `def`.
-  Loader(const ContentSource& source, proto::GraphDef* def)
-      : source_(source), bytes_(source.bytes), copies_(source), def_(def) {}
+  Loader(const ContentSource& source, LoadedGraph* graph)
+      : source_(source), bytes_(source.bytes), copies_(source), graph_(*graph) {}
 
-  absl::StatusOr<ConstValues> Load() {
-    std::string thin;
+  absl::Status Load() {
+    std::string rest;
+    bool valid = true;
     FieldReader reader(bytes_);
-    for (FieldReader::Field f; reader.Next(&f);) {
-      if (f.number == kGraphNode && f.payload.size() >= kLargeContent) {
-        WEFT_ASSIGN_OR_RETURN(const bool taken, TakeContent(f.payload, &thin));
+    for (Field f; reader.Next(&f);) {
+      if (f.number != kGraphNode || f.wire_type != kLengthDelimited) {
+        rest.append(f.whole);
+        continue;
+      }
+      if (f.payload.size() >= kLargeContent) {
+        WEFT_ASSIGN_OR_RETURN(const bool taken, TakeContent(f.payload, &valid));
         if (taken) continue;
       }
-      thin.append(f.whole);
+      valid = valid && graph_.view.AddField(f.whole, f.payload);
     }
-    if (!reader.ok() || !ParseProto(thin, def_)) {
+    if (!valid || !reader.ok() || !graph_.view.SetRest(rest)) {
       return absl::DataLossError(StrCat(source_.label, "Invalid GraphDef: these ", bytes_.size(),
                                         " bytes are no serialised GraphDef"));
     }
-    WEFT_RETURN_IF_ERROR(copies_.Run());
-    return std::move(values_);
+    return copies_.Run();
   }
 
  private:
-  // Moves the content of a large constant to `values`, and appends what is left of the node.
-  absl::StatusOr<bool> TakeContent(std::string_view node, std::string* thin) {
+  // Moves the content of a large constant to the graph's values, and adds what is left of the node.
+  absl::StatusOr<bool> TakeContent(std::string_view node, bool* valid) {
     std::string_view entry;
     const std::optional<LargeConst> found = FindContent(node, &entry);
     if (!found) return false;
@@ -245,52 +160,70 @@ class Loader {
     WEFT_RETURN_IF_ERROR(WithNode(value.status(), found->name, "Const"));
     const auto offset = static_cast<uint64_t>(found->content.data() - bytes_.data());
     copies_.Add(offset, value->raw_data(), found->content.size());
-    if (!values_.emplace(std::string(found->name), *std::move(value)).second) {
+    const auto [named, is_new] = graph_.values.emplace(std::string(found->name), *std::move(value));
+    if (!is_new) {
       return absl::InvalidArgumentError(StrCat("Node '", found->name, "' is not unique"));
     }
     const auto old_attr = OnlyField(entry, kEntryValue);
     const std::string attr = Replaced(*old_attr, kAttrTensor, tensor);
     const std::string thin_entry = Replaced(entry, kEntryValue, attr);
-    std::string thin_node;
+    std::string& thin_node = graph_.thin_nodes.emplace_back();
     FieldReader reader(node);
-    for (FieldReader::Field f; reader.Next(&f);) {
+    for (Field f; reader.Next(&f);) {
       if (f.payload.data() == entry.data()) {
         AppendField(kNodeAttr, thin_entry, &thin_node);
       } else {
         thin_node.append(f.whole);
       }
     }
-    AppendField(kGraphNode, thin_node, thin);
+    *valid = *valid && graph_.view.AddNode(thin_node, &named->second);
     return true;
   }
 
   const ContentSource& source_;
   std::string_view bytes_;
   Copies copies_;
-  proto::GraphDef* const def_;
-  ConstValues values_;
+  LoadedGraph& graph_;
 };
+
+// A file that is being read. Only the pages around the contents of its map are touched.
+struct OpenFile {
+  std::unique_ptr<io::RandomAccessFile> file;
+  std::unique_ptr<io::MappedFile> map;
+  ContentSource source;
+};
+
+absl::StatusOr<OpenFile> OpenGraphFile(const std::string& path) {
+  OpenFile open;
+  WEFT_ASSIGN_OR_RETURN(open.file, io::RandomAccessFile::Open(path));
+  WEFT_ASSIGN_OR_RETURN(open.map, io::MappedFile::Open(path));
+  open.source = {open.map->bytes(), open.file.get(), StrCat(path, ": ")};
+  return open;
+}
 
 }  // namespace
 
 absl::StatusOr<GraphFile> ReadGraphFile(const std::string& path) {
-  WEFT_ASSIGN_OR_RETURN(const auto file, io::RandomAccessFile::Open(path));
-  // Only the pages around the contents are touched.
-  WEFT_ASSIGN_OR_RETURN(const auto map, io::MappedFile::Open(path));
-  const ContentSource source{map->bytes(), file.get(), StrCat(path, ": ")};
-  GraphFile graph;
-  WEFT_ASSIGN_OR_RETURN(graph.values, Loader(source, &graph.def).Load());
-  return graph;
+  WEFT_ASSIGN_OR_RETURN(const OpenFile open, OpenGraphFile(path));
+  LoadedGraph loaded;
+  WEFT_RETURN_IF_ERROR(Loader(open.source, &loaded).Load());
+  return GraphFile{loaded.view.ToMessage(), std::move(loaded.values)};
+}
+
+absl::StatusOr<ImportResult> ImportGraphFile(const std::string& path, const ImportOptions& options,
+                                             GraphImpl& graph) {
+  WEFT_ASSIGN_OR_RETURN(const OpenFile open, OpenGraphFile(path));
+  LoadedGraph loaded;
+  WEFT_RETURN_IF_ERROR(Loader(open.source, &loaded).Load());
+  return ImportView(loaded.view, options, graph);
 }
 
 ImportResult ImportSerializedGraph(std::string_view bytes, const ImportOptions& options,
                                    const Graph& graph) {
-  // Thousands of small messages are gone at once with their arena.
-  google::protobuf::Arena arena;
-  auto* def = google::protobuf::Arena::CreateMessage<proto::GraphDef>(&arena);
   const ContentSource source{bytes, nullptr, {}};
-  const ConstValues values = ValueOrThrow(Loader(source, def).Load());
-  return ValueOrThrow(ImportWithValues(*def, values, options, graph.impl()));
+  LoadedGraph loaded;
+  ThrowIfError(Loader(source, &loaded).Load());
+  return ValueOrThrow(ImportView(loaded.view, options, graph.impl()));
 }
 
 }  // namespace weft

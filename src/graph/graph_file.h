@@ -7,18 +7,14 @@
 #pragma once
 
 #include <string>
-#include <unordered_map>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "proto/weft/graph.pb.h"
 #include "src/graph/graph_impl.h"
-#include "weft/core/array.h"
+#include "src/graph/graph_view.h"
 
 namespace weft {
-
-// Values of Const nodes by name.
-using ConstValues = std::unordered_map<std::string, Array>;
 
 struct GraphFile {
   // Const nodes that `values` has are without their tensor_content.
@@ -30,6 +26,14 @@ struct GraphFile {
 // GraphDef; InvalidArgument for a constant whose size is not that of its shape.
 absl::StatusOr<GraphFile> ReadGraphFile(const std::string& path);
 
+// The import of a file without a message of the whole graph. Errors as of ReadGraphFile and
+// ImportGraphDef.
+absl::StatusOr<ImportResult> ImportGraphFile(const std::string& path, const ImportOptions& options,
+                                             GraphImpl& graph);
+
+// ImportGraphDef of a view.
+absl::StatusOr<ImportResult> ImportView(const GraphView& def, const ImportOptions& options,
+                                        GraphImpl& graph);
 // ImportGraphDef with the values of some Const nodes beside the GraphDef.
 absl::StatusOr<ImportResult> ImportWithValues(const proto::GraphDef& def, const ConstValues& values,
                                               const ImportOptions& options, GraphImpl& graph);

@@ -2,7 +2,7 @@
 #include "src/graph/graph_impl.h"
 
 #include <algorithm>
-#include <cctype>
+#include <array>
 #include <charconv>
 
 #include "src/core/device_name.h"
@@ -12,17 +12,28 @@
 
 namespace weft {
 
+namespace {
+
+// Which characters a name may have.
+constexpr std::array<bool, 256> NameCharacters(std::string_view others) {
+  std::array<bool, 256> valid{};
+  for (unsigned char c = '0'; c <= '9'; ++c) valid[c] = true;
+  for (unsigned char c = 'A'; c <= 'Z'; ++c) valid[c] = valid[c - 'A' + 'a'] = true;
+  for (const char c : others) valid[static_cast<unsigned char>(c)] = true;
+  return valid;
+}
+constexpr std::array<bool, 256> kFirstOfName = NameCharacters(".");
+constexpr std::array<bool, 256> kInName = NameCharacters("_.\\-/>");
+
+}  // namespace
+
 bool IsValidOpName(std::string_view name) {
-  if (name.empty() || !(std::isalnum(static_cast<unsigned char>(name[0])) || name[0] == '.'))
-    return false;
-  return IsValidScopeName(name.substr(1));
+  return !name.empty() && kFirstOfName[static_cast<unsigned char>(name[0])] &&
+         IsValidScopeName(name.substr(1));
 }
 
 bool IsValidScopeName(std::string_view name) {
-  return std::all_of(name.begin(), name.end(), [](unsigned char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) ||
-           std::string_view("_.\\-/>").find(c) != std::string_view::npos;
-  });
+  return std::all_of(name.begin(), name.end(), [](unsigned char c) { return kInName[c]; });
 }
 
 bool ParseTensorName(std::string_view text, std::string* op, int* index) {
@@ -43,46 +54,41 @@ GraphImpl::GraphImpl(const OpRegistry* registry)
     : registry_(registry ? registry : &OpRegistry::Global()) {}
 GraphImpl::~GraphImpl() = default;
 
+const AttrMap& NodeAttrs::None() {
+  static const auto* const none = new AttrMap();
+  return *none;
+}
+
 absl::StatusOr<Node*> GraphImpl::AddNode(NodeSpec spec) {
   std::lock_guard lock(mu_);
   if (finalized_)
     return absl::FailedPreconditionError(
         StrCat("Graph is finalized and cannot be modified (adding node '", spec.name, "')"));
-  const OpDef* def = registry_->Find(spec.op);
+  const OpDef* def = spec.def ? spec.def : registry_->Find(spec.op);
   if (!def) {
     return absl::NotFoundError(
         StrCat("Op type not registered '", spec.op, "' (node '", spec.name, "')"));
   }
   if (!IsValidOpName(spec.name)) {
     return absl::InvalidArgumentError(
-        StrCat("'", spec.name, "' is not a valid node name (op type ", spec.op,
+        StrCat("'", spec.name, "' is not a valid node name (op type ", def->name(),
                "): letters, digits and . _ - / \\ only, and a letter, digit or . first"));
   }
-  if (by_name_.contains(spec.name))
+  const uint64_t name_hash = HashText(spec.name);
+  if (by_name_.Find(name_hash, [&](const Node* n) { return n->name == spec.name; }))
     return absl::InvalidArgumentError(StrCat("Duplicate node name in graph: '", spec.name, "'"));
-  for (const Tensor& t : spec.inputs) {
-    if (!t.valid()) continue;
-    if (t.node()->graph != this)
-      return absl::InvalidArgumentError(StrCat("input '", t.name(), "' of node '", spec.name,
-                                               "' (op type ", spec.op, ") is from another graph"));
-    if (t.index() < 0 || t.index() >= t.node()->num_outputs()) {
-      return absl::OutOfRangeError(StrCat("Node '", spec.name, "' (type: '", spec.op,
-                                          "', num of outputs: ...) is connected to output ",
-                                          t.index(), " of '", t.node()->name, "', which has ",
-                                          t.node()->num_outputs(), " outputs"));
-    }
-  }
+  WEFT_RETURN_IF_ERROR(CheckInputs(spec, *def));
   auto node = std::make_unique<Node>();
   node->graph = this;
   node->id = static_cast<int>(nodes_.size());
-  node->name = spec.name;
   node->def = def;
-  node->device = spec.device;
-  node->inputs = spec.inputs;
-  WEFT_RETURN_IF_ERROR(WithNode(ResolveTypes(spec, *def, node.get()), spec.name, spec.op));
-  node->output_shapes.resize(node->output_types.size());
-  node->output_handles.resize(node->output_types.size());
-  WEFT_RETURN_IF_ERROR(WithNode(InferShapes(node.get()), spec.name, spec.op));
+  if (absl::Status s = Resolve(&spec, *def, node.get()); !s.ok())
+    return WithNode(std::move(s), spec.name, def->name());
+  node->name = std::move(spec.name);
+  node->device = std::move(spec.device);
+  node->inputs = std::move(spec.inputs);
+  if (absl::Status s = InferShapes(node.get()); !s.ok())
+    return WithNode(std::move(s), node->name, def->name());
 
   Node* added = node.get();
   for (const Tensor& t : added->inputs) {
@@ -95,10 +101,53 @@ absl::StatusOr<Node*> GraphImpl::AddNode(NodeSpec spec) {
     added->control_inputs.push_back(c);
     c->control_consumers.push_back(added);
   }
-  by_name_.emplace(added->name, added);
+  by_name_.Insert(name_hash, added);
   nodes_.push_back(std::move(node));
   Touch();
   return added;
+}
+
+absl::Status GraphImpl::CheckInputs(const NodeSpec& spec, const OpDef& def) const {
+  for (const Tensor& t : spec.inputs) {
+    if (!t.valid()) continue;
+    if (t.node()->graph != this) {
+      return absl::InvalidArgumentError(StrCat("input '", t.name(), "' of node '", spec.name,
+                                               "' (op type ", def.name(),
+                                               ") is from another graph"));
+    }
+    if (t.index() < 0 || t.index() >= t.node()->num_outputs()) {
+      return absl::OutOfRangeError(StrCat("Node '", spec.name, "' (type: '", def.name(),
+                                          "', num of outputs: ...) is connected to output ",
+                                          t.index(), " of '", t.node()->name, "', which has ",
+                                          t.node()->num_outputs(), " outputs"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status GraphImpl::Resolve(NodeSpec* spec, const OpDef& def, Node* node) {
+  NodeKind* const kind = spec->kind;
+  if (!kind) return ResolveTypes(*spec, def, std::move(spec->attrs), node);
+  const size_t n = spec->inputs.size();
+  bool same = kind->types && kind->actual_inputs.size() == n;
+  for (size_t i = 0; same && i < n; ++i) {
+    same = kind->actual_inputs[i] == ActualInputType(*spec, i);
+  }
+  if (!same) {
+    WEFT_RETURN_IF_ERROR(ResolveTypes(*spec, def, kind->given, node));
+    kind->actual_inputs.resize(n);
+    for (size_t i = 0; i < n; ++i) kind->actual_inputs[i] = ActualInputType(*spec, i);
+    kind->attrs = node->attrs;
+    kind->types = node->types;
+    kind->num_inputs = node->input_types.size();
+    kind->num_outputs = node->output_types.size();
+    return absl::OkStatus();
+  }
+  node->attrs = kind->attrs;
+  node->types = kind->types;
+  node->input_types = {kind->types.get(), kind->num_inputs};
+  node->output_types = {kind->types.get() + kind->num_inputs, kind->num_outputs};
+  return absl::OkStatus();
 }
 
 namespace {
@@ -142,7 +191,7 @@ absl::StatusOr<Node*> GraphImpl::AddNodeInScope(NodeSpec spec) {
   if (exact) spec.name.pop_back();
   // Checked before a name is taken, so that a failed node leaves no trace.
   std::string unique = exact ? spec.name : UniqueName(spec.name, /*mark_as_used=*/false);
-  if (exact && by_name_.contains(unique))
+  if (exact && FindNode(unique))
     unique = UniqueName(
         unique.substr(scope.name_scope.empty() || !unique.starts_with(scope.name_scope + "/")
                           ? 0
@@ -232,7 +281,7 @@ void GraphImpl::ApplyColocation(Node* node, const std::vector<Operation>& stack)
       device_set = true;
     }
   }
-  node->attrs["_class"] = std::vector<std::string>(groups.begin(), groups.end());
+  node->attrs.Mutable()["_class"] = std::vector<std::string>(groups.begin(), groups.end());
 }
 
 absl::Status GraphImpl::SetInput(Node* node, int index, Tensor input) {
@@ -268,7 +317,7 @@ void GraphImpl::AddControlInput(Node* node, Node* control) {
 
 void GraphImpl::SetAttr(Node* node, std::string name, AttrValue value) {
   std::lock_guard lock(mu_);
-  node->attrs[std::move(name)] = std::move(value);
+  node->attrs.Mutable()[std::move(name)] = std::move(value);
   Mutated();
 }
 
@@ -304,21 +353,25 @@ void GraphImpl::Truncate(int first_id) {
   }
   std::erase_if(constants, [&](const auto& e) { return gone(e.first.node()); });
   std::erase_if(not_constants, [&](const Tensor& t) { return gone(t.node()); });
-  for (size_t i = static_cast<size_t>(first_id); i < nodes_.size(); ++i)
-    by_name_.erase(nodes_[i]->name);
+  TakeReservedNames();
   if (ControlFlowState* state = ControlFlowState::Find(*this)) state->Forget(first_id);
   nodes_.resize(static_cast<size_t>(first_id));
+  by_name_.Clear();
+  by_name_.Reserve(nodes_.size());
+  for (const auto& node : nodes_) by_name_.Insert(HashText(node->name), node.get());
   Mutated();
 }
 
 Node* GraphImpl::FindNode(std::string_view name) const {
   std::lock_guard lock(mu_);
-  auto it = by_name_.find(std::string(name));
-  return it == by_name_.end() ? nullptr : it->second;
+  Node* const* const found =
+      by_name_.Find(HashText(name), [&](const Node* n) { return n->name == name; });
+  return found ? *found : nullptr;
 }
 
 std::string GraphImpl::UniqueName(std::string_view name, bool mark_as_used) {
   std::lock_guard lock(mu_);
+  TakeReservedNames();
   const std::string& scope = scopes().name_scope;
   std::string full = scope.empty() ? std::string(name) : StrCat(scope, "/", name);
   const std::string base = AsciiLower(full);
@@ -332,14 +385,23 @@ std::string GraphImpl::UniqueName(std::string_view name, bool mark_as_used) {
   return StrCat(full, "_", i - 1);
 }
 
-void GraphImpl::ReserveName(std::string_view name) {
+void GraphImpl::ReserveNames(int first_id) {
   std::lock_guard lock(mu_);
-  names_in_use_.try_emplace(AsciiLower(name), 1);
+  reserved_nodes_.emplace_back(first_id, num_nodes());
 }
 
-bool GraphImpl::NameInUse(std::string_view name) const {
+void GraphImpl::TakeReservedNames() {
+  for (const auto& [first, end] : reserved_nodes_) {
+    for (int id = first; id < end; ++id)
+      names_in_use_.try_emplace(AsciiLower(nodes_[static_cast<size_t>(id)]->name), 1);
+  }
+  reserved_nodes_.clear();
+}
+
+void GraphImpl::ReserveNodes(size_t n) {
   std::lock_guard lock(mu_);
-  return names_in_use_.contains(AsciiLower(name));
+  nodes_.reserve(nodes_.size() + n);
+  by_name_.Reserve(nodes_.size() + n);
 }
 
 ScopeState& GraphImpl::scopes() {

@@ -18,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "src/graph/hash_slots.h"
 #include "src/graph/node.h"
 #include "weft/graph/graph.h"
 
@@ -88,9 +89,10 @@ class GraphImpl : public std::enable_shared_from_this<GraphImpl> {
 
   // "a/b" and the name -> "a/b/name_1" (TensorFlow's rule, case-insensitive).
   std::string UniqueName(std::string_view name, bool mark_as_used);
-  // Marks a name as used without changing it, for imports.
-  void ReserveName(std::string_view name);
-  bool NameInUse(std::string_view name) const;
+  // Marks the names of the nodes with id >= first_id as used, for imports.
+  void ReserveNames(int first_id);
+  // Room for so many nodes more.
+  void ReserveNodes(size_t n);
 
   ScopeState& scopes();
 
@@ -119,11 +121,18 @@ class GraphImpl : public std::enable_shared_from_this<GraphImpl> {
 
  private:
   void ApplyColocation(Node* node, const std::vector<Operation>& stack);
+  absl::Status CheckInputs(const NodeSpec& spec, const OpDef& def) const;
+  // Sets attributes and dtypes of a new node.
+  static absl::Status Resolve(NodeSpec* spec, const OpDef& def, Node* node);
+  void TakeReservedNames();
   mutable std::recursive_mutex mu_;
   const OpRegistry* registry_;
   std::vector<std::unique_ptr<Node>> nodes_;
-  std::unordered_map<std::string, Node*> by_name_;
+  HashSlots<Node*> by_name_;
   std::unordered_map<std::string, int> names_in_use_;  // lower case
+  // Nodes [first, second) whose names are in use too: they are taken to names_in_use_ when somebody
+  // asks for a name, which those who only run a graph never do.
+  std::vector<std::pair<int, int>> reserved_nodes_;
   std::map<std::thread::id, ScopeState> scopes_;
   void Mutated() {
     mutations_.fetch_add(1, std::memory_order_acq_rel);
@@ -133,7 +142,7 @@ class GraphImpl : public std::enable_shared_from_this<GraphImpl> {
   std::atomic<bool> finalized_{false};
 };
 
-// "[A-Za-z0-9.][A-Za-z0-9_.\\-/]*".
+// "[A-Za-z0-9.][A-Za-z0-9_.\\-/>]*".
 bool IsValidOpName(std::string_view name);
 bool IsValidScopeName(std::string_view name);
 // Splits "op:1" (index 0 if none is given). False if it has no such form.

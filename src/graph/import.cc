@@ -8,6 +8,7 @@
 
 #include "src/core/status.h"
 #include "src/graph/function_body.h"
+#include "src/graph/graph_file.h"
 #include "src/graph/importer.h"
 
 namespace weft {
@@ -56,6 +57,7 @@ absl::StatusOr<ImportResult> Importer::Add() {
   }
   versions_ = def_.versions();
   WEFT_RETURN_IF_ERROR(CheckVersions(versions_));
+  may_clash_ = graph_.num_nodes() > 0;
   WEFT_RETURN_IF_ERROR(ChoosePrefix());
   WEFT_RETURN_IF_ERROR(TakeOptions());
   WEFT_RETURN_IF_ERROR(IndexNodes());
@@ -75,27 +77,31 @@ absl::StatusOr<ImportResult> Importer::Add() {
   return result;
 }
 
-absl::StatusOr<ImportResult> ImportWithValues(const proto::GraphDef& def, const ConstValues& values,
-                                              const ImportOptions& options, GraphImpl& graph) {
+absl::StatusOr<ImportResult> ImportView(const GraphView& def, const ImportOptions& options,
+                                        GraphImpl& graph) {
   std::lock_guard lock(graph.mu());
   // A node may call a function of the library by its name.
   const auto calls = [&](const proto::FunctionDefLibrary& library) {
     std::unordered_set<std::string_view> names;
     for (const proto::FunctionDef& f : library.function()) names.insert(f.signature().name());
-    return std::any_of(def.node().begin(), def.node().end(),
-                       [&](const proto::NodeDef& n) { return names.contains(n.op()); });
+    return std::any_of(def.ops().begin(), def.ops().end(),
+                       [&](const OpView& op) { return names.contains(op.name); });
   };
-  if (def.has_library() && calls(def.library())) {
-    proto::GraphDef with_ops = def;
-    CallsToOps(def.library(), &with_ops);
-    return Importer(with_ops, values, options, graph).Run();
-  }
-  if (graph.library && calls(*graph.library)) {
-    proto::GraphDef with_ops = def;
-    CallsToOps(*graph.library, &with_ops);
-    return Importer(with_ops, values, options, graph).Run();
-  }
-  return Importer(def, values, options, graph).Run();
+  const proto::FunctionDefLibrary* const called =
+      def.has_library() && calls(def.library()) ? &def.library()
+      : graph.library && calls(*graph.library)  ? graph.library.get()
+                                                : nullptr;
+  if (!called) return Importer(def, options, graph).Run();
+  proto::GraphDef with_ops = def.ToMessage();
+  CallsToOps(*called, &with_ops);
+  const ConstValues values = def.Values();
+  const GraphView view(with_ops, values);
+  return Importer(view, options, graph).Run();
+}
+
+absl::StatusOr<ImportResult> ImportWithValues(const proto::GraphDef& def, const ConstValues& values,
+                                              const ImportOptions& options, GraphImpl& graph) {
+  return ImportView(GraphView(def, values), options, graph);
 }
 
 ImportResult ImportGraphDef(const GraphDef& def, const ImportOptions& options, const Graph& graph) {

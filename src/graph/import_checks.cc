@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Of an import: what is looked at before any node is added.
 #include <algorithm>
+#include <numeric>
 
 #include "src/graph/importer.h"
 
@@ -45,41 +46,55 @@ absl::Status Importer::TakeOptions() {
 }
 
 absl::Status Importer::IndexNodes() {
-  nodes_.reserve(static_cast<size_t>(def_.node_size()));
-  for (int i = 0; i < def_.node_size(); ++i) {
-    const proto::NodeDef& node = def_.node(i);
-    if (!IsValidOpName(node.name())) {
-      return InvalidImport("Node '", node.name(), "': Node name contains invalid characters");
+  const int n = def_.num_nodes();
+  numbers_.Reserve(static_cast<size_t>(n));
+  for (int i = 0; i < n; ++i) {
+    const NodeView& node = view(i);
+    if (!IsValidOpName(node.name)) {
+      return InvalidImport("Node '", node.name, "': Node name contains invalid characters");
     }
-    if (!nodes_.emplace(node.name(), Imported{i, nullptr}).second) {
-      return InvalidImport("Node '", node.name(), "' is not unique");
+    const uint64_t hash = HashText(node.name);
+    if (numbers_.Find(hash, [&](int other) { return view(other).name == node.name; })) {
+      return InvalidImport("Node '", node.name, "' is not unique");
     }
-    if (node.op().empty())
-      return InvalidImport("Node '", node.name(), "' does not specify an operation");
+    numbers_.Insert(hash, i);
+    if (def_.op_of(node).name.empty())
+      return InvalidImport("Node '", node.name, "' does not specify an operation");
     bool in_control = false;
-    for (const std::string& input : node.input()) {
+    for (const std::string_view input : def_.inputs_of(node)) {
       if (input.starts_with('^')) {
         in_control = true;
       } else if (in_control) {
-        return InvalidImport("Node '", node.name(),
+        return InvalidImport("Node '", node.name,
                              "': Control dependencies must come after regular dependencies");
       }
     }
-    ForEachScope(node.name(), [this](std::string_view scope) { scopes_.insert(scope); });
   }
   if (options_.validate_colocation) return CheckColocation();
   return absl::OkStatus();
 }
 
+int Importer::IndexOf(std::string_view name) const {
+  const int* found =
+      numbers_.Find(HashText(name), [&](int other) { return view(other).name == name; });
+  return found ? *found : -1;
+}
+
 absl::Status Importer::CheckColocation() const {
-  for (const proto::NodeDef& node : def_.node()) {
-    auto it = node.attr().find("_class");
-    if (it == node.attr().end()) continue;
-    for (std::string_view group : it->second.list().s()) {
+  std::vector<const proto::AttrValue*> classes;  // of each set of attributes
+  classes.reserve(def_.attr_sets().size());
+  for (const AttrSet& set : def_.attr_sets()) {
+    const auto it = set.values->find("_class");
+    classes.push_back(it == set.values->end() ? nullptr : &it->second);
+  }
+  for (const NodeView& node : def_.nodes()) {
+    const proto::AttrValue* const value = classes[static_cast<size_t>(node.attrs)];
+    if (!value) continue;
+    for (std::string_view group : value->list().s()) {
       if (!group.starts_with(kColocationPrefix)) continue;
       group.remove_prefix(kColocationPrefix.size());
-      if (!nodes_.contains(group)) {
-        return InvalidImport("Node '", node.name(), "' expects to be colocated with unknown node '",
+      if (IndexOf(group) < 0) {
+        return InvalidImport("Node '", node.name, "' expects to be colocated with unknown node '",
                              group, "'");
       }
     }
@@ -88,43 +103,61 @@ absl::Status Importer::CheckColocation() const {
 }
 
 absl::Status Importer::CountPending() {
-  const auto n = static_cast<size_t>(def_.node_size());
+  const auto n = static_cast<size_t>(def_.num_nodes());
+  edges_.resize(def_.num_inputs());
   pending_.resize(n);
-  waiting_.resize(n);
-  for (size_t i = 0; i < n; ++i) {
-    const proto::NodeDef& node = def_.node(static_cast<int>(i));
-    int pending = node.input_size();
-    if (IsMerge(node) && HasLoopInput(node)) pending = NumControlInputs(node) + 1;
-    for (const std::string& input : node.input()) {
-      const Source source = ParseSource(input);
-      if (input_map_.contains(source)) {
+  for (const NodeView& node : def_.nodes()) WEFT_RETURN_IF_ERROR(FindEdges(node));
+  first_waiting_.assign(n + 1, 0);
+  for (const Edge& edge : edges_) {
+    if (edge.node >= 0) ++first_waiting_[static_cast<size_t>(edge.node)];
+  }
+  // First where each node's list ends; entered from the back, the lists end up where they begin.
+  std::partial_sum(first_waiting_.begin(), first_waiting_.end(), first_waiting_.begin());
+  waiting_.resize(static_cast<size_t>(first_waiting_[n]));
+  for (size_t i = n; i-- > 0;) {
+    const NodeView& node = def_.nodes()[i];
+    int pending = static_cast<int>(node.num_inputs);
+    if (def_.op_of(node).is_merge && HasLoopInput(node)) pending = NumControlInputs(node) + 1;
+    for (size_t k = node.first_input; k < node.first_input + node.num_inputs; ++k) {
+      if (edges_[k].node < 0) {
         --pending;
-        continue;
+      } else {
+        waiting_[static_cast<size_t>(--first_waiting_[static_cast<size_t>(edges_[k].node)])] =
+            static_cast<int>(i);
       }
-      auto it = nodes_.find(source.node);
-      if (it == nodes_.end()) {
-        return InvalidImport("Node '", node.name(), "': Unknown input node '", input, "'");
-      }
-      waiting_[static_cast<size_t>(it->second.index)].push_back(static_cast<int>(i));
     }
     pending_[i] = pending;
-    if (pending <= 0) ready_.push(static_cast<int>(i));
   }
   return absl::OkStatus();
 }
 
-bool Importer::HasLoopInput(const proto::NodeDef& merge) const {
-  return std::any_of(merge.input().begin(), merge.input().end(), [this](const std::string& input) {
+absl::Status Importer::FindEdges(const NodeView& node) {
+  Edge* edge = edges_.data() + node.first_input;
+  for (const std::string_view input : def_.inputs_of(node)) {
     const Source source = ParseSource(input);
-    auto it = nodes_.find(source.node);
-    return source.index != kControlIndex && it != nodes_.end() &&
-           IsNextIteration(def_.node(it->second.index));
+    const bool mapped = !input_map_.empty() && input_map_.contains(source);
+    *edge = {mapped ? -1 : IndexOf(source.node), source.index};
+    if (!mapped && edge->node < 0) {
+      return InvalidImport("Node '", node.name, "': Unknown input node '", input, "'");
+    }
+    ++edge;
+  }
+  return absl::OkStatus();
+}
+
+bool Importer::HasLoopInput(const NodeView& merge) const {
+  const auto inputs = def_.inputs_of(merge);
+  return std::any_of(inputs.begin(), inputs.end(), [this](std::string_view input) {
+    const Source source = ParseSource(input);
+    const int from = IndexOf(source.node);
+    return source.index != kControlIndex && from >= 0 && def_.op_of(view(from)).is_next_iteration;
   });
 }
 
-int Importer::NumControlInputs(const proto::NodeDef& node) {
-  return static_cast<int>(std::count_if(node.input().begin(), node.input().end(),
-                                        [](const std::string& s) { return s.starts_with('^'); }));
+int Importer::NumControlInputs(const NodeView& node) const {
+  const auto inputs = def_.inputs_of(node);
+  return static_cast<int>(std::count_if(inputs.begin(), inputs.end(),
+                                        [](std::string_view s) { return s.starts_with('^'); }));
 }
 
 }  // namespace weft

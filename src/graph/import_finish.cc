@@ -11,7 +11,7 @@ namespace weft {
 
 absl::Status Importer::AddBackEdges() {
   for (const BackEdge& edge : back_edges_) {
-    Node* from = nodes_.find(edge.source.node)->second.node;
+    Node* from = added_[static_cast<size_t>(IndexOf(edge.source.node))];
     if (edge.input == kControlIndex) {
       graph_.AddControlInput(edge.node, from);
       continue;
@@ -29,9 +29,9 @@ absl::Status Importer::CheckUnusedMappings() const {
   std::string missing;
   for (const auto& [source, tensor] : input_map_) {
     if (used_mappings_.contains(source)) continue;
-    auto it = nodes_.find(source.node);
-    if (it != nodes_.end() &&
-        (source.index == kControlIndex || source.index < it->second.node->num_outputs()))
+    const int i = IndexOf(source.node);
+    if (i >= 0 && (source.index == kControlIndex ||
+                   source.index < added_[static_cast<size_t>(i)]->num_outputs()))
       continue;
     StrAppend(&missing, missing.empty() ? "" : ", ", source.ToString());
   }
@@ -41,10 +41,8 @@ absl::Status Importer::CheckUnusedMappings() const {
 
 void Importer::UpdateColocationNames() {
   if (renamed_.empty()) return;
-  for (const auto& [name, imported] : nodes_) {
-    auto it = imported.node->attrs.find("_class");
-    if (it == imported.node->attrs.end()) continue;
-    const auto* classes = it->second.Get<std::vector<std::string>>();
+  for (Node* const node : added_) {
+    const auto* classes = node->FindAttrOf<std::vector<std::string>>("_class");
     if (!classes) continue;
     std::vector<std::string> updated = *classes;
     for (std::string& c : updated) {
@@ -52,7 +50,7 @@ void Importer::UpdateColocationNames() {
       auto renamed = renamed_.find(c.substr(kColocationPrefix.size()));
       if (renamed != renamed_.end()) c = StrCat(kColocationPrefix, renamed->second);
     }
-    it->second = std::move(updated);
+    node->attrs.Mutable()["_class"] = std::move(updated);
   }
 }
 
@@ -69,11 +67,11 @@ absl::StatusOr<ImportResult> Importer::MakeResult() const {
         continue;
       }
     }
-    auto it = nodes_.find(source.node);
-    if (it == nodes_.end()) {
+    const int i = IndexOf(source.node);
+    if (i < 0) {
       return InvalidImport("Requested return_element '", element, "' not found in graph_def.");
     }
-    Node* node = it->second.node;
+    Node* const node = added_[static_cast<size_t>(i)];
     if (is_tensor && source.index >= node->num_outputs()) {
       return InvalidImport("Invalid return output ", source.index, " of node '", source.node,
                            "', which has ", node->num_outputs(), " output(s)");
@@ -85,17 +83,15 @@ absl::StatusOr<ImportResult> Importer::MakeResult() const {
 }
 
 void Importer::ApplyDeviceScopes() {
-  for (const proto::NodeDef& def : def_.node()) {
-    Node* node = nodes_.find(def.name())->second.node;
+  if (graph_.scopes().devices.empty()) return;
+  for (Node* const node : added_) {
     if (!node->FindAttr("_class")) graph_.ApplyDevices(node);
   }
 }
 
 void Importer::Commit(int first_id) {
   if (new_scope_) graph_.UniqueName(options_.prefix, /*mark_as_used=*/true);
-  for (int id = first_id; id < graph_.num_nodes(); ++id) {
-    graph_.ReserveName(graph_.nodes()[static_cast<size_t>(id)]->name);
-  }
+  graph_.ReserveNames(first_id);
   graph_.min_consumer = std::max(graph_.min_consumer, versions_.min_consumer());
   if (!extras_.empty() || versions_.bad_consumers_size() > 0) {
     ImportedExtras& extras = ImportedExtras::Of(graph_);

@@ -239,13 +239,12 @@ void OpDefToProto(const OpDef& def, proto::OpDef* out) {
   out->set_allows_uninitialized_input(def.allows_uninitialized_input());
 }
 
-bool ParseProto(std::string_view bytes, google::protobuf::MessageLite* message) {
+bool ParseProto(std::string_view bytes, google::protobuf::MessageLite* message, int max_nesting) {
   // Sizes in protocol buffers are ints.
   if (bytes.size() > static_cast<size_t>(std::numeric_limits<int>::max())) return false;
   google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(bytes.data()),
                                             static_cast<int>(bytes.size()));
-  // Deeper than any real graph; the stack of a thread holds it.
-  in.SetRecursionLimit(100);
+  in.SetRecursionLimit(max_nesting);
   // The caller reports what is wrong; protobuf would write to stderr too.
   google::protobuf::LogSilencer silencer;
   return message->ParseFromCodedStream(&in) && in.ConsumedEntireMessage();

@@ -50,8 +50,13 @@ absl::StatusOr<DataType> DTypeFromProto(int type, bool allow_ref);
 
 void OpDefToProto(const OpDef& def, proto::OpDef* out);
 
-// Merges `bytes` into a message, with limits on nesting. False if they are not one.
-bool ParseProto(std::string_view bytes, google::protobuf::MessageLite* message);
+// Deeper than any real graph; the stack of a thread holds it.
+inline constexpr int kMaxProtoNesting = 100;
+
+// Merges `bytes` into a message whose parts are nested no deeper than that. False if they are not
+// one.
+bool ParseProto(std::string_view bytes, google::protobuf::MessageLite* message,
+                int max_nesting = kMaxProtoNesting);
 // The same bytes for the same message, maps sorted by key.
 std::string SerializeProto(const google::protobuf::MessageLite& message);
 

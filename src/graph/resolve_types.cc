@@ -2,32 +2,45 @@
 // Attributes and dtypes of a new node: what TensorFlow's op construction infers and checks.
 #include <algorithm>
 #include <limits>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include "src/core/strings.h"
 #include "src/graph/attr_variant.h"
 #include "src/graph/graph_impl.h"
 
 namespace weft {
-namespace {
 
-DataType InputType(const NodeSpec& spec, size_t i) {
-  if (spec.inputs[i].valid()) return spec.inputs[i].dtype();
+DataType ActualInputType(const NodeSpec& spec, size_t i) {
+  const Tensor& t = spec.inputs[i];
+  if (t.valid()) return t.node()->output_types[static_cast<size_t>(t.index())];
   return i < spec.missing_input_types.size() ? spec.missing_input_types[i] : kInvalidType;
 }
 
+namespace {
+
 class Resolver {
  public:
-  Resolver(const NodeSpec& spec, const OpDef& def, Node* node)
-      : spec_(spec), def_(def), node_(*node) {}
+  Resolver(const NodeSpec& spec, const OpDef& def, AttrMap attrs)
+      : spec_(spec), def_(def), attrs_(std::move(attrs)) {}
 
-  absl::Status Run() {
-    node_.attrs = spec_.attrs;
+  absl::Status Run(Node* node) {
+    types_.reserve(spec_.inputs.size() + def_.outputs().size());
     WEFT_RETURN_IF_ERROR(TakeGivenLists());
     WEFT_RETURN_IF_ERROR(InferCounts());
     WEFT_RETURN_IF_ERROR(WalkInputs());
     WEFT_RETURN_IF_ERROR(FillDefaults());
     WEFT_RETURN_IF_ERROR(CheckAttrs());
-    return MakeOutputs();
+    const size_t num_inputs = types_.size();
+    WEFT_RETURN_IF_ERROR(MakeOutputs());
+    const auto types = std::make_shared<DataType[]>(types_.size());
+    std::copy(types_.begin(), types_.end(), types.get());
+    node->types = types;
+    node->input_types = {types.get(), num_inputs};
+    node->output_types = {types.get() + num_inputs, types_.size() - num_inputs};
+    node->attrs = NodeAttrs(std::move(attrs_));
+    return absl::OkStatus();
   }
 
  private:
@@ -40,8 +53,8 @@ class Resolver {
   // schema says.
   absl::Status TakeGivenLists() {
     for (const AttrDef& attr : def_.attrs()) {
-      auto it = node_.attrs.find(attr.name);
-      if (it == node_.attrs.end()) continue;
+      auto it = attrs_.find(attr.name);
+      if (it == attrs_.end()) continue;
       AttrValue& v = it->second;
       if (attr.type == "float" && v.Get<int64_t>()) v = static_cast<float>(*v.Get<int64_t>());
       if (attr.type == "list(float)" && v.Get<std::vector<int64_t>>()) {
@@ -55,14 +68,17 @@ class Resolver {
   }
 
   static constexpr int64_t kAbsent = std::numeric_limits<int64_t>::min();
+  template <typename T>
+  const T* Find(const std::string& attr) const {
+    auto it = attrs_.find(attr);
+    return it == attrs_.end() ? nullptr : it->second.Get<T>();
+  }
   int64_t Given(const std::string& attr) const {
-    auto it = node_.attrs.find(attr);
-    const int64_t* n = it == node_.attrs.end() ? nullptr : it->second.Get<int64_t>();
+    const int64_t* n = Find<int64_t>(attr);
     return n ? *n : kAbsent;
   }
   int64_t GivenLength(const std::string& attr) const {
-    auto it = node_.attrs.find(attr);
-    const auto* list = it == node_.attrs.end() ? nullptr : it->second.Get<std::vector<DataType>>();
+    const auto* list = Find<std::vector<DataType>>(attr);
     return list ? static_cast<int64_t>(list->size()) : kAbsent;
   }
 
@@ -121,7 +137,7 @@ class Resolver {
         n = Given(arg.number_attr);
         if (n == kAbsent) {
           n = open_length_;
-          node_.attrs[arg.number_attr] = n;
+          attrs_[arg.number_attr] = n;
         }
       }
       for (int64_t i = 0; i < n; ++i, ++next) WEFT_RETURN_IF_ERROR(TakeInput(arg, next));
@@ -131,33 +147,30 @@ class Resolver {
 
   absl::Status WalkList(const ArgDef& arg, int64_t n, size_t* next) {
     std::vector<DataType> given;
-    auto it = node_.attrs.find(arg.type_list_attr);
-    if (it != node_.attrs.end()) {
-      if (const auto* list = it->second.Get<std::vector<DataType>>()) given = *list;
-    }
+    if (const auto* list = Find<std::vector<DataType>>(arg.type_list_attr)) given = *list;
     std::vector<DataType> types;
     for (int64_t i = 0; i < n; ++i, ++*next) {
-      const DataType type = RemoveRef(InputType(spec_, *next));
+      const DataType type = RemoveRef(ActualInputType(spec_, *next));
       const DataType wanted = given.empty() ? type : given[static_cast<size_t>(i)];
       if (type != wanted) return Mismatch(arg, *next, wanted);
       types.push_back(wanted);
-      node_.input_types.push_back(wanted);
+      types_.push_back(wanted);
     }
-    if (given.empty()) node_.attrs[arg.type_list_attr] = types;
+    if (given.empty()) attrs_[arg.type_list_attr] = types;
     return absl::OkStatus();
   }
 
   absl::Status TakeInput(const ArgDef& arg, size_t i) {
-    const DataType actual = InputType(spec_, i);
+    const DataType actual = ActualInputType(spec_, i);
     DataType wanted = arg.type;
     if (!arg.type_attr.empty()) {
-      auto [it, inserted] = node_.attrs.try_emplace(arg.type_attr, RemoveRef(actual));
+      auto [it, inserted] = attrs_.try_emplace(arg.type_attr, RemoveRef(actual));
       const DataType* given = it->second.Get<DataType>();
       if (!given)
         return Invalid(StrCat("attribute '", arg.type_attr, "' is a ", it->second.KindName(),
                               ", but must be a type"));
       wanted = *given;
-      if (inserted) first_of_[arg.type_attr] = arg.name;
+      if (inserted) inferred_from_.push_back(&arg);
     }
     if (RemoveRef(actual) != RemoveRef(wanted)) return Mismatch(arg, i, wanted);
     if (arg.is_ref && !IsRef(actual)) {
@@ -171,24 +184,26 @@ class Resolver {
                                                "' be a mutable tensor (e.g.: a Variable); node '",
                                                spec_.name, "' is given ", spec_.inputs[i].name()));
     }
-    node_.input_types.push_back(arg.is_ref ? MakeRef(wanted) : wanted);
+    types_.push_back(arg.is_ref ? MakeRef(wanted) : wanted);
     return absl::OkStatus();
   }
 
   absl::Status Mismatch(const ArgDef& arg, size_t i, DataType wanted) const {
-    const DataType actual = InputType(spec_, i);
+    const DataType actual = ActualInputType(spec_, i);
     if (spec_.imported) {
       return absl::InvalidArgumentError(StrCat(
           "Input ", i, " of node ", spec_.name, " was passed ", DTypeOpName(actual), " from ",
           spec_.inputs[i].valid() ? spec_.inputs[i].name() : "a later node",
           " incompatible with expected ", DTypeOpName(arg.is_ref ? MakeRef(wanted) : wanted), "."));
     }
-    auto first = first_of_.find(arg.type_attr);
-    if (first != first_of_.end()) {
+    const auto first =
+        std::find_if(inferred_from_.begin(), inferred_from_.end(),
+                     [&](const ArgDef* other) { return other->type_attr == arg.type_attr; });
+    if (first != inferred_from_.end()) {
       return absl::InvalidArgumentError(StrCat("Input '", arg.name, "' of '", def_.name(),
                                                "' Op has type ", DTypeName(RemoveRef(actual)),
                                                " that does not match type ", DTypeName(wanted),
-                                               " of argument '", first->second, "'."));
+                                               " of argument '", (*first)->name, "'."));
     }
     return absl::InvalidArgumentError(StrCat(
         "Input '", arg.name, "' of '", def_.name(), "' Op has type ", DTypeName(RemoveRef(actual)),
@@ -196,23 +211,28 @@ class Resolver {
   }
 
   absl::Status FillDefaults() {
+    values_.reserve(def_.attrs().size());
     for (const AttrDef& attr : def_.attrs()) {
-      if (node_.attrs.contains(attr.name)) continue;
-      if (!attr.default_value)
-        return Invalid(
-            StrCat("NodeDef missing attr '", attr.name, "' from Op<name=", def_.name(), ">"));
-      node_.attrs[attr.name] = *attr.default_value;
+      auto it = attrs_.lower_bound(attr.name);
+      if (it == attrs_.end() || it->first != attr.name) {
+        if (!attr.default_value)
+          return Invalid(
+              StrCat("NodeDef missing attr '", attr.name, "' from Op<name=", def_.name(), ">"));
+        it = attrs_.emplace_hint(it, attr.name, *attr.default_value);
+      }
+      values_.push_back(&it->second);
     }
     return absl::OkStatus();
   }
 
   absl::Status CheckAttrs() const {
-    for (const AttrDef& attr : def_.attrs()) {
-      const AttrValue& value = node_.attrs.at(attr.name);
+    for (size_t i = 0; i < values_.size(); ++i) {
+      const AttrDef& attr = def_.attrs()[i];
+      const AttrValue& value = *values_[i];
       if (value.Get<AttrPlaceholder>())
         return Invalid(StrCat("attribute '", attr.name, "' is the placeholder ", value.ToString(),
                               " outside of a function"));
-      const std::string kind = value.KindName();
+      const std::string_view kind = KindText(value.variant());
       if (kind != attr.type && !(attr.is_list() && kind == "list")) {
         return Invalid(StrCat("AttrValue had value with type '", kind, "' when '", attr.type,
                               "' expected for attr '", attr.name, "'"));
@@ -295,33 +315,32 @@ class Resolver {
     constexpr int64_t kMaxOutputs = 1 << 20;
     for (const ArgDef& arg : def_.outputs()) {
       if (!arg.type_list_attr.empty()) {
-        for (DataType t : *node_.FindAttrOf<std::vector<DataType>>(arg.type_list_attr))
-          node_.output_types.push_back(t);
+        const auto& list = *Find<std::vector<DataType>>(arg.type_list_attr);
+        types_.insert(types_.end(), list.begin(), list.end());
         continue;
       }
-      const DataType type =
-          arg.type_attr.empty() ? arg.type : *node_.FindAttrOf<DataType>(arg.type_attr);
-      const int64_t n = arg.number_attr.empty() ? 1 : *node_.FindAttrOf<int64_t>(arg.number_attr);
+      const DataType type = arg.type_attr.empty() ? arg.type : *Find<DataType>(arg.type_attr);
+      const int64_t n = arg.number_attr.empty() ? 1 : *Find<int64_t>(arg.number_attr);
       if (n < 0 || n > kMaxOutputs)
         return Invalid(StrCat("attribute '", arg.number_attr, "' asks for ", n, " outputs"));
-      node_.output_types.insert(node_.output_types.end(), static_cast<size_t>(n),
-                                arg.is_ref ? MakeRef(type) : type);
+      types_.insert(types_.end(), static_cast<size_t>(n), arg.is_ref ? MakeRef(type) : type);
     }
     return absl::OkStatus();
   }
 
   const NodeSpec& spec_;
   const OpDef& def_;
-  Node& node_;
+  AttrMap attrs_;
+  std::vector<DataType> types_;           // of the inputs, then of the outputs
+  std::vector<const AttrValue*> values_;  // of def_.attrs()
   int64_t open_length_ = 0;
-  std::map<std::string, std::string>
-      first_of_;  // type attribute -> the argument it was inferred from
+  std::vector<const ArgDef*> inferred_from_;  // the arguments that type attributes follow from
 };
 
 }  // namespace
 
-absl::Status ResolveTypes(const NodeSpec& spec, const OpDef& def, Node* node) {
-  return Resolver(spec, def, node).Run();
+absl::Status ResolveTypes(const NodeSpec& spec, const OpDef& def, AttrMap attrs, Node* node) {
+  return Resolver(spec, def, std::move(attrs)).Run(node);
 }
 
 std::pair<int, int> InputRange(const Node& node, std::string_view name) {

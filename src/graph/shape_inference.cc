@@ -8,19 +8,16 @@ namespace {
 
 class NodeShapeContext final : public ShapeContext {
  public:
-  explicit NodeShapeContext(Node* node) : node_(*node) {
-    for (const Tensor& t : node_.inputs) {
-      inputs_.push_back(t.valid() ? t.node()->output_shapes[static_cast<size_t>(t.index())]
-                                  : PartialShape::Unknown());
-    }
-    outputs_.resize(node_.output_types.size());
-    handles_.resize(node_.output_types.size());
-  }
+  explicit NodeShapeContext(Node* node) : node_(*node), outputs_(node->output_types.size()) {}
 
   const Node& node() const override { return node_; }
-  int num_inputs() const override { return static_cast<int>(inputs_.size()); }
+  int num_inputs() const override { return static_cast<int>(node_.inputs.size()); }
   int num_outputs() const override { return static_cast<int>(outputs_.size()); }
-  const PartialShape& input(int i) const override { return inputs_[static_cast<size_t>(i)]; }
+  const PartialShape& input(int i) const override {
+    static const auto* const unknown = new PartialShape();
+    const Tensor& t = node_.inputs[static_cast<size_t>(i)];
+    return t.valid() ? t.node()->output_shapes[static_cast<size_t>(t.index())] : *unknown;
+  }
   DataType input_dtype(int i) const override {
     return RemoveRef(node_.input_types[static_cast<size_t>(i)]);
   }
@@ -35,14 +32,13 @@ class NodeShapeContext final : public ShapeContext {
   }
   const std::vector<HandleData>* input_handle_data(int i) const override {
     const Tensor& t = node_.inputs[static_cast<size_t>(i)];
-    if (!t.valid()) return nullptr;
-    const auto& data = t.node()->output_handles[static_cast<size_t>(t.index())];
-    return data.empty() ? nullptr : &data;
+    return t.valid() ? t.node()->HandlesOf(t.index()) : nullptr;
   }
   void set_output(int i, PartialShape shape) override {
     outputs_[static_cast<size_t>(i)] = std::move(shape);
   }
   void set_output_handle_data(int i, std::vector<HandleData> data) override {
+    handles_.resize(outputs_.size());
     handles_[static_cast<size_t>(i)] = std::move(data);
   }
   const AttrValue* FindAttr(std::string_view name) const override { return node_.FindAttr(name); }
@@ -50,35 +46,27 @@ class NodeShapeContext final : public ShapeContext {
     return InputRange(node_, arg);
   }
 
-  // The shapes found, merged into what is known already (a shape set by the user stays).
-  absl::Status Store() {
-    for (size_t i = 0; i < outputs_.size(); ++i) {
-      PartialShape merged;
-      if (!PartialShape::Merge(node_.output_shapes[i], outputs_[i], &merged)) {
-        return absl::InvalidArgumentError(
-            StrCat("the shape of output ", i, " was ", node_.output_shapes[i].ToString(),
-                   ", now it is inferred as ", outputs_[i].ToString()));
-      }
-      node_.output_shapes[i] = std::move(merged);
-      if (!handles_[i].empty()) node_.output_handles[i] = std::move(handles_[i]);
-    }
-    return absl::OkStatus();
+  void Store() {
+    node_.output_shapes = std::move(outputs_);
+    node_.output_handles = std::move(handles_);
   }
 
  private:
   Node& node_;
-  std::vector<PartialShape> inputs_, outputs_;
-  std::vector<std::vector<HandleData>> handles_;
+  std::vector<PartialShape> outputs_;
+  std::vector<std::vector<HandleData>> handles_;  // empty while none are set
 };
 
 }  // namespace
 
 absl::Status InferShapes(Node* node) {
-  if (!node->def->shape_fn()) return absl::OkStatus();
   NodeShapeContext context(node);
-  absl::Status status = node->def->shape_fn()(context);
-  if (status.ok()) status = context.Store();
-  if (status.ok()) return status;
+  absl::Status status;
+  if (node->def->shape_fn()) status = node->def->shape_fn()(context);
+  if (status.ok()) {
+    context.Store();
+    return status;
+  }
   const std::string shapes = StrJoin(node->inputs, ", ", [](std::string* s, const Tensor& t) {
     StrAppend(s,
               t.valid() ? t.node()->output_shapes[static_cast<size_t>(t.index())].ToString() : "?");

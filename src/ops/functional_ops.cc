@@ -34,8 +34,7 @@ absl::Status CallShape(ShapeContext& c) {
     spec.name = StrCat("arg.", i);  // no name in a function has a dot
     spec.attrs = {{"dtype", c.input_dtype(i)}, {"shape", c.input(i)}};
     WEFT_ASSIGN_OR_RETURN(Node * node, scratch.impl().AddNode(std::move(spec)));
-    if (const std::vector<HandleData>* data = c.input_handle_data(i))
-      node->output_handles[0] = *data;
+    if (const std::vector<HandleData>* data = c.input_handle_data(i)) node->SetHandles(0, *data);
     args.emplace_back(node, 0);
   }
   const auto results = InlineFunction(**body, scratch.impl(), args);
@@ -43,8 +42,8 @@ absl::Status CallShape(ShapeContext& c) {
   for (int i = 0; i < c.num_outputs(); ++i) {
     const Tensor& result = (*results)[static_cast<size_t>(i)];
     c.set_output(i, result.shape());
-    const auto& handles = result.node()->output_handles[static_cast<size_t>(result.index())];
-    if (!handles.empty()) c.set_output_handle_data(i, handles);
+    if (const auto* handles = result.node()->HandlesOf(result.index()))
+      c.set_output_handle_data(i, *handles);
   }
   return absl::OkStatus();
 }

@@ -76,9 +76,9 @@ absl::Status ResourceGatherNdShape(ShapeContext& c) {
 
 // The variable's shape as a tensor: a constant if it is known.
 Tensor VariableSizes(NodeAdder& g, Tensor handle) {
-  const auto& data = handle.node()->output_handles[static_cast<size_t>(handle.index())];
-  if (!data.empty() && data.front().shape.IsFullyKnown()) {
-    const std::span<const int64_t> dims = data.front().shape.dims();
+  const std::vector<HandleData>* const data = handle.node()->HandlesOf(handle.index());
+  if (data && data->front().shape.IsFullyKnown()) {
+    const std::span<const int64_t> dims = data->front().shape.dims();
     return g.ConstInts(std::vector<int32_t>(dims.begin(), dims.end()));
   }
   return g.Op("VariableShape", {handle}, {{"out_type", kInt32}});

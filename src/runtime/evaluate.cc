@@ -82,9 +82,9 @@ bool EvaluateNode(const Node& node, const std::vector<Array>& inputs, std::vecto
   n.name = node.name;
   n.op = node.type();
   n.def = node.def;
-  n.attrs = node.attrs;
-  n.input_types = node.input_types;
-  n.output_types = node.output_types;
+  n.attrs = *node.attrs;
+  n.input_types.assign(node.input_types.begin(), node.input_types.end());
+  n.output_types.assign(node.output_types.begin(), node.output_types.end());
   return EvaluateOnce(&n, inputs, outputs);
 }
 

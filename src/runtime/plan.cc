@@ -118,9 +118,9 @@ class GraphCopier {
     copy->name = node->name;
     copy->op = node->type();
     copy->def = node->def;
-    copy->attrs = node->attrs;
-    copy->input_types = node->input_types;
-    copy->output_types = node->output_types;
+    copy->attrs = *node->attrs;
+    copy->input_types.assign(node->input_types.begin(), node->input_types.end());
+    copy->output_types.assign(node->output_types.begin(), node->output_types.end());
     copy->requested_device = node->device;
     queue_.emplace_back(node, copy);
     return copy;

@@ -51,8 +51,12 @@ std::string SavedModelFolder(const std::string& path) {
 
 absl::Status ImportGraphFile(const std::string& path, const std::vector<std::string>& wanted,
                              const Graph& graph) {
+  const bool is_text = path.ends_with(".pbtxt") || path.ends_with(".json");
+  if (!is_text && wanted.empty()) {
+    return weft::ImportGraphFile(path, {.prefix = ""}, graph.impl()).status();
+  }
   GraphFile file;
-  if (path.ends_with(".pbtxt") || path.ends_with(".json")) {
+  if (is_text) {
     file.def = std::move(GraphDef::FromFile(path).mutable_proto());
   } else {
     WEFT_ASSIGN_OR_RETURN(file, ReadGraphFile(path));

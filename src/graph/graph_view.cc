@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/graph/graph_view.h"
+
+#include <cstring>
+#include <string>
+
+#include "src/graph/proto_convert.h"
+#include "src/graph/wire.h"
+
+namespace weft {
+namespace {
+
+// Tags of a NodeDef's fields, and of a GraphDef's nodes.
+constexpr char kName = 1 << 3 | wire::kLengthDelimited;
+constexpr char kOp = 2 << 3 | wire::kLengthDelimited;
+constexpr char kInput = 3 << 3 | wire::kLengthDelimited;
+constexpr char kDevice = 4 << 3 | wire::kLengthDelimited;
+constexpr char kAttr = 5 << 3 | wire::kLengthDelimited;
+constexpr char kNode = 1 << 3 | wire::kLengthDelimited;
+
+// The longest number that the parser takes for a length.
+constexpr size_t kMaxLengthBytes = 5;
+
+// Nodes are one level deep in a graph.
+constexpr int kNodeNesting = kMaxProtoNesting - 1;
+
+bool IsAscii(std::string_view text) {
+  uint64_t bits = 0, word = 0;
+  const char* p = text.data();
+  size_t left = text.size();
+  for (; left >= 8; p += 8, left -= 8) {
+    std::memcpy(&word, p, 8);
+    bits |= word;
+  }
+  for (; left > 0; ++p, --left) bits |= static_cast<unsigned char>(*p);
+  return (bits & 0x8080808080808080ull) == 0;
+}
+
+// Takes the length and the payload of a field. False if there are fewer bytes.
+bool TakePayload(std::string_view* bytes, std::string_view* payload) {
+  const size_t before = bytes->size();
+  uint64_t length = 0;
+  if (!wire::TakeVarint(bytes, &length)) return false;
+  if (before - bytes->size() > kMaxLengthBytes || length > bytes->size()) return false;
+  *payload = bytes->substr(0, length);
+  bytes->remove_prefix(length);
+  return true;
+}
+
+}  // namespace
+
+GraphView::GraphView() : rest_(&proto::GraphDef::default_instance()) {}
+
+GraphView::GraphView(const proto::GraphDef& def, const ConstValues& values) : rest_(&def) {
+  nodes_.reserve(static_cast<size_t>(def.node_size()));
+  attr_sets_.reserve(static_cast<size_t>(def.node_size()));
+  for (const proto::NodeDef& node : def.node()) {
+    const auto value = values.empty() ? values.end() : values.find(node.name());
+    AddMessage(node, value == values.end() ? nullptr : &value->second);
+  }
+}
+
+bool GraphView::AddField(std::string_view field, std::string_view node) {
+  const bool plain = field.front() == kNode && field.size() - node.size() <= 1 + kMaxLengthBytes;
+  if (plain) return AddNode(node, nullptr);
+  auto* def = google::protobuf::Arena::CreateMessage<proto::GraphDef>(&arena_);
+  if (!ParseProto(field, def) || def->node_size() != 1) return false;
+  AddMessage(def->node(0), nullptr);
+  return true;
+}
+
+bool GraphView::AddNode(std::string_view bytes, const Array* value) {
+  NodeView node;
+  std::string_view op, attrs;
+  if (!ReadPlain(bytes, &node, &op, &attrs)) {
+    auto* message = google::protobuf::Arena::CreateMessage<proto::NodeDef>(&arena_);
+    if (!ParseProto(bytes, message, kNodeNesting)) return false;
+    AddMessage(*message, value);
+    return true;
+  }
+  node.bytes = bytes;
+  node.value = value;
+  node.op = InternOp(op);
+  node.attrs = InternAttrs(node.op, attrs, /*shareable=*/value == nullptr);
+  if (node.attrs < 0) return false;
+  nodes_.push_back(node);
+  return true;
+}
+
+bool GraphView::SetRest(std::string_view fields) {
+  auto* rest = google::protobuf::Arena::CreateMessage<proto::GraphDef>(&arena_);
+  rest_ = rest;
+  return ParseProto(fields, rest);
+}
+
+bool GraphView::ReadPlain(std::string_view bytes, NodeView* node, std::string_view* op,
+                          std::string_view* attrs) {
+  const size_t first_input = inputs_.size();
+  bool has_name = false, has_op = false, has_device = false, usual = true;
+  const char *attrs_begin = nullptr, *attrs_end = nullptr;
+  std::string_view rest = bytes, payload;
+  const auto take_once = [&](bool* taken, std::string_view* text) {
+    usual = !*taken && IsAscii(payload);
+    *taken = true;
+    *text = payload;
+  };
+  while (usual && !rest.empty()) {
+    const char* const start = rest.data();
+    const char tag = rest.front();
+    rest.remove_prefix(1);
+    usual = (tag & 7) == wire::kLengthDelimited && TakePayload(&rest, &payload);
+    if (!usual) break;
+    switch (tag) {
+      case kName:
+        take_once(&has_name, &node->name);
+        break;
+      case kOp:
+        take_once(&has_op, op);
+        break;
+      case kDevice:
+        take_once(&has_device, &node->device);
+        break;
+      case kInput:
+        usual = IsAscii(payload);
+        inputs_.push_back(payload);
+        break;
+      case kAttr:  // one after the other
+        usual = !attrs_end || attrs_end == start;
+        if (!attrs_begin) attrs_begin = start;
+        attrs_end = rest.data();
+        break;
+      default:
+        usual = false;
+    }
+  }
+  if (!usual) {
+    inputs_.resize(first_input);
+    *node = {};
+    return false;
+  }
+  node->first_input = static_cast<uint32_t>(first_input);
+  node->num_inputs = static_cast<uint32_t>(inputs_.size() - first_input);
+  if (attrs_begin) *attrs = {attrs_begin, static_cast<size_t>(attrs_end - attrs_begin)};
+  return true;
+}
+
+void GraphView::AddMessage(const proto::NodeDef& message, const Array* value) {
+  NodeView node;
+  node.name = message.name();
+  node.device = message.device();
+  node.op = InternOp(message.op());
+  node.attrs = static_cast<int>(attr_sets_.size());
+  attr_sets_.push_back({.values = &message.attr(), .op = node.op, .uses = 1, .bytes = {}});
+  node.first_input = static_cast<uint32_t>(inputs_.size());
+  node.num_inputs = static_cast<uint32_t>(message.input_size());
+  inputs_.insert(inputs_.end(), message.input().begin(), message.input().end());
+  node.message = &message;
+  node.value = value;
+  nodes_.push_back(node);
+}
+
+int GraphView::InternOp(std::string_view name) {
+  const uint64_t hash = HashText(name);
+  const int* found =
+      op_numbers_.Find(hash, [&](int i) { return ops_[static_cast<size_t>(i)].name == name; });
+  if (found) return *found;
+  const int number = static_cast<int>(ops_.size());
+  ops_.push_back({.name = name,
+                  .is_merge = name == "Merge" || name == "RefMerge",
+                  .is_next_iteration = name == "NextIteration" || name == "RefNextIteration"});
+  op_numbers_.Insert(hash, number);
+  return number;
+}
+
+int GraphView::InternAttrs(int op, std::string_view bytes, bool shareable) {
+  uint64_t hash = 0;
+  if (shareable) {
+    hash = HashText(bytes) + static_cast<uint64_t>(op) * 0x9e3779b97f4a7c15ull;
+    const int* found = attr_numbers_.Find(hash, [&](int i) {
+      const AttrSet& set = attr_sets_[static_cast<size_t>(i)];
+      return set.op == op && set.bytes == bytes;
+    });
+    if (found) {
+      ++attr_sets_[static_cast<size_t>(*found)].uses;
+      return *found;
+    }
+  }
+  auto* message = google::protobuf::Arena::CreateMessage<proto::NodeDef>(&arena_);
+  if (!ParseProto(bytes, message, kNodeNesting)) return -1;
+  const int number = static_cast<int>(attr_sets_.size());
+  attr_sets_.push_back({.values = &message->attr(), .op = op, .uses = 1, .bytes = bytes});
+  if (shareable) attr_numbers_.Insert(hash, number);
+  return number;
+}
+
+proto::GraphDef GraphView::ToMessage() const {
+  proto::GraphDef def = *rest_;
+  def.mutable_node()->Clear();
+  for (const NodeView& node : nodes_) {
+    if (node.message) {
+      *def.add_node() = *node.message;
+    } else {
+      ParseProto(node.bytes, def.add_node(), kNodeNesting);  // as it was parsed before
+    }
+  }
+  return def;
+}
+
+ConstValues GraphView::Values() const {
+  ConstValues values;
+  for (const NodeView& node : nodes_) {
+    if (node.value) values.emplace(std::string(node.name), *node.value);
+  }
+  return values;
+}
+
+}  // namespace weft

@@ -31,8 +31,8 @@ absl::StatusOr<GraphFile> ReadGraphFile(const std::string& path);
 absl::StatusOr<ImportResult> ImportGraphFile(const std::string& path, const ImportOptions& options,
                                              GraphImpl& graph);
 
-// ImportGraphDef of a view.
-absl::StatusOr<ImportResult> ImportView(const GraphView& def, const ImportOptions& options,
+// ImportGraphDef of a view, whose attributes are taken out of it.
+absl::StatusOr<ImportResult> ImportView(GraphView& def, const ImportOptions& options,
                                         GraphImpl& graph);
 // ImportGraphDef with the values of some Const nodes beside the GraphDef.
 absl::StatusOr<ImportResult> ImportWithValues(const proto::GraphDef& def, const ConstValues& values,

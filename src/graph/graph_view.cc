@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/graph/graph_view.h"
 
-#include <cstring>
 #include <string>
+#include <utility>
 
+#include "src/graph/attr_wire.h"
 #include "src/graph/proto_convert.h"
 #include "src/graph/wire.h"
 
@@ -23,18 +24,6 @@ constexpr size_t kMaxLengthBytes = 5;
 
 // Nodes are one level deep in a graph.
 constexpr int kNodeNesting = kMaxProtoNesting - 1;
-
-bool IsAscii(std::string_view text) {
-  uint64_t bits = 0, word = 0;
-  const char* p = text.data();
-  size_t left = text.size();
-  for (; left >= 8; p += 8, left -= 8) {
-    std::memcpy(&word, p, 8);
-    bits |= word;
-  }
-  for (; left > 0; ++p, --left) bits |= static_cast<unsigned char>(*p);
-  return (bits & 0x8080808080808080ull) == 0;
-}
 
 // Takes the length and the payload of a field. False if there are fewer bytes.
 bool TakePayload(std::string_view* bytes, std::string_view* payload) {
@@ -150,7 +139,8 @@ void GraphView::AddMessage(const proto::NodeDef& message, const Array* value) {
   node.device = message.device();
   node.op = InternOp(message.op());
   node.attrs = static_cast<int>(attr_sets_.size());
-  attr_sets_.push_back({.values = &message.attr(), .op = node.op, .uses = 1, .bytes = {}});
+  attr_sets_.push_back(
+      {.messages = &message.attr(), .read = {}, .op = node.op, .uses = 1, .bytes = {}});
   node.first_input = static_cast<uint32_t>(inputs_.size());
   node.num_inputs = static_cast<uint32_t>(message.input_size());
   inputs_.insert(inputs_.end(), message.input().begin(), message.input().end());
@@ -185,10 +175,15 @@ int GraphView::InternAttrs(int op, std::string_view bytes, bool shareable) {
       return *found;
     }
   }
-  auto* message = google::protobuf::Arena::CreateMessage<proto::NodeDef>(&arena_);
-  if (!ParseProto(bytes, message, kNodeNesting)) return -1;
+  AttrSet set{.messages = nullptr, .read = {}, .op = op, .uses = 1, .bytes = bytes};
+  if (!ReadAttrs(bytes, &set.read)) {
+    set.read.clear();
+    auto* message = google::protobuf::Arena::CreateMessage<proto::NodeDef>(&arena_);
+    if (!ParseProto(bytes, message, kNodeNesting)) return -1;
+    set.messages = &message->attr();
+  }
   const int number = static_cast<int>(attr_sets_.size());
-  attr_sets_.push_back({.values = &message->attr(), .op = op, .uses = 1, .bytes = bytes});
+  attr_sets_.push_back(std::move(set));
   if (shareable) attr_numbers_.Insert(hash, number);
   return number;
 }

@@ -13,11 +13,13 @@
 #include <span>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "proto/weft/graph.pb.h"
 #include "src/graph/hash_slots.h"
 #include "weft/core/array.h"
+#include "weft/graph/attr_value.h"
 
 namespace weft {
 
@@ -41,9 +43,11 @@ struct OpView {
   bool is_merge = false, is_next_iteration = false;
 };
 
-// The attributes that the GraphDef gives to nodes of one op.
+// The attributes that the GraphDef gives to nodes of one op: as messages, or where these are
+// nullptr, as they were read.
 struct AttrSet {
-  const AttrProtos* values = nullptr;
+  const AttrProtos* messages = nullptr;
+  AttrMap read;
   int op = 0;
   int uses = 0;            // the nodes that have it
   std::string_view bytes;  // serialised; empty if the node is held as a message
@@ -75,6 +79,10 @@ class GraphView {
   size_t num_inputs() const { return inputs_.size(); }  // of all nodes
   const AttrSet& attrs_of(const NodeView& node) const {
     return attr_sets_[static_cast<size_t>(node.attrs)];
+  }
+  // AttrSet::read, which then is empty.
+  AttrMap TakeReadAttrs(const NodeView& node) {
+    return std::move(attr_sets_[static_cast<size_t>(node.attrs)].read);
   }
   const std::vector<OpView>& ops() const { return ops_; }
   const std::vector<AttrSet>& attr_sets() const { return attr_sets_; }

@@ -77,7 +77,7 @@ absl::StatusOr<ImportResult> Importer::Add() {
   return result;
 }
 
-absl::StatusOr<ImportResult> ImportView(const GraphView& def, const ImportOptions& options,
+absl::StatusOr<ImportResult> ImportView(GraphView& def, const ImportOptions& options,
                                         GraphImpl& graph) {
   std::lock_guard lock(graph.mu());
   // A node may call a function of the library by its name.
@@ -95,13 +95,14 @@ absl::StatusOr<ImportResult> ImportView(const GraphView& def, const ImportOption
   proto::GraphDef with_ops = def.ToMessage();
   CallsToOps(*called, &with_ops);
   const ConstValues values = def.Values();
-  const GraphView view(with_ops, values);
+  GraphView view(with_ops, values);
   return Importer(view, options, graph).Run();
 }
 
 absl::StatusOr<ImportResult> ImportWithValues(const proto::GraphDef& def, const ConstValues& values,
                                               const ImportOptions& options, GraphImpl& graph) {
-  return ImportView(GraphView(def, values), options, graph);
+  GraphView view(def, values);
+  return ImportView(view, options, graph);
 }
 
 ImportResult ImportGraphDef(const GraphDef& def, const ImportOptions& options, const Graph& graph) {

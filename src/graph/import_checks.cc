@@ -80,17 +80,29 @@ int Importer::IndexOf(std::string_view name) const {
   return found ? *found : -1;
 }
 
-absl::Status Importer::CheckColocation() const {
-  std::vector<const proto::AttrValue*> classes;  // of each set of attributes
-  classes.reserve(def_.attr_sets().size());
-  for (const AttrSet& set : def_.attr_sets()) {
-    const auto it = set.values->find("_class");
-    classes.push_back(it == set.values->end() ? nullptr : &it->second);
+namespace {
+
+// The strings in the attribute _class.
+std::vector<std::string_view> Classes(const AttrSet& set) {
+  if (set.messages) {
+    const auto it = set.messages->find("_class");
+    if (it == set.messages->end()) return {};
+    return {it->second.list().s().begin(), it->second.list().s().end()};
   }
+  const auto it = set.read.find("_class");
+  const auto* list = it == set.read.end() ? nullptr : it->second.Get<std::vector<std::string>>();
+  if (!list) return {};
+  return {list->begin(), list->end()};
+}
+
+}  // namespace
+
+absl::Status Importer::CheckColocation() const {
+  std::vector<std::vector<std::string_view>> classes;  // of each set of attributes
+  classes.reserve(def_.attr_sets().size());
+  for (const AttrSet& set : def_.attr_sets()) classes.push_back(Classes(set));
   for (const NodeView& node : def_.nodes()) {
-    const proto::AttrValue* const value = classes[static_cast<size_t>(node.attrs)];
-    if (!value) continue;
-    for (std::string_view group : value->list().s()) {
+    for (std::string_view group : classes[static_cast<size_t>(node.attrs)]) {
       if (!group.starts_with(kColocationPrefix)) continue;
       group.remove_prefix(kColocationPrefix.size());
       if (IndexOf(group) < 0) {

@@ -7,6 +7,9 @@
 #include "src/graph/importer.h"
 
 namespace weft {
+namespace {
+constexpr std::string_view kOutputShapes = "_output_shapes";
+}  // namespace
 
 absl::Status Importer::AddNodes() {
   const int n = def_.num_nodes();
@@ -144,12 +147,14 @@ absl::Status Importer::TakeAttrs(const NodeView& def, const OpDef& op, Kind* kin
   WEFT_RETURN_IF_ERROR(ConvertAttrs(def, op, &attrs));
   kind->converted = true;
   kind->filled_bytes = before - budget_.bytes;
+  kind->has_output_shapes = attrs.contains(kOutputShapes);
   kind->common.given = std::move(attrs);
   return absl::OkStatus();
 }
 
-absl::Status Importer::ConvertAttrs(const NodeView& def, const OpDef& op, AttrMap* attrs) {
-  for (const auto& [name, value] : *def_.attrs_of(def).values) {
+absl::Status Importer::ConvertMessages(const NodeView& def, const AttrProtos& messages,
+                                       AttrMap* attrs) {
+  for (const auto& [name, value] : messages) {
     if (def.value && name == "value") {
       attrs->emplace(name, *def.value);
       continue;
@@ -157,10 +162,19 @@ absl::Status Importer::ConvertAttrs(const NodeView& def, const OpDef& op, AttrMa
     absl::StatusOr<AttrValue> converted = AttrFromProto(value, &budget_);
     if (!converted.ok()) {
       return absl::Status(converted.status().code(),
-                          StrCat("Node '", def.name, "' (op type ", op.name(), "): attr '", name,
-                                 "': ", converted.status().message()));
+                          StrCat("Node '", def.name, "' (op type ", def_.op_of(def).name,
+                                 "): attr '", name, "': ", converted.status().message()));
     }
     attrs->emplace(name, *std::move(converted));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Importer::ConvertAttrs(const NodeView& def, const OpDef& op, AttrMap* attrs) {
+  if (const AttrProtos* const messages = def_.attrs_of(def).messages) {
+    WEFT_RETURN_IF_ERROR(ConvertMessages(def, *messages, attrs));
+  } else {
+    *attrs = def_.TakeReadAttrs(def);
   }
   std::string missing;
   for (const AttrDef& attr : op.attrs()) {
@@ -281,19 +295,21 @@ void Importer::KeepExtras(const NodeView& def, const Node* node) {
 }
 
 absl::Status Importer::TakeOutputShapes(Node* node, Kind* kind) {
-  if (const AttrValue* attr = node->FindAttr("_output_shapes")) {
+  if (!kind->has_output_shapes) return absl::OkStatus();
+  if (const AttrValue* attr = node->FindAttr(kOutputShapes)) {
     const auto* list = attr->Get<std::vector<PartialShape>>();
     if (!list)
       return InvalidImport("Node '", node->name, "' has an invalid _output_shapes attribute");
     if (list->empty() && node->num_outputs() > 0) return absl::OkStatus();
     kind->output_shapes = *list;
+    const std::string key(kOutputShapes);
     if (kind->common.types) {
       // Out of what nodes of this kind share, so that the next one comes without it.
       node->attrs = {};
-      kind->common.attrs.Mutable().erase("_output_shapes");
+      kind->common.attrs.Mutable().erase(key);
       node->attrs = kind->common.attrs;
     } else {
-      node->attrs.Mutable().erase("_output_shapes");
+      node->attrs.Mutable().erase(key);
     }
   }
   if (!kind->output_shapes) return absl::OkStatus();

@@ -35,7 +35,8 @@ absl::Status InvalidImport(const Piece&... pieces) {
 // For one import; the graph is locked meanwhile.
 class Importer {
  public:
-  Importer(const GraphView& def, const ImportOptions& options, GraphImpl& graph)
+  // The attributes of the GraphDef may be taken out of it.
+  Importer(GraphView& def, const ImportOptions& options, GraphImpl& graph)
       : def_(def), options_(options), graph_(graph) {}
 
   absl::StatusOr<ImportResult> Run();
@@ -52,6 +53,7 @@ class Importer {
     int64_t filled_bytes = 0;  // what converting took of the budget
     NodeKind common;
     // Taken from the attribute _output_shapes, which a node doesn't keep.
+    bool has_output_shapes = false;
     std::optional<std::vector<PartialShape>> output_shapes;
   };
   struct BackEdge {
@@ -96,6 +98,7 @@ class Importer {
   static absl::Status WrongOutput(std::string_view name, const Source& source, const Node& from);
   absl::Status TakeAttrs(const NodeView& def, const OpDef& op, Kind* kind);
   absl::Status ConvertAttrs(const NodeView& def, const OpDef& op, AttrMap* attrs);
+  absl::Status ConvertMessages(const NodeView& def, const AttrProtos& messages, AttrMap* attrs);
   void AddPrefixToColocation(AttrMap* attrs) const;
   absl::Status AttachInputs(const NodeView& def, const AttrMap& attrs, NodeSpec* spec);
   // Nodes with an imported input wait for the dependencies through it.
@@ -122,7 +125,7 @@ class Importer {
   // Nothing here fails.
   void Commit(int first_id);
 
-  const GraphView& def_;
+  GraphView& def_;
   const ImportOptions& options_;
   GraphImpl& graph_;
   proto::VersionDef versions_;

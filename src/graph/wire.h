@@ -34,6 +34,13 @@ struct Field {
   std::string_view payload;  // of a length-delimited field
 };
 
+// Has a length-delimited field a tag of one byte, and its length no more bytes than it needs?
+inline bool IsUsual(const Field& field) {
+  size_t header = 2;
+  for (size_t n = field.payload.size(); n >= 0x80; n >>= 7) ++header;
+  return field.whole.size() - field.payload.size() == header;
+}
+
 // The fields of a serialised message, one after the other.
 class FieldReader {
  public:

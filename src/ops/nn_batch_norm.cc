@@ -22,7 +22,8 @@ Format FormatOf(const std::string& text) {
 // Merges the size of the vectors first..last with `channels`.
 absl::StatusOr<int64_t> CommonChannels(ShapeContext& c, int64_t channels, int first, int last) {
   for (int i = first; i <= last; ++i) {
-    WEFT_ASSIGN_OR_RETURN(const PartialShape v, c.InputWithRank(i, 1));
+    const PartialShape& v = c.input(i);
+    if (v.known_rank() && v.rank() != 1) return c.WithRank(v, 1).status();
     WEFT_ASSIGN_OR_RETURN(channels, c.MergeDim(channels, v.dim(0)));
   }
   return channels;

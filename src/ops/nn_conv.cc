@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions of images and volumes, plain and depthwise, and their gradients.
 // kernels: kernels/cpu/nn_conv.cc   test: tests/ops/nn_conv_test.cc
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,9 +43,21 @@ absl::Status CheckGroups(int64_t in_depth, int64_t filter_depth, int64_t out_dep
   return absl::OkStatus();
 }
 
+// Attributes as they lie in the node; empty if there are none.
+std::span<const int64_t> IntsOf(const ShapeContext& c, std::string_view name) {
+  const AttrValue* const value = c.FindAttr(name);
+  const Ints* const ints = value ? value->Get<Ints>() : nullptr;
+  return ints ? std::span<const int64_t>(*ints) : std::span<const int64_t>();
+}
+std::string_view TextOf(const ShapeContext& c, std::string_view name) {
+  const AttrValue* const value = c.FindAttr(name);
+  const std::string* const text = value ? value->Get<std::string>() : nullptr;
+  return text ? std::string_view(*text) : std::string_view();
+}
+
 absl::StatusOr<ImageWindow> ReadWindow(ShapeContext& c, const ImageFormat& format,
                                        const PartialShape& filter, const char* op) {
-  const Ints strides = c.Attr<Ints>("strides"), dilations = c.Attr<Ints>("dilations");
+  const auto strides = IntsOf(c, "strides"), dilations = IntsOf(c, "dilations");
   WEFT_RETURN_IF_ERROR(CheckFourValues(op, "dilation", dilations.size()));
   WEFT_RETURN_IF_ERROR(CheckFourValues(op, "stride", strides.size()));
   ImageWindow w;
@@ -54,25 +68,24 @@ absl::StatusOr<ImageWindow> ReadWindow(ShapeContext& c, const ImageFormat& forma
              .stride = strides[static_cast<size_t>(format.width)],
              .dilation = dilations[static_cast<size_t>(format.width)]};
   WEFT_RETURN_IF_ERROR(
-      SetPadding(c.Attr<std::string>("padding"), c.Attr<Ints>("explicit_paddings"), format, &w));
+      SetPadding(TextOf(c, "padding"), IntsOf(c, "explicit_paddings"), format, &w));
   return w;
 }
 
 }  // namespace
 
 absl::Status Conv2DShape(ShapeContext& c) {
-  const ImageFormat format = ParseImageFormat(c.Attr<std::string>("data_format"));
-  WEFT_ASSIGN_OR_RETURN(const PartialShape in, c.InputWithRank(0, 4));
+  const ImageFormat format = ParseImageFormat(TextOf(c, "data_format"));
+  WEFT_ASSIGN_OR_RETURN(PartialShape image, c.InputWithRank(0, 4));
   WEFT_ASSIGN_OR_RETURN(const PartialShape filter, c.InputWithRank(1, 4));
   WEFT_ASSIGN_OR_RETURN(const ImageWindow w, ReadWindow(c, format, filter, "Conv2D"));
-  WEFT_RETURN_IF_ERROR(CheckGroups(in.dim(format.depth), filter.dim(2), filter.dim(3)));
-  WEFT_ASSIGN_OR_RETURN(const int64_t rows, InferWindowCount(in.dim(format.height), w.height));
-  WEFT_ASSIGN_OR_RETURN(const int64_t columns, InferWindowCount(in.dim(format.width), w.width));
-  PartialShape out = in;
-  out.set_dim(format.height, rows);
-  out.set_dim(format.width, columns);
-  out.set_dim(format.depth, filter.dim(3));
-  c.set_output(0, std::move(out));
+  WEFT_RETURN_IF_ERROR(CheckGroups(image.dim(format.depth), filter.dim(2), filter.dim(3)));
+  WEFT_ASSIGN_OR_RETURN(const int64_t rows, InferWindowCount(image.dim(format.height), w.height));
+  WEFT_ASSIGN_OR_RETURN(const int64_t columns, InferWindowCount(image.dim(format.width), w.width));
+  image.set_dim(format.height, rows);
+  image.set_dim(format.width, columns);
+  image.set_dim(format.depth, filter.dim(3));
+  c.set_output(0, std::move(image));
   return absl::OkStatus();
 }
 

@@ -112,29 +112,35 @@ absl::Status LstmGatesGrad(KernelContext& ctx) {
   if (shape.rank() != 2)
     return ctx.InvalidArgument("gates must be matrices, not of shape " + shape.ToString());
   const int64_t rows = shape.dim(0), cell = shape.dim(1);
-  std::vector<Array> in;
-  for (int k = 0; k < ctx.num_inputs(); ++k) {
-    WEFT_ASSIGN_OR_RETURN(Array a, Repeated(ctx, ctx.input(k), rows, cell));
-    in.push_back(std::move(a));
-  }
-  if (ctx.num_inputs() < 8) {
-    WEFT_ASSIGN_OR_RETURN(Array zeros, ctx.AllocateTemp(kFloat32, shape));
-    std::fill_n(zeros.mutable_data<float>(), rows * cell, 0.0f);
-    in.push_back(std::move(zeros));
+  constexpr int kInputs = 8;
+  const float* in[kInputs];
+  Array made[kInputs];  // of those that are repeated, or missing
+  for (int k = 0; k < kInputs; ++k) {
+    if (k < ctx.num_inputs() && ctx.input(k).shape() == shape) {
+      in[k] = ctx.input(k).data<float>();
+      continue;
+    }
+    if (k < ctx.num_inputs()) {
+      WEFT_ASSIGN_OR_RETURN(made[k], Repeated(ctx, ctx.input(k), rows, cell));
+    } else {
+      WEFT_ASSIGN_OR_RETURN(made[k], ctx.AllocateTemp(kFloat32, shape));
+      std::fill_n(made[k].mutable_data<float>(), rows * cell, 0.0f);
+    }
+    in[k] = made[k].data<float>();
   }
   WEFT_ASSIGN_OR_RETURN(Array * dz, ctx.AllocateOutput(0, Shape({rows, 4 * cell})));
   WEFT_ASSIGN_OR_RETURN(Array * dc_prev, ctx.AllocateOutput(1, shape));
   cpu::LstmStepGrad step;
   step.cell = cell;
   step.order = cpu::kIcfo;
-  step.i = in[0].data<float>();
-  step.ci = in[1].data<float>();
-  step.f = in[2].data<float>();
-  step.o = in[3].data<float>();
-  step.co = in[4].data<float>();
-  step.cs_prev = in[5].data<float>();
-  step.h_grad = in[6].data<float>();
-  step.cs_grad = in[7].data<float>();
+  step.i = in[0];
+  step.ci = in[1];
+  step.f = in[2];
+  step.o = in[3];
+  step.co = in[4];
+  step.cs_prev = in[5];
+  step.h_grad = in[6];
+  step.cs_grad = in[7];
   step.dgates = dz->mutable_data<float>();
   step.cs_prev_grad = dc_prev->mutable_data<float>();
   ctx.ParallelFor(rows, cpu::kBackwardCost * static_cast<double>(cell),

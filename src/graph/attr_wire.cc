@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/graph/attr_wire.h"
 
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -55,7 +57,8 @@ bool TypeOf(int64_t number, DataType* type) {
 }
 
 bool ReadShape(std::string_view bytes, PartialShape* shape) {
-  *shape = PartialShape::Scalar();
+  std::array<int64_t, kMaxRank> dims;
+  size_t rank = 0;
   FieldReader reader(bytes);
   int64_t number = 0;
   for (Field f; reader.Next(&f);) {
@@ -63,7 +66,7 @@ bool ReadShape(std::string_view bytes, PartialShape* shape) {
       *shape = PartialShape::Unknown();
       return f.whole.size() == bytes.size() && NumberOf(f, &number) && number == 1;
     }
-    if (f.number != kDim || !IsUsualText(f) || shape->rank() == kMaxRank) return false;
+    if (f.number != kDim || !IsUsualText(f) || rank == dims.size()) return false;
     int64_t size = 0;  // which is not written
     if (!f.payload.empty()) {
       FieldReader dim(f.payload);
@@ -71,8 +74,9 @@ bool ReadShape(std::string_view bytes, PartialShape* shape) {
       if (!dim.Next(&only) || only.number != kDimSize || !NumberOf(only, &size)) return false;
       if (only.whole.size() != f.payload.size() || size < kUnknownDim) return false;
     }
-    shape->AddDim(size);
+    dims[rank++] = size;
   }
+  *shape = PartialShape(std::span<const int64_t>(dims.data(), rank));
   return reader.ok();
 }
 

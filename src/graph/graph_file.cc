@@ -139,14 +139,21 @@ class Loader {
       }
       valid = valid && graph_.view.AddField(f.whole, f.payload);
     }
-    if (!valid || !reader.ok() || !graph_.view.SetRest(rest)) {
-      return absl::DataLossError(StrCat(source_.label, "Invalid GraphDef: these ", bytes_.size(),
-                                        " bytes are no serialised GraphDef"));
-    }
+    if (valid && reader.at_group()) return LoadWhole();
+    if (!valid || !reader.ok() || !graph_.view.SetRest(rest)) return Invalid();
     return copies_.Run();
   }
 
  private:
+  absl::Status LoadWhole() {
+    graph_.values.clear();
+    return graph_.view.SetWhole(bytes_) ? absl::OkStatus() : Invalid();
+  }
+  absl::Status Invalid() const {
+    return absl::DataLossError(StrCat(source_.label, "Invalid GraphDef: these ", bytes_.size(),
+                                      " bytes are no serialised GraphDef"));
+  }
+
   // Moves the content of a large constant to the graph's values, and adds what is left of the node.
   absl::StatusOr<bool> TakeContent(std::string_view node, bool* valid) {
     std::string_view entry;

@@ -348,8 +348,10 @@ void GraphImpl::Truncate(int first_id) {
   std::lock_guard lock(mu_);
   auto gone = [first_id](const Node* n) { return n->id >= first_id; };
   for (int i = 0; i < first_id; ++i) {
-    std::erase_if(nodes_[static_cast<size_t>(i)]->consumers, gone);
-    std::erase_if(nodes_[static_cast<size_t>(i)]->control_consumers, gone);
+    Node& node = *nodes_[static_cast<size_t>(i)];
+    node.consumers.erase(std::remove_if(node.consumers.begin(), node.consumers.end(), gone),
+                         node.consumers.end());
+    std::erase_if(node.control_consumers, gone);
   }
   std::erase_if(constants, [&](const auto& e) { return gone(e.first.node()); });
   std::erase_if(not_constants, [&](const Tensor& t) { return gone(t.node()); });

@@ -36,11 +36,37 @@ bool TakePayload(std::string_view* bytes, std::string_view* payload) {
   return true;
 }
 
+// A hash of the fields of a message that doesn't depend on their order.
+uint64_t HashEntries(std::string_view bytes) {
+  uint64_t hash = 0;
+  wire::FieldReader reader(bytes);
+  for (wire::Field f; reader.Next(&f);) hash += HashText(f.whole);
+  return hash;
+}
+
+// Have these the same fields, in any order? In the first, all fields differ.
+bool SameEntries(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  wire::FieldReader reader(a);
+  for (wire::Field f; reader.Next(&f);) {
+    wire::FieldReader others(b);
+    wire::Field other;
+    do {
+      if (!others.Next(&other)) return false;
+    } while (other.whole != f.whole);
+  }
+  return true;
+}
+
 }  // namespace
 
 GraphView::GraphView() : rest_(&proto::GraphDef::default_instance()) {}
 
 GraphView::GraphView(const proto::GraphDef& def, const ConstValues& values) : rest_(&def) {
+  AddMessages(def, values);
+}
+
+void GraphView::AddMessages(const proto::GraphDef& def, const ConstValues& values) {
   nodes_.reserve(static_cast<size_t>(def.node_size()));
   attr_sets_.reserve(static_cast<size_t>(def.node_size()));
   for (const proto::NodeDef& node : def.node()) {
@@ -80,6 +106,18 @@ bool GraphView::SetRest(std::string_view fields) {
   auto* rest = google::protobuf::Arena::CreateMessage<proto::GraphDef>(&arena_);
   rest_ = rest;
   return ParseProto(fields, rest);
+}
+
+bool GraphView::SetWhole(std::string_view bytes) {
+  nodes_.clear();
+  inputs_.clear();
+  attr_sets_.clear();
+  spellings_.clear();
+  spelling_numbers_.Clear();
+  set_numbers_.Clear();
+  if (!SetRest(bytes)) return false;
+  AddMessages(*rest_, {});
+  return true;
 }
 
 bool GraphView::ReadPlain(std::string_view bytes, NodeView* node, std::string_view* op,
@@ -163,18 +201,39 @@ int GraphView::InternOp(std::string_view name) {
 }
 
 int GraphView::InternAttrs(int op, std::string_view bytes, bool shareable) {
-  uint64_t hash = 0;
-  if (shareable) {
-    hash = HashText(bytes) + static_cast<uint64_t>(op) * 0x9e3779b97f4a7c15ull;
-    const int* found = attr_numbers_.Find(hash, [&](int i) {
-      const AttrSet& set = attr_sets_[static_cast<size_t>(i)];
-      return set.op == op && set.bytes == bytes;
-    });
-    if (found) {
-      ++attr_sets_[static_cast<size_t>(*found)].uses;
-      return *found;
-    }
+  if (!shareable) return AddAttrs(op, bytes);
+  const uint64_t of_op = static_cast<uint64_t>(op) * 0x9e3779b97f4a7c15ull;
+  const uint64_t hash = HashText(bytes) + of_op;
+  const auto set_at = [this](int i) -> AttrSet& { return attr_sets_[static_cast<size_t>(i)]; };
+  const int* found = spelling_numbers_.Find(hash, [&](int i) {
+    const Spelling& spelling = spellings_[static_cast<size_t>(i)];
+    return set_at(spelling.set).op == op && spelling.bytes == bytes;
+  });
+  if (found) {
+    const int number = spellings_[static_cast<size_t>(*found)].set;
+    ++set_at(number).uses;
+    return number;
   }
+  const uint64_t entries_hash = HashEntries(bytes) + of_op;
+  found = set_numbers_.Find(entries_hash, [&](int i) {
+    return set_at(i).op == op && SameEntries(set_at(i).bytes, bytes);
+  });
+  int number = 0;
+  if (found) {
+    number = *found;
+    ++set_at(number).uses;
+  } else {
+    number = AddAttrs(op, bytes);
+    if (number < 0) return number;
+    // In a message, one entry may have replaced another of the same key.
+    if (!set_at(number).messages) set_numbers_.Insert(entries_hash, number);
+  }
+  spelling_numbers_.Insert(hash, static_cast<int>(spellings_.size()));
+  spellings_.push_back({bytes, number});
+  return number;
+}
+
+int GraphView::AddAttrs(int op, std::string_view bytes) {
   AttrSet set{.messages = nullptr, .read = {}, .op = op, .uses = 1, .bytes = bytes};
   if (!ReadAttrs(bytes, &set.read)) {
     set.read.clear();
@@ -182,10 +241,8 @@ int GraphView::InternAttrs(int op, std::string_view bytes, bool shareable) {
     if (!ParseProto(bytes, message, kNodeNesting)) return -1;
     set.messages = &message->attr();
   }
-  const int number = static_cast<int>(attr_sets_.size());
   attr_sets_.push_back(std::move(set));
-  if (shareable) attr_numbers_.Insert(hash, number);
-  return number;
+  return static_cast<int>(attr_sets_.size()) - 1;
 }
 
 proto::GraphDef GraphView::ToMessage() const {

@@ -69,6 +69,8 @@ class GraphView {
   bool AddNode(std::string_view node, const Array* value);
   // What the GraphDef has besides nodes.
   bool SetRest(std::string_view fields);
+  // A whole GraphDef, in place of what was there: in a form that only the parser reads.
+  bool SetWhole(std::string_view bytes);
 
   const std::vector<NodeView>& nodes() const { return nodes_; }
   int num_nodes() const { return static_cast<int>(nodes_.size()); }
@@ -98,9 +100,11 @@ class GraphView {
   bool ReadPlain(std::string_view bytes, NodeView* node, std::string_view* op,
                  std::string_view* attrs);
   void AddMessage(const proto::NodeDef& message, const Array* value);
+  void AddMessages(const proto::GraphDef& def, const ConstValues& values);
   int InternOp(std::string_view name);
   // -1 if the bytes are no attributes.
   int InternAttrs(int op, std::string_view bytes, bool shareable);
+  int AddAttrs(int op, std::string_view bytes);
 
   google::protobuf::Arena arena_;
   const proto::GraphDef* rest_;
@@ -108,7 +112,15 @@ class GraphView {
   std::vector<std::string_view> inputs_;
   std::vector<OpView> ops_;
   std::vector<AttrSet> attr_sets_;
-  HashSlots<int> op_numbers_, attr_numbers_;
+  HashSlots<int> op_numbers_;
+  // Sets that nodes may share: first by all of their bytes, then by their entries, which are in no
+  // particular order.
+  struct Spelling {
+    std::string_view bytes;
+    int set;
+  };
+  std::vector<Spelling> spellings_;
+  HashSlots<int> spelling_numbers_, set_numbers_;
 };
 
 }  // namespace weft

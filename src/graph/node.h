@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "weft/graph/attr_value.h"
 #include "weft/graph/op_def.h"
 #include "weft/graph/tensor.h"
@@ -65,7 +66,7 @@ struct Node {
   std::span<const DataType> output_types;   // references marked
   std::vector<PartialShape> output_shapes;
   std::vector<std::vector<HandleData>> output_handles;  // empty, or one for each output
-  std::vector<Node*> consumers;                         // once for each input edge
+  absl::InlinedVector<Node*, 2> consumers;              // once for each input edge
   std::vector<Node*> control_consumers;
 
   const std::string& type() const { return def->name(); }

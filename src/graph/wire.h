@@ -12,7 +12,7 @@
 namespace weft::wire {
 
 // Wire types.
-inline constexpr uint32_t kVarint = 0, kFixed64 = 1, kLengthDelimited = 2, kFixed32 = 5;
+inline constexpr uint32_t kVarint = 0, kFixed64 = 1, kLengthDelimited = 2, kGroup = 3, kFixed32 = 5;
 
 // Takes a number off the front. False if there is none.
 inline bool TakeVarint(std::string_view* bytes, uint64_t* value) {
@@ -71,6 +71,7 @@ class FieldReader {
         break;
       default:
         ok_ = false;
+        at_group_ = f->wire_type == kGroup;
     }
     if (!(ok_ = ok_ && length <= rest_.size())) return false;
     if (f->wire_type == kLengthDelimited) f->payload = rest_.substr(0, length);
@@ -79,10 +80,12 @@ class FieldReader {
     return true;
   }
   bool ok() const { return ok_; }
+  // Did it end at a group? That is an old form of messages in messages.
+  bool at_group() const { return at_group_; }
 
  private:
   std::string_view rest_;
-  bool ok_ = true;
+  bool ok_ = true, at_group_ = false;
 };
 
 inline void AppendVarint(uint64_t value, std::string* out) {

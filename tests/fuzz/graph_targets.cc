@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Messages: tensors, and graphs that are imported and run.
 #include <exception>
+#include <optional>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "proto/weft/graph.pb.h"
@@ -10,6 +12,7 @@
 #include "weft/core/error.h"
 #include "weft/graph/graph.h"
 #include "weft/graph/graph_def.h"
+#include "weft/graph/import_serialized.h"
 #include "weft/runtime/session.h"
 #include "weft/weft.h"
 
@@ -23,6 +26,18 @@ std::string Serialized(const Array& value) {
 }
 
 }  // namespace
+
+// The graph that comes of an import; none if it is refused.
+template <typename Import>
+std::optional<std::string> Imported(Import import) {
+  try {
+    const Graph graph;
+    import(graph);
+    return graph.AsGraphDef().Serialize();
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
 
 // What is a tensor stays the same tensor on the way there and back.
 void RunTensorProto(std::string_view bytes) {
@@ -51,9 +66,16 @@ std::vector<std::string> TensorProtoSeeds() {
           Serialized(Array::Zeros(kBfloat16, Shape({2, 2})))};
 }
 
+// Bytes are the graph that the parser reads in them, or none.
 void RunGraphDef(std::string_view bytes) {
+  const auto read = [bytes](const Graph& graph) {
+    ImportSerializedGraph(bytes, {.prefix = ""}, graph);
+  };
   proto::GraphDef message;
-  if (!ParseProto(bytes, &message)) return;
+  if (!ParseProto(bytes, &message)) {
+    if (Imported(read)) std::abort();
+    return;
+  }
   const auto forbidden = [](const auto& nodes) {
     for (const proto::NodeDef& node : nodes) {
       if (IsForbiddenOp(node.op())) return true;
@@ -64,6 +86,9 @@ void RunGraphDef(std::string_view bytes) {
   for (const proto::FunctionDef& f : message.library().function()) {
     if (forbidden(f.node_def())) return;
   }
+  const auto parsed = Imported(
+      [&](const Graph& graph) { ImportGraphDef(GraphDef(message), {.prefix = ""}, graph); });
+  if (Imported(read) != parsed) std::abort();
   try {
     Graph graph;
     GraphScope scope(graph);

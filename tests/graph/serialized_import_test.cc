@@ -322,6 +322,45 @@ TEST(SerializedImport, UnusualForms) {
   }
 }
 
+// An old form of messages in messages, which is skipped.
+TEST(SerializedImport, Groups) {
+  const std::string nodes = StrCat(Placeholder("x"), IdentityOf("y", "x").Field());
+  int refused = 0;
+  ExpectSame(StrCat("\x7b\x08\x01\x7c", nodes), {.prefix = ""}, "before", &refused);
+  ExpectSame(StrCat(nodes, "\x7b\x08\x01\x7c"), {.prefix = ""}, "behind", &refused);
+  EXPECT_EQ(refused, 0);
+  ExpectSame(StrCat(nodes, "\x7b\x08\x01"), {.prefix = ""}, "without an end", &refused);
+  ExpectSame(StrCat(nodes, "\x7c"), {.prefix = ""}, "without a start", &refused);
+  EXPECT_EQ(refused, 2);
+}
+
+// Maps are written in any order. Only attributes that are the same are shared.
+TEST(SerializedImport, OrderOfAttributes) {
+  const std::string one = Value("i: 1"), two = Value("i: 2");
+  std::string bytes = Placeholder("x");
+  auto add = [&, n = 0](std::string_view first, std::string_view a, std::string_view second,
+                        std::string_view b) mutable {
+    NodeWriter node = IdentityOf(StrCat("y", n++), "x");
+    bytes += node.Attr(first, a).Attr(second, b).Field();
+  };
+  for (int i = 0; i < 2; ++i) {
+    add("_a", one, "_b", two);
+    add("_b", two, "_a", one);
+    add("_a", two, "_b", one);
+    add("_b", one, "_a", two);
+    add("_a", one, "_a", two);
+    add("_a", two, "_a", one);
+  }
+  int refused = 0;
+  ExpectSame(bytes, {.prefix = ""}, "all orders", &refused);
+  EXPECT_EQ(refused, 0);
+  const Graph graph;
+  ImportSerializedGraph(bytes, {.prefix = ""}, graph);
+  for (const auto& [name, a] :
+       {std::pair("y0", 1), {"y1", 1}, {"y2", 2}, {"y3", 2}, {"y4", 2}, {"y5", 1}})
+    EXPECT_EQ(*graph.OperationByName(name).attr("_a").Get<int64_t>(), a) << name;
+}
+
 TEST(SerializedImport, WrongForms) {
   const std::string x = Placeholder("x");
   std::string deep = "\x18\x01";  // a function's attribute within a function's attribute ...

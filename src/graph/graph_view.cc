@@ -36,6 +36,10 @@ bool TakePayload(std::string_view* bytes, std::string_view* payload) {
   return true;
 }
 
+// Sets of more bytes are alike only if written alike: to compare entries in any order takes the
+// square of their number, and a file may hold any number of them.
+constexpr size_t kMostUnorderedBytes = 1024;
+
 // A hash of the fields of a message that doesn't depend on their order.
 uint64_t HashEntries(std::string_view bytes) {
   uint64_t hash = 0;
@@ -214,10 +218,14 @@ int GraphView::InternAttrs(int op, std::string_view bytes, bool shareable) {
     ++set_at(number).uses;
     return number;
   }
-  const uint64_t entries_hash = HashEntries(bytes) + of_op;
-  found = set_numbers_.Find(entries_hash, [&](int i) {
-    return set_at(i).op == op && SameEntries(set_at(i).bytes, bytes);
-  });
+  const bool unordered = bytes.size() <= kMostUnorderedBytes;
+  uint64_t entries_hash = 0;
+  if (unordered) {
+    entries_hash = HashEntries(bytes) + of_op;
+    found = set_numbers_.Find(entries_hash, [&](int i) {
+      return set_at(i).op == op && SameEntries(set_at(i).bytes, bytes);
+    });
+  }
   int number = 0;
   if (found) {
     number = *found;
@@ -226,7 +234,7 @@ int GraphView::InternAttrs(int op, std::string_view bytes, bool shareable) {
     number = AddAttrs(op, bytes);
     if (number < 0) return number;
     // In a message, one entry may have replaced another of the same key.
-    if (!set_at(number).messages) set_numbers_.Insert(entries_hash, number);
+    if (unordered && !set_at(number).messages) set_numbers_.Insert(entries_hash, number);
   }
   spelling_numbers_.Insert(hash, static_cast<int>(spellings_.size()));
   spellings_.push_back({bytes, number});

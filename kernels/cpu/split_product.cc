@@ -3,11 +3,11 @@
 //   _ProductOfParts  of x_1, ..., x_n, w: the x side by side times w
 //   _PartsOfProduct  of dz, w: columns of dz times the transpose of w, an output for each of the
 //                    attributes `columns` (the first) and `widths` (how many)
-#include <algorithm>
 #include <cstdint>
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
+#include "kernels/cpu/concat_copy.h"
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/register.h"
 #include "kernels/cpu/small_gemm.h"
@@ -22,6 +22,7 @@ absl::Status ProductOfParts(KernelContext& ctx) {
   const Array& w = ctx.input(parts);
   const Array& first = ctx.input(0);
   absl::InlinedVector<cpu::LeftOperand, 4> operands;
+  absl::InlinedVector<const Array*, 4> xs;
   int64_t k = 0;
   for (int i = 0; i < parts; ++i) {
     const Array& x = ctx.input(i);
@@ -30,6 +31,7 @@ absl::Status ProductOfParts(KernelContext& ctx) {
           "ConcatOp : Dimensions of inputs should match: shape[0] = ", first.shape().ToString(),
           " vs. shape[", i, "] = ", x.shape().ToString()));
     }
+    xs.push_back(&x);
     operands.push_back({x.data<float>(), x.dim(1), x.dim(1), 1});
     k += x.dim(1);
   }
@@ -49,10 +51,7 @@ absl::Status ProductOfParts(KernelContext& ctx) {
   }
   // One product of k columns has the bits that it would have by itself.
   WEFT_ASSIGN_OR_RETURN(Array whole, ctx.AllocateTemp(kFloat32, Shape({m, k})));
-  float* to = whole.mutable_data<float>();
-  for (int64_t i = 0; i < m; ++i) {
-    for (const cpu::LeftOperand& x : operands) to = std::copy_n(x.data + i * x.row, x.k, to);
-  }
+  ConcatBlocks(ctx, xs, m, &whole);
   cpu::Gemm(/*transpose_a=*/false, /*transpose_b=*/false, m, n, k, whole.data<float>(), k,
             w.data<float>(), n, z->mutable_data<float>(), n, ctx.num_threads());
   return absl::OkStatus();

@@ -5,7 +5,9 @@
 //   AddN(Sum(dz_1, [0]), ..., Sum(dz_n, [0]), rest...)  -> _SumOfRows(rest..., dz_1, ..., dz_n)
 //   AddV2(Sum(dz, [0]), x)                              -> _SumOfRows(x, dz), broadcasting
 //
-// A Reshape of a sum to a vector counts as the sum. kernels/cpu/row_sums.cc runs them.
+// A Reshape of a sum to a vector counts as the sum. kernels/cpu/row_sums.cc runs them, on one
+// thread and row by row: what is large is left to Sum, which shares it out and rounds less.
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -15,11 +17,18 @@
 namespace weft {
 namespace {
 
+// Elements of what is summed.
+constexpr int64_t kMostElements = int64_t{1} << 16;
+
 class RowSumFuser {
  public:
-  explicit RowSumFuser(PlanGraph* graph) : graph_(*graph), users_(*graph) {}
+  explicit RowSumFuser(PlanGraph* graph) : graph_(*graph) {}
 
   void Run() {
+    if (std::none_of(graph_.nodes.begin(), graph_.nodes.end(),
+                     [](const auto& n) { return n->op == "Sum"; }))
+      return;
+    users_ = PlanUsers(graph_);
     for (const auto& n : graph_.nodes) {
       const bool two = n->op == "AddV2" || n->op == "Add";
       if ((n->op == "AddN" || two) && IsFreeFloatNode(*n)) Fuse(n.get(), two);
@@ -35,6 +44,14 @@ class RowSumFuser {
     const PartialShape* s = StaticShapeOf(e);
     if (!s || !s->known_rank() || s->rank() != 1 || s->dim(0) < 0) return std::nullopt;
     return s->dim(0);
+  }
+
+  // Is what the graph's node sums known to be small? (A pass may have put another node in its
+  // place.)
+  static bool IsSmall(const PlanNode& sum) {
+    if (!sum.origin) return false;
+    const PartialShape shape = sum.origin->inputs[0].shape();
+    return shape.IsFullyKnown() && shape.num_elements() <= kMostElements;
   }
 
   // What is summed along its first dimension, and the static length of the result.
@@ -54,7 +71,8 @@ class RowSumFuser {
     if (!columns || sum->op != "Sum" || !IsFreeFloatNode(*sum) || IsRefEdge(sum->inputs[0]))
       return std::nullopt;
     const Array* axes = ConstantIntegers(sum->inputs[1]);
-    if (!axes || axes->num_elements() != 1 || IntegerAt(*axes, 0) != 0) return std::nullopt;
+    if (!axes || axes->num_elements() != 1 || IntegerAt(*axes, 0) != 0 || !IsSmall(*sum))
+      return std::nullopt;
     return Rows{sum->inputs[0], *columns};
   }
 
@@ -84,7 +102,7 @@ class RowSumFuser {
   }
 
   PlanGraph& graph_;
-  const PlanUsers users_;
+  PlanUsers users_;
 };
 
 }  // namespace

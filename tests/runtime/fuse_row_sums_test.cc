@@ -61,6 +61,11 @@ TEST_F(RowSums, WithAVectorThatIsFedInPlaceOfASecondOutput) {
 TEST_F(RowSums, OtherSumsStay) {
   const Tensor a = Fed({4, 4}), v = Fed({4});
   EXPECT_EQ(Fused(ReduceSum(a, {.axis = {1}}) + v), 0);
+  // Large, or of a size that isn't known.
+  EXPECT_EQ(Fused(Rows(Fed({70000, 4})) + v), 0);
+  const Tensor some = Placeholder(kFloat32, {-1, 4});
+  feeds_.emplace_back(some, Uniforms({3, 4}, 11));
+  EXPECT_EQ(Fused(Rows(some) + v), 0);
   const Tensor used = Rows(a);
   EXPECT_EQ(CountOps(Check({used + v, used * v}, feeds_), "_SumOfRows"), 0);
   EXPECT_EQ(CountOps(Check({used + v, used}, feeds_), "_SumOfRows"), 0);

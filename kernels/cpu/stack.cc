@@ -104,9 +104,9 @@ class MakeStack final : public Kernel {
   std::string name_;
 };
 
-absl::StatusOr<std::shared_ptr<Stack>> StackOf(KernelContext& ctx) {
-  if (!ctx.input_is_ref(0)) return ctx.resource<Stack>(0);
-  WEFT_ASSIGN_OR_RETURN(VariableState * v, ctx.variable(0));
+absl::StatusOr<std::shared_ptr<Stack>> StackOf(KernelContext& ctx, int i = 0) {
+  if (!ctx.input_is_ref(i)) return ctx.resource<Stack>(i);
+  WEFT_ASSIGN_OR_RETURN(VariableState * v, ctx.variable(i));
   const Array names = v->Read();
   if (!names.valid() || names.dtype() != kString || names.num_elements() != 2)
     return ctx.InvalidArgument("Stack handle must have two elements.");
@@ -118,28 +118,48 @@ absl::StatusOr<std::shared_ptr<Stack>> StackOf(KernelContext& ctx) {
                    StrCat("Stack ", parts[1], " does not exist in this run."));
 }
 
-absl::Status Push(KernelContext& ctx) {
-  WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<Stack> stack, StackOf(ctx));
-  const Array& value = ctx.input(1);
+// Onto the stack of input `handle`.
+absl::Status PushOnto(KernelContext& ctx, int handle, const Array& value) {
+  WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<Stack> stack, StackOf(ctx, handle));
   if (value.dtype() != stack->dtype) {
     return ctx.InvalidArgument(StrCat("Must have type ", DTypeOpName(stack->dtype), " but got ",
                                       DTypeOpName(value.dtype())));
   }
   if (const absl::Status s = stack->Push(ctx.Persist(value)); !s.ok())
     return ctx.Error(s.code(), StrCat(s.message()));
-  ctx.set_output(0, value);
   return absl::OkStatus();
 }
 
-absl::Status Pop(KernelContext& ctx) {
-  WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<Stack> stack, StackOf(ctx));
+// Output `output` gets what was on top of the stack of the input of the same number.
+absl::Status PopInto(KernelContext& ctx, int output) {
+  WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<Stack> stack, StackOf(ctx, output));
   absl::StatusOr<Array> top = stack->Pop();
   if (!top.ok()) return ctx.Error(top.status().code(), StrCat(top.status().message()));
-  if (top->dtype() != ctx.output_dtype(0)) {
+  if (top->dtype() != ctx.output_dtype(output)) {
     return ctx.InvalidArgument(StrCat("the stack holds ", DTypeOpName(top->dtype()),
-                                      ", elem_type is ", DTypeOpName(ctx.output_dtype(0))));
+                                      ", elem_type is ", DTypeOpName(ctx.output_dtype(output))));
   }
-  ctx.set_output(0, *std::move(top));
+  ctx.set_output(output, *std::move(top));
+  return absl::OkStatus();
+}
+
+absl::Status Push(KernelContext& ctx) {
+  WEFT_RETURN_IF_ERROR(PushOnto(ctx, 0, ctx.input(1)));
+  ctx.set_output(0, ctx.input(1));
+  return absl::OkStatus();
+}
+
+absl::Status Pop(KernelContext& ctx) { return PopInto(ctx, 0); }
+
+// Many at once (src/runtime/merge_stacks.cc): handles, then as many values.
+absl::Status PushAll(KernelContext& ctx) {
+  const int n = ctx.num_inputs() / 2;
+  for (int i = 0; i < n; ++i) WEFT_RETURN_IF_ERROR(PushOnto(ctx, i, ctx.input(n + i)));
+  return absl::OkStatus();
+}
+
+absl::Status PopAll(KernelContext& ctx) {
+  for (int i = 0; i < ctx.num_inputs(); ++i) WEFT_RETURN_IF_ERROR(PopInto(ctx, i));
   return absl::OkStatus();
 }
 
@@ -158,6 +178,8 @@ void RegisterStackKernels(KernelRegistry& kernels) {
     kernels.Add(StrCat("StackPop", suffix), kCpu, {}, Pop);
     kernels.Add(StrCat("StackClose", suffix), kCpu, {}, Close);
   }
+  kernels.Add("_StackPushes", kCpu, {}, PushAll);
+  kernels.Add("_StackPops", kCpu, {}, PopAll);
 }
 
 }  // namespace weft

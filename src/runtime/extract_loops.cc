@@ -73,9 +73,10 @@ class LoopExtractor {
     if (session_->config().opt_level != OptLevel::kL0 && !IsChecked(plan)) {
       CollectProducts(&graph_, loop, &plan);
       plan.body->graph.RemoveUnused();
+      HoistInvariants(session_, &plan);
     }
-    for (Plan* p : {plan.condition.get(), plan.body.get()}) {
-      WEFT_RETURN_IF_ERROR(FinishPlan(session_, p));
+    for (Plan* p : {plan.condition.get(), plan.body.get(), plan.prologue.get()}) {
+      if (p) WEFT_RETURN_IF_ERROR(FinishPlan(session_, p));
     }
     const std::vector<int>& slots = plan.condition->fetch_slots;
     if (slots[0] >= 0 && !plan.condition->slot_is_constant[static_cast<size_t>(slots[0])] &&

@@ -34,7 +34,7 @@ constexpr int64_t kSmallestHalf = int64_t{1} << 14;
 using NodeSet = std::unordered_set<const PlanNode*>;
 
 // One step's product, and its two halves.
-struct Step {
+struct TimeStep {
   PlanNode* product = nullptr;
   // Forwards, the concatenated operands. Backwards, the slices of the result (null: not wanted).
   PlanEdge operands[2];
@@ -46,7 +46,7 @@ struct Group {
   PlanEdge matrix;
   Extent extent;
   int64_t split = -1;
-  std::vector<Step> steps;
+  std::vector<TimeStep> steps;
   int64_t first_row(int half) const { return half == 0 ? 0 : split; }
   int64_t rows(int half) const { return half == 0 ? split : extent.rows - split; }
 };
@@ -119,7 +119,7 @@ class ProductHoister {
     if (left <= 0 || right <= 0 || left + right != ExtentOf(n->inputs[1]).rows) return;
     Group* const g = GroupOf(n->inputs[1], left, groups);
     if (!g) return;
-    Step& step = g->steps.emplace_back();
+    TimeStep& step = g->steps.emplace_back();
     step.product = n;
     step.operands[0] = concat.inputs[0];
     step.operands[1] = concat.inputs[1];
@@ -129,7 +129,7 @@ class ProductHoister {
     if (users_.kept(n)) return;
     const Extent matrix = ExtentOf(n->inputs[1]);
     const Extent result{ExtentOf({n, 0}).rows, matrix.rows};
-    Step step;
+    TimeStep step;
     step.product = n;
     int64_t split = -1;
     const auto splits_at = [&](int64_t column) {
@@ -169,7 +169,7 @@ class ProductHoister {
     if (!IsRef(g.matrix.node->output_types[static_cast<size_t>(g.matrix.index)])) return true;
     NodeSet reached;
     std::vector<const PlanNode*> open;
-    for (const Step& s : g.steps) open.push_back(s.product);
+    for (const TimeStep& s : g.steps) open.push_back(s.product);
     while (!open.empty()) {
       const PlanNode* n = open.back();
       open.pop_back();
@@ -187,10 +187,10 @@ class ProductHoister {
   std::optional<int> EarlyOperand(const Group& g) const {
     if (g.steps.size() < kFewestSteps || !IsReadAtAnyTime(g)) return std::nullopt;
     std::vector<const PlanNode*> products;
-    for (const Step& s : g.steps) products.push_back(s.product);
+    for (const TimeStep& s : g.steps) products.push_back(s.product);
     const NodeSet later = Descendants(std::move(products));
     bool early[2] = {true, true};
-    for (const Step& s : g.steps) {
+    for (const TimeStep& s : g.steps) {
       for (int half = 0; half < 2; ++half)
         early[half] = early[half] && !later.contains(s.operands[half].node);
     }
@@ -204,11 +204,11 @@ class ProductHoister {
     bool early[2] = {true, true};
     for (int half = 0; half < 2; ++half) {
       std::vector<const PlanNode*> slices;
-      for (const Step& s : g.steps)
+      for (const TimeStep& s : g.steps)
         slices.insert(slices.end(), s.slices[half].begin(), s.slices[half].end());
       const bool enough = slices.size() >= kFewestSteps;
       const NodeSet later = Descendants(std::move(slices));
-      early[half] = enough && std::none_of(g.steps.begin(), g.steps.end(), [&](const Step& s) {
+      early[half] = enough && std::none_of(g.steps.begin(), g.steps.end(), [&](const TimeStep& s) {
                       return later.contains(s.product);
                     });
     }
@@ -258,7 +258,7 @@ class ProductHoister {
   void HoistForwards(const Group& g, int early) {
     PlanNode* const all = AddForAll(g, "_EarlyProducts", early);
     const PlanEdge packed = AddPacked(g, 1 - early, /*transpose=*/false);
-    for (const Step& s : g.steps) {
+    for (const TimeStep& s : g.steps) {
       AddInput(s.operands[early], all);
       const auto index = static_cast<int>(all->output_types.size());
       all->output_types.push_back(kFloat32);
@@ -270,7 +270,7 @@ class ProductHoister {
   void HoistBackwards(const Group& g, int early) {
     PlanNode* const all = AddForAll(g, "_EarlyGradients", early);
     const PlanEdge packed = AddPacked(g, 1 - early, /*transpose=*/true);
-    for (const Step& s : g.steps) {
+    for (const TimeStep& s : g.steps) {
       const PlanEdge dz = s.product->inputs[0];
       for (PlanNode* late : s.slices[1 - early])
         Become(late, "_LateGradient", SizesOfLate(g, 1 - early, /*transpose=*/true), {dz, packed});

@@ -37,8 +37,9 @@ void Clear(ExecState& state) {
 // One run of a loop.
 class LoopRun {
  public:
-  LoopRun(const LoopPlan& plan, RunState& run, ExecState& condition, ExecState& body)
-      : plan_(plan), run_(run), condition_(condition), body_(body) {
+  LoopRun(const LoopPlan& plan, RunState& run, ExecState& condition, ExecState& body,
+          ExecState* prologue)
+      : plan_(plan), run_(run), condition_(condition), body_(body), prologue_(prologue) {
     variables_.resize(plan.num_variables);
     // Two variables may get one value; the first then must not take it away.
     const std::vector<int>& slots = body.plan.fetch_slots;
@@ -55,16 +56,19 @@ class LoopRun {
     for (ExecState* state : {&condition_, &body_}) {
       if (Value* feed = FeedOf(*state, plan_.num_variables + i)) *feed = value;
     }
+    if (!prologue_) return;
+    if (Value* feed = FeedOf(*prologue_, i)) *feed = value;
   }
 
   absl::Status Run() {
-    while (true) {
+    for (bool first = true;; first = false) {
       if (run_.cancellation->cancelled()) {
         return absl::CancelledError(run_.session->closed() ? "Session has been closed."
                                                            : "the run was cancelled");
       }
       WEFT_ASSIGN_OR_RETURN(const bool more, Condition());
       if (!more) return absl::OkStatus();
+      if (first && prologue_) WEFT_RETURN_IF_ERROR(Prologue());
       WEFT_RETURN_IF_ERROR(Body());
     }
   }
@@ -98,6 +102,15 @@ class LoopRun {
     return more;
   }
 
+  absl::Status Prologue() {
+    WEFT_RETURN_IF_ERROR(SessionImpl::RunPart(run_, *prologue_));
+    const size_t before = plan_.num_variables + plan_.num_invariants + plan_.num_extras;
+    for (size_t h = 0; h < prologue_->plan.fetch_slots.size(); ++h) {
+      if (Value* feed = FeedOf(body_, before + h)) *feed = FetchOf(*prologue_, h);
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status Body() {
     for (size_t v = 0; v < plan_.num_variables; ++v) {
       if (Value* feed = FeedOf(body_, v)) *feed = std::move(variables_[v]);
@@ -119,6 +132,7 @@ class LoopRun {
   RunState& run_;
   ExecState& condition_;
   ExecState& body_;
+  ExecState* prologue_;  // may be null
   std::vector<Value> variables_;
   std::vector<uint8_t> movable_;
 };
@@ -134,19 +148,21 @@ LoopKernel::State LoopKernel::Take() {
       return state;
     }
   }
-  return {std::make_unique<ExecState>(*plan_.condition), std::make_unique<ExecState>(*plan_.body)};
+  return {std::make_unique<ExecState>(*plan_.condition), std::make_unique<ExecState>(*plan_.body),
+          plan_.prologue ? std::make_unique<ExecState>(*plan_.prologue) : nullptr};
 }
 
 void LoopKernel::GiveBack(State state) {
   Clear(*state.condition);
   Clear(*state.body);
+  if (state.prologue) Clear(*state.prologue);
   std::lock_guard lock(mu_);
   if (idle_.size() < kMaxIdleLoopStates) idle_.push_back(std::move(state));
 }
 
 absl::Status LoopKernel::Compute(KernelContext& ctx) {
   State state = Take();
-  LoopRun run(plan_, SessionImpl::RunOf(ctx), *state.condition, *state.body);
+  LoopRun run(plan_, SessionImpl::RunOf(ctx), *state.condition, *state.body, state.prologue.get());
   const auto value_of = [&](size_t i) {
     const int input = static_cast<int>(i);
     const Value* given = SessionImpl::InputValue(ctx, input);

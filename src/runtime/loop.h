@@ -7,9 +7,10 @@
 //
 // Where a graph has it in just this form, the plan gets one node in its place, whose kernel runs
 // two plans, one of the condition and one of the body, until the condition fails. The values of the
-// loop variables move from one iteration to the next; what enters as a constant stays in its slots.
-// So an iteration costs what its kernels cost. Loops of any other form are run node by node
-// (execute_frames.cc).
+// loop variables move from one iteration to the next; what enters as a constant stays in its slots,
+// and so does what the body computes from constants and unwritten variables alone, in a third plan
+// that is run before the first iteration. So an iteration costs what its kernels cost. Loops of any
+// other form are run node by node (execute_frames.cc).
 #pragma once
 
 #include <memory>
@@ -29,8 +30,11 @@ inline constexpr char kLoopOp[] = "_Loop";
 struct LoopPlan {
   // Feeds: variables, invariants. Fetches: the condition, then the extras.
   std::unique_ptr<Plan> condition;
-  // Feeds: variables, invariants, extras. Fetches: the variables' next values.
+  // Feeds: variables, invariants, extras, the results of the prologue. Fetches: the variables' next
+  // values.
   std::unique_ptr<Plan> body;
+  // Null: the body computes nothing from invariants alone. Feeds: invariants. Fetches: its results.
+  std::unique_ptr<Plan> prologue;
   size_t num_variables = 0;
   size_t num_invariants = 0;
   size_t num_extras = 0;           // values that the condition computes and the body uses
@@ -47,7 +51,7 @@ class LoopKernel final : public Kernel {
  private:
   friend class SessionImpl;
   struct State {
-    std::unique_ptr<ExecState> condition, body;
+    std::unique_ptr<ExecState> condition, body, prologue;
   };
   State Take();
   void GiveBack(State state);
@@ -66,6 +70,9 @@ inline constexpr char kEndProductsOp[] = "_EndProducts";
 // For each variable to which the body adds a product of a transposed matrix and another one.
 // `loop`, in `graph`, is the node of the loop.
 void CollectProducts(PlanGraph* graph, PlanNode* loop, LoopPlan* plan);
+
+// Makes the prologue (hoist_invariants.cc).
+void HoistInvariants(SessionImpl* session, LoopPlan* plan);
 
 // Puts a node for each structured loop into the graph in the loop's place. An error for nodes whose
 // inputs are of different frames, and for an Exit without an Enter.

@@ -381,6 +381,7 @@ absl::Status FinishPlan(SessionImpl* session, Plan* plan) {
     SplitProducts(&plan->graph);
     FuseRowSums(&plan->graph);
     FuseNodes(&plan->graph);
+    MergeStacks(&plan->graph);
     plan->graph.RemoveUnused();
     MarkRowWeights(&plan->graph);
   }

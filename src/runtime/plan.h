@@ -185,6 +185,7 @@ void FuseRowSums(PlanGraph* graph);       // fuse_row_sums.cc
 void MergeReads(PlanGraph* graph);        // merge_reads.cc
 void HoistProducts(PlanGraph* graph);     // hoist_products.cc
 void FuseNodes(PlanGraph* graph);         // fuse.cc
+void MergeStacks(PlanGraph* graph);       // merge_stacks.cc
 void MarkRowWeights(PlanGraph* graph);    // row_weights.cc
 
 // Is it a product a^T b of float matrices on the CPU, which may be made later than where it stands?

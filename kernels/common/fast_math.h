@@ -27,13 +27,13 @@ inline float FastExp(float x) {
   const float shifted = x * kLog2E + kRounder;
   const float n = shifted - kRounder;
   const float r = (x - n * kLn2High) - n * kLn2Low;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.f;
+  // In pairs of terms, which don't wait for each other.
+  const float r2 = r * r;
+  const float high = 1.9875691500e-4f * r + 1.3981999507e-3f;
+  const float middle = 8.3334519073e-3f * r + 4.1665795894e-2f;
+  const float low = 1.6666665459e-1f * r + 5.0000001201e-1f;
+  float p = (high * r2 + middle) * r2 + low;
+  p = p * r2 + r + 1.f;
   const int32_t exponent = std::bit_cast<int32_t>(shifted) - kRounderBits;
   const int32_t half = exponent >> 1;
   const float scale = std::bit_cast<float>((half + 127) << 23);

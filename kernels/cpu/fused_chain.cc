@@ -60,7 +60,35 @@ FusedChain::FusedChain(KernelConstruction& c)
     program_.push_back(in);
   }
   cost_ns_ = std::max(cost_ns_, 0.3);  // memory
+  FindChains();
   AssignRegisters(c);
+}
+
+// An instruction that alone uses the result before it goes on where that ended.
+void FusedChain::FindChains() {
+  std::vector<int> uses(program_.size(), 0);
+  for (const Instruction& in : program_) {
+    for (int k = 0; k < in.operands(); ++k) {
+      if (in.arguments[k] < 0) ++uses[static_cast<size_t>(-1 - in.arguments[k])];
+    }
+  }
+  for (size_t i = program_.size(); i-- > 0;) {
+    Instruction& in = program_[i];
+    in.chain_end = i + 1;
+    if (in.reduce) continue;
+    const bool two = in.op->operands == 2;
+    in.starts = RegisterOpOf(types_[i], ValueIs::kFirst);
+    const int before = -static_cast<int>(i);  // the result before, as an operand
+    const bool first = i > 0 && in.arguments[0] == before;
+    const bool second = i > 0 && two && in.arguments[1] == before;
+    if ((first || second) && uses[i - 1] == first + second) {
+      in.continues = RegisterOpOf(types_[i], first && second ? ValueIs::kBoth
+                                             : first         ? ValueIs::kFirst
+                                                             : ValueIs::kSecond);
+    }
+    if (i + 1 < program_.size() && program_[i + 1].continues != RegisterOp::kNone)
+      in.chain_end = program_[i + 1].chain_end;
+  }
 }
 
 // Gives each result a register from its instruction to its last use.
@@ -251,14 +279,15 @@ class FusedChain::Traffic {
     }
     part_ = (kTile / std::max(instructions, 1) + 15) / 16 * 16;
   }
-  // Where the result of n elements at `at` goes.
-  float* Begin(int64_t at, int64_t n) {
+  // Where the result of n elements at `at` goes. `sends`: it is sent past the caches from there if
+  // that is wanted at all.
+  float* Begin(int64_t at, int64_t n, bool sends) {
     done_ = 0;
     next_ = at + n;
     current_ = 1 - current_;
     at_[current_] = at;
-    length_[current_] = n;
-    return streams_ ? results_[current_] : out_ + at;
+    length_[current_] = sends ? n : 0;
+    return streams_ && sends ? results_[current_] : out_ + at;
   }
   // After an instruction.
   void Part() {
@@ -298,6 +327,18 @@ class FusedChain::Traffic {
   int64_t at_[2] = {0, 0}, length_[2] = {0, 0};
 };
 
+// Does the program end with a chain?
+bool FusedChain::EndsWithChain(const Call& call) const {
+  size_t end = 0;
+  for (size_t i = 0; i < program_.size(); i = end) {
+    const Instruction& in = program_[i];
+    const bool chain = !call.is_scalar[i] && in.starts != RegisterOp::kNone;
+    end = chain ? in.chain_end : i + 1;
+    if (end == program_.size()) return end > i + 1;
+  }
+  return false;
+}
+
 void FusedChain::RunTiles(const Call& call, int64_t begin, int64_t end) const {
   alignas(64) float tiles[kMaxRegisters][kTile];
   Traffic traffic(call, end, static_cast<int>(program_.size()));
@@ -318,6 +359,8 @@ void FusedChain::RunTiles(const Call& call, int64_t begin, int64_t end) const {
       for (int64_t i = 0; i < kTile + call.row; ++i) to[i] = call.inputs[k].data[i % call.row];
     }
   }
+  const bool last_chain = EndsWithChain(call);
+  Steps steps;
   int64_t n = 0;
   for (int64_t at = begin; at < end; at += n) {
     n = std::min(kTile, end - at);
@@ -344,10 +387,22 @@ void FusedChain::RunTiles(const Call& call, int64_t begin, int64_t end) const {
                    : pattern >= 0 ? patterns[static_cast<size_t>(pattern)].values + column
                                   : in.data + column;
     };
-    float* const result = traffic.Begin(at, n);
+    // Chains write past the caches by themselves.
+    float* const result = traffic.Begin(at, n, !last_chain);
     for (size_t i = 0; i < program_.size(); ++i) {
       if (call.is_scalar[i]) continue;
       const Instruction& in = program_[i];
+      if (in.starts != RegisterOp::kNone && in.chain_end > i + 1) {
+        const float* first = nullptr;
+        bool uniform = false;
+        MakeChain(i, operand, &first, &uniform, &steps);
+        const int target = program_[in.chain_end - 1].target;
+        float* const to = target >= 0 ? tiles[target] : result;
+        RunInRegisters(first, uniform, steps, to, n, target < 0 && call.streams);
+        for (; i + 1 < in.chain_end; ++i) traffic.Part();
+        traffic.Part();
+        continue;
+      }
       ElementRun run{};
       run.n = n;
       run.out = in.target >= 0 ? tiles[in.target] : result;

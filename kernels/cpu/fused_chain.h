@@ -26,6 +26,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "kernels/cpu/reduce.h"
+#include "kernels/cpu/register_run.h"
 #include "kernels/cpu/tile_loops.h"
 #include "src/core/strings.h"
 #include "weft/runtime/kernel.h"
@@ -47,6 +48,10 @@ struct Instruction {
   int operands() const { return op ? op->operands : 1; }
   int arguments[2] = {0, 0};
   int target = 0;  // register; -1: the result
+  // As a step of a chain that stays in the processor's registers (register_run.h): with the first
+  // operand as the value so far, and with the result before.
+  RegisterOp starts = RegisterOp::kNone, continues = RegisterOp::kNone;
+  size_t chain_end = 0;  // the instruction after the chain that this one is in
 };
 
 struct Input {
@@ -67,6 +72,7 @@ struct Call {
   bool streams = false;  // the result goes past the caches
 };
 
+using Steps = absl::InlinedVector<RegisterStep, 16>;
 using Shapes = absl::InlinedVector<const Shape*, 16>;
 
 class FusedChain final : public Kernel {
@@ -77,6 +83,7 @@ class FusedChain final : public Kernel {
  private:
   class Traffic;
   void AssignRegisters(KernelConstruction& c);
+  void FindChains();
   bool HasUpdate() const { return !update_.empty(); }
   std::string NodeOf(size_t i) const { return StrCat(types_[i], " '", names_[i], "'"); }
 
@@ -87,6 +94,10 @@ class FusedChain final : public Kernel {
   bool Classify(std::span<const Shape* const> inputs, const Shape& out, Call* call) const;
   void ComputeScalars(Call* call) const;
   bool ClassifyRows(const Shape& out, Call* call) const;
+  bool EndsWithChain(const Call& call) const;
+  // The chain from instruction i on. `operand(a, run, k)` fills in operand k of a run.
+  template <typename Operand>
+  void MakeChain(size_t i, Operand operand, const float** first, bool* uniform, Steps* steps) const;
   void RunRows(const Call& call, int64_t begin, int64_t end) const;
   void RunTiles(const Call& call, int64_t begin, int64_t end) const;
   absl::Status RunOneByOne(KernelContext& ctx, const Call& call,
@@ -108,5 +119,28 @@ class FusedChain final : public Kernel {
   bool reduces_ = false;
   double cost_ns_ = 0;
 };
+
+template <typename Operand>
+void FusedChain::MakeChain(size_t i, Operand operand, const float** first, bool* uniform,
+                           Steps* steps) const {
+  const auto read = [&](int a, bool* same) {
+    ElementRun run{};
+    operand(a, &run, 0);
+    *same = run.uniform[0];
+    return static_cast<const float*>(run.in[0]);
+  };
+  steps->clear();
+  const size_t begin = i;
+  *first = read(program_[i].arguments[0], uniform);
+  for (; i < program_[begin].chain_end; ++i) {
+    const Instruction& in = program_[i];
+    RegisterStep& step = steps->emplace_back();
+    step.op = i == begin ? in.starts : in.continues;
+    if (step.op >= RegisterOp::kTwice) continue;
+    const int before = -static_cast<int>(i);
+    const bool other = i == begin || in.arguments[0] == before;
+    step.operand = read(in.arguments[other ? 1 : 0], &step.uniform);
+  }
+}
 
 }  // namespace weft::fused

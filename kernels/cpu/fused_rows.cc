@@ -114,6 +114,7 @@ void FusedChain::RunRows(const Call& call, int64_t begin, int64_t end) const {
         __builtin_prefetch(data + row * n + i);
     }
   };
+  Steps steps;
   for (int64_t r = begin; r < end; ++r) {
     const auto operand = [&](int a, bool* uniform) -> const float* {
       if (a < 0) {
@@ -131,6 +132,22 @@ void FusedChain::RunRows(const Call& call, int64_t begin, int64_t end) const {
       fetch(r + 1, static_cast<int64_t>(i) * part);
       if (call.is_scalar[i]) continue;
       const Instruction& in = program_[i];
+      // A chain of columns would be short; one that ends in the row may begin with one.
+      if (!in.reduce && !call.is_column[i] && in.starts != RegisterOp::kNone &&
+          in.chain_end > i + 1) {
+        const float* first = nullptr;
+        bool uniform = false;
+        const auto fill = [&](int a, ElementRun* run, size_t k) {
+          run->in[k] = operand(a, &run->uniform[k]);
+        };
+        MakeChain(i, fill, &first, &uniform, &steps);
+        for (size_t k = i + 1; k < in.chain_end; ++k) fetch(r + 1, static_cast<int64_t>(k) * part);
+        const int target = program_[in.chain_end - 1].target;
+        RunInRegisters(first, uniform, steps, target >= 0 ? at(target) : call.out + r * n, n,
+                       false);
+        i = in.chain_end - 1;
+        continue;
+      }
       float* const to = in.target >= 0 ? at(in.target) : call.out + r * n;
       bool uniform = false;
       if (in.reduce) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/cpu/register_run.h"
 #include "kernels/cpu/row_math.h"
 #include "kernels/cpu/stream.h"
 #include "kernels/cpu/widen.h"
@@ -29,6 +30,18 @@ template <typename W>
 void SoftmaxRow(const W* x, int64_t n, W* y) {
   const W sum = cpu::RowExp(x, cpu::RowMax(x, n), n, y);
   cpu::RowScale(W(1) / sum, n, y);
+}
+// By way of `made`, and past the caches. `next`: the row that is wanted then; may be null.
+template <typename W>
+void StreamSoftmaxRow(const W* x, int64_t n, const W* next, W* made, W* y) {
+  const W factor = W(1) / cpu::RowExp(x, cpu::RowMax(x, n), n, made, next);
+  if constexpr (std::is_same_v<W, float>) {
+    const RegisterStep scale{RegisterOp::kMultiply, true, &factor};
+    RunInRegisters(made, false, {&scale, 1}, y, n, true);
+  } else {
+    cpu::RowScale(factor, n, made);
+    cpu::StreamCopy(made, n * static_cast<int64_t>(sizeof(W)), y);
+  }
 }
 template <typename W>
 void LogSoftmaxRow(const W* x, int64_t n, W* y) {
@@ -59,12 +72,17 @@ absl::Status SoftmaxKernel(KernelContext& ctx) {
                   [=](int64_t begin, int64_t end) {
                     std::vector<Wide<T>> made(streams ? static_cast<size_t>(n) : 0);
                     for (int64_t row = begin; row < end; ++row) {
-                      Wide<T>* const to = streams ? made.data() : out + row * n;
-                      if constexpr (kLog)
-                        LogSoftmaxRow(in + row * n, n, to);
-                      else
-                        SoftmaxRow(in + row * n, n, to);
-                      if (streams) cpu::StreamCopy(to, row_bytes, out + row * n);
+                      const Wide<T>* const x = in + row * n;
+                      Wide<T>* const y = out + row * n;
+                      if constexpr (kLog) {
+                        LogSoftmaxRow(x, n, streams ? made.data() : y);
+                        if (streams) cpu::StreamCopy(made.data(), row_bytes, y);
+                      } else if (streams) {
+                        const Wide<T>* const next = row + 1 < end ? x + n : nullptr;
+                        StreamSoftmaxRow(x, n, next, made.data(), y);
+                      } else {
+                        SoftmaxRow(x, n, y);
+                      }
                     }
                     if (streams) cpu::EndStreams();
                   });

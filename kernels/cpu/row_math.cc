@@ -65,28 +65,6 @@ inline float Max(const float* x, int64_t n) {
   return lanes[0];
 }
 
-// x[i] added to lane i % 16.
-inline void AddToLanes(const float* x, int64_t n, FloatLanes* lanes) {
-  FloatLanes sums = *lanes, more;
-  int64_t i = 0;
-  for (; i + kFloatLanes <= n; i += kFloatLanes) {
-    LoadLanes(x + i, &more);
-    sums += more;
-  }
-  if (i < n) {
-    float rest[kFloatLanes];
-    std::memcpy(rest, &sums, sizeof rest);
-    for (int j = 0; i < n; ++i, ++j) rest[j] += x[i];
-    std::memcpy(&sums, rest, sizeof rest);
-  }
-  *lanes = sums;
-}
-inline float AddUp(const FloatLanes& sums) {
-  float lanes[kFloatLanes];
-  std::memcpy(lanes, &sums, sizeof lanes);
-  return AddLanes(lanes);
-}
-
 // term(i) summed over [0, n).
 template <typename T, typename F>
 inline T SumOf(int64_t n, F term) {
@@ -105,13 +83,20 @@ inline T SumOf(int64_t n, F term) {
 WEFT_SIMD float RowMax(const float* x, int64_t n) { return Max(x, n); }
 WEFT_SIMD double RowMax(const double* x, int64_t n) { return Max(x, n); }
 
-WEFT_SIMD float RowExp(const float* x, float shift, int64_t n, float* y) {
-  Vec().fast_exp_minus(x, shift, y, n);
-  FloatLanes lanes = {};
-  AddToLanes(y, n, &lanes);
-  return AddUp(lanes);
+float RowExp(const float* x, float shift, int64_t n, float* y, const float* next) {
+  static_assert(VectorMath::kSumLanes == kLanes<float>);
+  // Between two fetches; whole turns of the lanes.
+  constexpr int64_t kPiece = 32 * kLanes<float>;
+  float lanes[kLanes<float>] = {};
+  const int64_t piece = next ? kPiece : n;
+  for (int64_t i = 0; i < n; i += piece) {
+    const int64_t count = std::min(piece, n - i);
+    for (int64_t k = i; next && k < i + count; k += 16) __builtin_prefetch(next + k);
+    Vec().fast_exp_minus_sum(x + i, shift, y + i, count, lanes);
+  }
+  return AddLanes(lanes);
 }
-WEFT_SIMD double RowExp(const double* x, double shift, int64_t n, double* y) {
+WEFT_SIMD double RowExp(const double* x, double shift, int64_t n, double* y, const double*) {
   for (int64_t i = 0; i < n; ++i) y[i] = Exp(x[i] - shift);
   return SumOf<double>(n, [=](int64_t i) { return y[i]; });
 }

@@ -22,7 +22,14 @@ namespace {
 // them: a page fault and an entry in the processor's table for 2 MiB instead of for 4 KiB.
 constexpr size_t kLarge = size_t{4} << 20, kHugePage = size_t{2} << 20;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+// Sanitizers see blocks that come from malloc alone.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define WEFT_BLOCKS_FROM_MALLOC
+#endif
+#endif
+#if defined(WEFT_BLOCKS_FROM_MALLOC) || defined(__SANITIZE_ADDRESS__) || \
+    defined(__SANITIZE_THREAD__)
 void* TakeFromSystem(size_t size, size_t) { return std::aligned_alloc(kAllocatorAlignment, size); }
 void GiveToSystem(void* memory, size_t) { std::free(memory); }
 #else

@@ -50,10 +50,14 @@ class FieldReader {
   bool Next(Field* f) {
     if (rest_.empty() || !ok_) return false;
     const char* const start = rest_.data();
-    uint64_t tag = 0, length = 0;
-    if (!(ok_ = TakeVarint(&rest_, &tag) && tag >> 3 != 0 && tag >> 32 == 0)) return false;
-    f->number = static_cast<uint32_t>(tag >> 3);
-    f->wire_type = static_cast<uint32_t>(tag & 7);
+    uint64_t number = 0, length = 0;
+    if (!(ok_ = TakeVarint(&rest_, &number))) return false;
+    // The parser takes tags of up to five bytes, and of these 32 bits.
+    constexpr ptrdiff_t kMaxTagBytes = 5;
+    const auto tag = static_cast<uint32_t>(number);
+    if (!(ok_ = tag >> 3 != 0 && rest_.data() - start <= kMaxTagBytes)) return false;
+    f->number = tag >> 3;
+    f->wire_type = tag & 7;
     f->payload = {};
     switch (f->wire_type) {
       case kVarint:

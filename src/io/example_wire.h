@@ -30,10 +30,15 @@ class WireReader {
   // false.
   bool Next() {
     if (at_ == end_ || !ok_) return false;
-    uint64_t tag = 0;
-    if (!(ok_ = ReadVarint(&tag) && tag >> 3 != 0 && tag >> 32 == 0)) return false;
-    number_ = static_cast<uint32_t>(tag >> 3);
-    type_ = static_cast<uint32_t>(tag & 7);
+    const char* const start = at_;
+    uint64_t number = 0;
+    if (!(ok_ = ReadVarint(&number))) return false;
+    // As protobuf's parser: tags of up to five bytes, and of these 32 bits.
+    constexpr ptrdiff_t kMaxTagBytes = 5;
+    const auto tag = static_cast<uint32_t>(number);
+    if (!(ok_ = tag >> 3 != 0 && at_ - start <= kMaxTagBytes)) return false;
+    number_ = tag >> 3;
+    type_ = tag & 7;
     const size_t left = static_cast<size_t>(end_ - at_);
     switch (type_) {
       case kVarint:

@@ -313,8 +313,9 @@ NamedArrays Predictor::Predict(const NamedArrays& inputs) const {
   }
   if (used < inputs.size()) {
     for (const auto& [name, value] : inputs) {
-      const bool known = std::any_of(s.inputs.begin(), s.inputs.end(),
-                                     [&](const ValueSpec& spec) { return spec.name == name; });
+      const bool known =
+          std::any_of(s.inputs.begin(), s.inputs.end(),
+                      [&wanted = name](const ValueSpec& spec) { return spec.name == wanted; });
       if (!known) Invalid(StrCat(s.label, " has no input '", name, "'; it has ", Names(s.inputs)));
     }
   }

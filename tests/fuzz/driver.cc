@@ -3,6 +3,7 @@
 // without libFuzzer. What ends the process is left in the file crash-TARGET.
 //
 //   weft_fuzz [--target=NAME] [--seconds=2] [--seed=1] [FILE|FOLDER...]
+//   weft_fuzz --target=NAME --write_seeds=FOLDER    the target's seeds as files, for libFuzzer
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -159,8 +160,22 @@ void RunTarget(const Target& target, std::vector<std::string> inputs, double sec
   std::cout << target.name << ": " << given << " inputs and " << count << " mutations\n";
 }
 
+// One file each, in a folder that is there.
+int WriteSeeds(const Target& target, const std::string& folder) {
+  int count = 0;
+  for (const std::string& seed : target.seeds()) {
+    std::ofstream file(folder + "/seed" + std::to_string(count++), std::ios::binary);
+    file << seed;
+    if (!file.flush()) {
+      std::cerr << "can't write to the folder '" << folder << "'\n";
+      return 1;
+    }
+  }
+  return 0;
+}
+
 int Main(int argc, char** argv) {
-  std::string only;
+  std::string only, seeds;
   double seconds = 2;
   uint64_t seed = 1;
   std::vector<std::string> inputs;
@@ -175,12 +190,19 @@ int Main(int argc, char** argv) {
       seconds = std::atof(number);
     } else if (const char* number = value("--seed=")) {
       seed = std::strtoull(number, nullptr, 10);
+    } else if (const char* folder = value("--write_seeds=")) {
+      seeds = folder;
     } else {
       AddFiles(arg, &inputs);
     }
   }
   if (!only.empty() && FindTarget(only) == nullptr) {
     std::cerr << "there is no target '" << only << "'\n";
+    return 2;
+  }
+  if (!seeds.empty()) {
+    if (!only.empty()) return WriteSeeds(*FindTarget(only), seeds);
+    std::cerr << "--write_seeds needs a --target\n";
     return 2;
   }
   LimitProcess();

@@ -288,6 +288,8 @@ TEST(SerializedImport, UnusualForms) {
                                  .Input("x")
                                  .Attr("T", type)
                                  .Field()},
+      {"a tag with bits above the 32nd",
+       IdentityOf("y", "x").Raw("\x98\x8f\x8f\x8f\x70\x70").Field()},
       {"text beyond ASCII in an attribute", IdentityOf("y", "x").Attr("_\xc3\xa9", type).Field()},
       {"a number in more bytes than it needs",
        IdentityOf("y", "x").Attr("_i", std::string_view("\x18\x81\x80\x00", 4)).Field()},
@@ -396,6 +398,8 @@ TEST(SerializedImport, WrongForms) {
       {"a device that is not UTF-8", IdentityOf("y", "x").Text(4, "\x80").Field()},
       {"a key that is not UTF-8", IdentityOf("y", "x").Attr("_\xff", "").Field()},
       {"a length beyond the end", IdentityOf("y", "x").Raw("\x0a\x05y").Field()},
+      {"a tag in six bytes",
+       IdentityOf("y", "x").Raw(std::string_view("\x98\x81\x80\x80\x80\x00\x70", 7)).Field()},
       {"a length in six bytes",
        IdentityOf("y", "x").Raw(std::string_view("\x22\x80\x80\x80\x80\x80\x00", 7)).Field()},
       {"a value in an entry beyond its end",

@@ -43,7 +43,6 @@ FusedChain::FusedChain(KernelConstruction& c)
     in.op = FindTileOp(types_[i]);
     if (!in.op) in.reduce = FindFloatReduceOp(types_[i]);
     reduces_ |= in.reduce != nullptr;
-    in.sums = types_[i] == "Sum" || types_[i] == "Mean";
     if ((!in.op && !in.reduce) || next + static_cast<size_t>(in.operands()) > arguments.size()) {
       Fail(c, StrCat("no loop for ", types_[i]));
       return;

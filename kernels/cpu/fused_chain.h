@@ -44,7 +44,6 @@ enum class Extent : uint8_t {
 struct Instruction {
   const TileOp* op = nullptr;        // element-wise, or
   const ReduceOp* reduce = nullptr;  // over a row
-  bool sums = false;                 // a sum or a mean
   int operands() const { return op ? op->operands : 1; }
   int arguments[2] = {0, 0};
   int target = 0;  // register; -1: the result

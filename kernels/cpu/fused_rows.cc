@@ -2,12 +2,10 @@
 // Programs with reductions, row by row.
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 
 #include "kernels/common/reduce.h"
 #include "kernels/cpu/fused_chain.h"
-#include "kernels/cpu/simd.h"
 #include "weft/core/status_macros.h"
 
 namespace weft::fused {
@@ -16,37 +14,12 @@ namespace {
 // Rows beyond this would leave the second-level cache.
 constexpr int64_t kMaxRowBytes = 256 << 10;
 
-// Sum of n elements, n >= 2 kLanes: the order of kernels/cpu/reduce.h, as vector code.
-constexpr int64_t kLanes = 64;
-WEFT_SIMD float SumRun(const float* x, int64_t n) {
-  constexpr int64_t kParts = kLanes / cpu::kFloatLanes;
-  cpu::FloatLanes part[kParts], more;
-  for (int64_t p = 0; p < kParts; ++p) cpu::LoadLanes(x + p * cpu::kFloatLanes, &part[p]);
-  int64_t i = kLanes;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (int64_t p = 0; p < kParts; ++p) {
-      cpu::LoadLanes(x + i + p * cpu::kFloatLanes, &more);
-      part[p] += more;
-    }
-  }
-  float lanes[kLanes];
-  std::memcpy(lanes, part, sizeof lanes);
-  for (int64_t l = 0; i < n; ++i, ++l) lanes[l] += x[i];
-  for (int64_t half = kLanes / 2; half > 0; half /= 2) {
-    for (int64_t l = 0; l < half; ++l) lanes[l] += lanes[l + half];
-  }
-  return lanes[0];
-}
-
 // The order of sums is that of the single op: blocks of a fixed size, then their results.
 float ReduceRow(const Instruction& in, const float* x, int64_t n) {
   constexpr int64_t kBlock = kReduceRunBlock;
   const ReduceOp& op = *in.reduce;
   const auto run = [&](const float* from, int64_t count, float* acc) {
-    if (in.sums && count >= 2 * kLanes)
-      *acc = SumRun(from, count);
-    else
-      op.runs(from, 1, count, acc);
+    op.runs(from, 1, count, acc);
   };
   float acc = 0;
   if (n <= kBlock) {

@@ -126,8 +126,12 @@ void FoldColumns(const void* elements, int64_t rows, int64_t stride, int64_t col
     for (int64_t c = 0; c < columns; ++c) acc[c] = take(x[c]);
     r = 1;
   }
-  // Four rows a pass, to load and store the accumulators less often.
-  for (; r + 4 <= rows; r += 4) {
+  // Four rows a pass, to load and store the accumulators less often. Not of short rows that come
+  // from memory: processors foresee what is read next only if it is read in order.
+  constexpr int64_t kShortRow = 2048, kLargeBlock = int64_t{128} << 10;
+  const int64_t row_bytes = columns * static_cast<int64_t>(sizeof(In));
+  const bool in_order = row_bytes <= kShortRow && row_bytes * rows >= kLargeBlock;
+  for (; !in_order && r + 4 <= rows; r += 4) {
     const In* a = x + r * stride;
     const In* b = a + stride;
     const In* c = b + stride;

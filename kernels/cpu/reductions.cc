@@ -10,6 +10,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "kernels/cpu/float_sums.h"
 #include "kernels/cpu/reduce.h"
 #include "weft/core/complex.h"
 #include "weft/runtime/kernel.h"
@@ -154,12 +155,17 @@ using ExtremeOf = std::conditional_t<kIsHalf<T>, float, T>;
 template <typename T>
 using ReadAs = typename Read<T>::type;
 
+// Sums of elements of type T; those of floats have vector code of their own.
 template <typename T>
-inline constexpr ReduceOp kSum =
-    ReduceOpOf<Adding<SumOf<T>>, ReadAs<T>>(Narrowed<SumOf<T>, ReadAs<T>>());
+constexpr ReduceOp SumsOf(FinishFn finish) {
+  ReduceOp op = ReduceOpOf<Adding<SumOf<T>>, ReadAs<T>>(finish);
+  if (std::is_same_v<T, float>) op.runs = op.runs_again = SumFloatRuns;
+  return op;
+}
 template <typename T>
-inline constexpr ReduceOp kMean =
-    ReduceOpOf<Adding<SumOf<T>>, ReadAs<T>>(Finish<SumOf<T>, T, Quotient<SumOf<T>, T>>);
+inline constexpr ReduceOp kSum = SumsOf<T>(Narrowed<SumOf<T>, ReadAs<T>>());
+template <typename T>
+inline constexpr ReduceOp kMean = SumsOf<T>(Finish<SumOf<T>, T, Quotient<SumOf<T>, T>>);
 template <typename T>
 inline constexpr ReduceOp kProduct =
     ReduceOpOf<Multiplying<SumOf<T>>, ReadAs<T>>(Narrowed<SumOf<T>, ReadAs<T>>());

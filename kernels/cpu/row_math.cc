@@ -92,7 +92,7 @@ float RowExp(const float* x, float shift, int64_t n, float* y, const float* next
   for (int64_t i = 0; i < n; i += piece) {
     const int64_t count = std::min(piece, n - i);
     for (int64_t k = i; next && k < i + count; k += 16) __builtin_prefetch(next + k);
-    Vec().fast_exp_minus_sum(x + i, shift, y + i, count, lanes);
+    Vec().exp_minus_sum(x + i, shift, y + i, count, lanes);
   }
   return AddLanes(lanes);
 }

@@ -294,34 +294,7 @@ void FloatToBfloat16(const float* x, bfloat16* y, int64_t n) {
   }
 }
 
-// The steps of FastExp, one by one: products and sums apart.
-HWY_INLINE V FastExpOf(V x) {
-  constexpr hn::RebindToSigned<D> di;
-  const V top = Set(89.f), bottom = Set(-104.f);
-  x = AtLeast(bottom, AtMost(top, x));
-  const V rounder = Set(12582912.f);
-  const V shifted = hn::Add(hn::Mul(x, Set(1.44269504088896341f)), rounder);
-  const V n = hn::Sub(shifted, rounder);
-  const V r = hn::Sub(hn::Sub(x, hn::Mul(n, Set(0.693359375f))), hn::Mul(n, Set(-2.12194440e-4f)));
-  const V r2 = hn::Mul(r, r);
-  const V high = hn::Add(hn::Mul(Set(1.9875691500e-4f), r), Set(1.3981999507e-3f));
-  const V middle = hn::Add(hn::Mul(Set(8.3334519073e-3f), r), Set(4.1665795894e-2f));
-  const V low = hn::Add(hn::Mul(Set(1.6666665459e-1f), r), Set(5.0000001201e-1f));
-  V p = hn::Add(hn::Mul(hn::Add(hn::Mul(high, r2), middle), r2), low);
-  p = hn::Add(hn::Add(hn::Mul(p, r2), r), Set(1.f));
-#if HWY_TARGET <= HWY_AVX3
-  return Scaled(d, p, n);  // rounds once, as the two products do
-#endif
-  const auto exponent = hn::Sub(hn::BitCast(di, shifted), hn::Set(di, 0x4b400000));
-  const auto half = hn::ShiftRight<1>(exponent);
-  return hn::Mul(hn::Mul(p, PowerOfTwo(di, half)), PowerOfTwo(di, hn::Sub(exponent, half)));
-}
-void FastExpMinusLoop(const float* x, float alpha, float* y, int64_t n) {
-  const V shift = Set(alpha);
-  Map([&](V v) HWY_ATTR { return FastExpOf(hn::Sub(v, shift)); }, y, n, x);
-}
-
-void FastExpMinusSumLoop(const float* x, float alpha, float* y, int64_t n, float* sums) {
+void ExpMinusSumLoop(const float* x, float alpha, float* y, int64_t n, float* sums) {
   constexpr int kAll = VectorMath::kSumLanes, kLanes = static_cast<int>(hn::MaxLanes(d));
   static_assert(kAll % kLanes == 0);
   V parts[kAll / kLanes];
@@ -330,13 +303,13 @@ void FastExpMinusSumLoop(const float* x, float alpha, float* y, int64_t n, float
   int64_t i = 0;
   for (; i + kAll <= n; i += kAll) {
     for (int k = 0; k < kAll / kLanes; ++k) {
-      const V e = FastExpOf(hn::Sub(hn::LoadU(d, x + i + k * kLanes), shift));
+      const V e = Exp(d, hn::Sub(hn::LoadU(d, x + i + k * kLanes), shift));
       hn::StoreU(e, d, y + i + k * kLanes);
       parts[k] = hn::Add(parts[k], e);
     }
   }
   for (int k = 0; k < kAll / kLanes; ++k) hn::StoreU(parts[k], d, sums + k * kLanes);
-  FastExpMinusLoop(x + i, alpha, y + i, n - i);
+  Map([shift](V v) HWY_ATTR { return Exp(d, hn::Sub(v, shift)); }, y + i, n - i, x + i);
   for (int j = 0; i < n; ++i, ++j) sums[j] += y[i];
 }
 
@@ -356,8 +329,7 @@ const VectorMath* Table() {
       .expm1 = Loop<Expm1Fn>,
       .log = Loop<LogFn>,
       .log1p = Loop<Log1pFn>,
-      .fast_exp_minus = FastExpMinusLoop,
-      .fast_exp_minus_sum = FastExpMinusSumLoop,
+      .exp_minus_sum = ExpMinusSumLoop,
       .sin = TrigLoop<::sinf, SinFn>,
       .cos = TrigLoop<::cosf, CosFn>,
       .sinh = Loop<SinhFn>,

@@ -25,11 +25,9 @@ struct VectorMath {
   Unary abs, neg, square, reciprocal, sqrt, rsqrt, sign;
   Unary floor, ceil, round;  // round: to the nearest integer, to the even one of two
   Unary exp, expm1, log, log1p;
-  // FastExp(x[i] - alpha) of kernels/common/fast_math.h, bit for bit on every machine.
-  UnaryScaled fast_exp_minus;
-  // And adds y[i] to sums[i % kSumLanes].
+  // y[i] = exp(x[i] - alpha), which is also added to sums[i % kSumLanes].
   static constexpr int kSumLanes = 16;
-  void (*fast_exp_minus_sum)(const float* x, float alpha, float* y, int64_t n, float* sums);
+  void (*exp_minus_sum)(const float* x, float alpha, float* y, int64_t n, float* sums);
   Unary sin, cos, sinh, cosh, tanh;
   Unary erf, sigmoid;
 

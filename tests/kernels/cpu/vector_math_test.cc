@@ -179,5 +179,33 @@ TEST(VectorMath, GradientsDoNotHideWhatIsNotFinite) {
   EXPECT_EQ(dx[3], inf);
 }
 
+// The exponentials of a row with its largest element, and their sums by position.
+TEST(VectorMath, ExpMinusSum) {
+  for (const int64_t n : {1, 15, 16, 17, 100, 1000}) {
+    std::vector<float> x(static_cast<size_t>(n)), y(x.size() + 1, 7.0f);
+    for (size_t i = 0; i < x.size(); ++i) x[i] = 3.0f * std::sin(static_cast<float>(i)) * 10.0f;
+    x[0] = 31.0f;
+    float sums[VectorMath::kSumLanes] = {};
+    sums[0] = 2.0f;
+    Vec().exp_minus_sum(x.data(), 31.0f, y.data(), n, sums);
+    double want[VectorMath::kSumLanes] = {2.0};
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double e = std::exp(static_cast<double>(x[i] - 31.0f));
+      EXPECT_LE(Ulps(y[i], e), 2.0) << x[i];
+      want[i % VectorMath::kSumLanes] += e;
+    }
+    EXPECT_EQ(y.back(), 7.0f);
+    for (int j = 0; j < VectorMath::kSumLanes; ++j) EXPECT_NEAR(sums[j], want[j], 1e-5 * want[j]);
+  }
+  const float inf = std::numeric_limits<float>::infinity();
+  const float odd[] = {-inf, -1e30f, inf, std::numeric_limits<float>::quiet_NaN()};
+  float y[4], sums[VectorMath::kSumLanes] = {};
+  Vec().exp_minus_sum(odd, 5.0f, y, 4, sums);
+  EXPECT_EQ(y[0], 0.0f);
+  EXPECT_EQ(y[1], 0.0f);
+  EXPECT_EQ(y[2], inf);
+  EXPECT_TRUE(std::isnan(y[3]));
+}
+
 }  // namespace
 }  // namespace weft

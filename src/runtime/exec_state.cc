@@ -25,6 +25,7 @@ ExecState::ExecState(const Plan& p) : plan(p) {
   input_values.resize(inputs);
   deref_values.resize(inputs);
   contexts.resize(plan.steps.size());
+  calls.resize(plan.steps.size() + kFetchAhead);
   for (const auto& n : plan.graph.nodes) {
     for (size_t o = 0; o < n->output_types.size(); ++o)
       output_types[static_cast<size_t>(n->first_slot) + o] = n->output_types[o];
@@ -49,11 +50,23 @@ ExecState::ExecState(const Plan& p) : plan(p) {
     ctx.last_use_ = step.last_use.data();
     ctx.node_ = step.node;
     ctx.run_ = &run;
-    release.push_back(step.release);
+    calls[s] = {step.node->fn, step.node->kernel.get(), 0, 0, step.flags};
   }
+  CollectReleases();
   for (const auto& [slot, value] : plan.constants) values[static_cast<size_t>(slot)].array = value;
   run.fresh = &fresh;
   run.state = this;
+}
+
+void ExecState::CollectReleases() {
+  released.clear();
+  for (size_t s = 0; s < plan.steps.size(); ++s) {
+    calls[s].release_begin = static_cast<uint32_t>(released.size());
+    for (const int slot : plan.steps[s].release) {
+      if (!output_plans[static_cast<size_t>(slot)].prepared.valid()) released.push_back(slot);
+    }
+    calls[s].release_end = static_cast<uint32_t>(released.size());
+  }
 }
 
 void RecordStep(ExecState* state, size_t s) {

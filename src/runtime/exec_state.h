@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <vector>
 
 #include "src/runtime/plan.h"
+#include "weft/core/buffer.h"
 
 namespace weft {
 
@@ -31,23 +33,53 @@ struct RunState {
   ExecState* state = nullptr;
 };
 
+// What the executor needs of a step each time: side by side, as large plans don't stay in the
+// caches and are read from memory in order.
+struct StepCall {
+  KernelFn fn = nullptr;  // or
+  Kernel* kernel = nullptr;
+  uint32_t release_begin = 0, release_end = 0;  // of ExecState::released
+  uint8_t flags = 0;
+};
+
+// Memory of the host's allocator, which takes large blocks in huge pages: the tables of a large
+// plan are read from end to end in each run, and a walk through the page tables costs more than a
+// node.
+template <typename T>
+struct HostBlocks {
+  using value_type = T;
+  HostBlocks() = default;
+  template <typename U>
+  HostBlocks(const HostBlocks<U>&) {}  // NOLINT: as allocators are converted
+  T* allocate(size_t n) {
+    void* const memory = HostAllocator()->Allocate(n * sizeof(T));
+    if (!memory) throw std::bad_alloc();
+    return static_cast<T*>(memory);
+  }
+  void deallocate(T* memory, size_t n) { HostAllocator()->Deallocate(memory, n * sizeof(T)); }
+  friend bool operator==(const HostBlocks&, const HostBlocks&) { return true; }
+};
+template <typename T>
+using HostVector = std::vector<T, HostBlocks<T>>;
+
 struct ExecState {
   explicit ExecState(const Plan& plan);
 
   const Plan& plan;
   RunState run;
-  std::vector<Value> values;              // by slot
-  std::vector<KernelContext> contexts;    // by step
-  std::vector<std::vector<int>> release;  // by step: slots to empty (those not in the arena)
-  std::vector<OutputPlan> output_plans;   // by slot
-  std::vector<Shape> feed_shapes;         // that this state is specialised for
-  bool recorded = false;                  // the first run has been watched
-  bool planned = false;                   // outputs have places in the arena
+  HostVector<Value> values;             // by slot
+  HostVector<KernelContext> contexts;   // by step
+  HostVector<StepCall> calls;           // by step, and some empty ones behind them
+  std::vector<int> released;            // slots to empty after steps (those not in the arena)
+  HostVector<OutputPlan> output_plans;  // by slot
+  std::vector<Shape> feed_shapes;       // that this state is specialised for
+  bool recorded = false;                // the first run has been watched
+  bool planned = false;                 // outputs have places in the arena
 
   // Storage that contexts point into.
-  std::vector<const Array*> input_pointers;
-  std::vector<Value*> input_values;
-  std::vector<Value> deref_values;
+  HostVector<const Array*> input_pointers;
+  HostVector<Value*> input_values;
+  HostVector<Value> deref_values;
   std::vector<DataType> output_types;
   std::vector<uint8_t> fresh;       // by slot
   std::vector<int> forwarded_from;  // by slot: the slot whose buffer it shares, -1
@@ -58,6 +90,11 @@ struct ExecState {
   std::vector<Shape> shapes;        // by slot
   Array arena;
   size_t arena_bytes = 0;
+
+  // Which slots are emptied after each step: what the plan says, but for those in the arena.
+  void CollectReleases();
+  // How far ahead of a step the next ones are fetched from memory.
+  static constexpr size_t kFetchAhead = 6;
 };
 
 // Notes where the outputs of a step came from, in the run that is watched.

@@ -84,10 +84,7 @@ class MemoryPlanner {
     state_.arena_bytes = bytes;
     for (const Block& b : blocks) offset_[Index(b.root)] = static_cast<int64_t>(b.offset);
     for (int slot = 0; slot < plan_.num_slots; ++slot) Bind(slot);
-    for (auto& list : state_.release) {
-      std::erase_if(list,
-                    [&](int slot) { return state_.output_plans[Index(slot)].prepared.valid(); });
-    }
+    state_.CollectReleases();
   }
 
  private:

@@ -393,40 +393,53 @@ absl::Status SessionImpl::Execute(const Plan& plan, ExecState& state) {
   RunState& run = state.run;
   run.recording = !state.recorded;
   RunMetadata* const trace = run.trace;
-  size_t next_input = 0;
+  // Counted where it is asked for: by steps that read references.
+  size_t next_input = 0, counted = 0;
+  const auto first_input_of = [&](size_t step) {
+    for (; counted < step; ++counted) next_input += plan.steps[counted].inputs.size();
+    return next_input;
+  };
+  const StepCall* const calls = state.calls.data();
   for (size_t s = 0; s < plan.steps.size(); ++s) {
-    const Step& step = plan.steps[s];
+    const StepCall& call = calls[s];
     KernelContext& ctx = state.contexts[s];
-    const size_t first_input = next_input;
-    next_input += step.inputs.size();
+    __builtin_prefetch(calls[s + ExecState::kFetchAhead].kernel);
     if (run.cancellation->cancelled())
       return absl::CancelledError(closed() ? "Session has been closed." : "the run was cancelled");
-    if (step.flags != kStepPlain) {
-      if (step.flags & kStepMayBeDead) {
+    if (call.flags != kStepPlain) {
+      const Step& step = plan.steps[s];
+      if (call.flags & kStepMayBeDead) {
         const bool dead = IsDead(step, state);
         for (int o = 0; o < std::max<int>(1, ctx.num_outputs_); ++o)
           ctx.output_values_[o].dead = dead;
         if (dead) continue;
       }
-      if (step.flags & kStepReadsRef)
-        WEFT_RETURN_IF_ERROR(ReadReferences(step, first_input, state));
+      if (call.flags & kStepReadsRef)
+        WEFT_RETURN_IF_ERROR(ReadReferences(step, first_input_of(s), state));
     }
     const int64_t start = trace ? NowMicros() : 0;
     absl::Status status;
     try {
-      status = step.node->fn ? step.node->fn(ctx) : step.node->kernel->Compute(ctx);
+      status = call.fn ? call.fn(ctx) : call.kernel->Compute(ctx);
     } catch (const Error& e) {
       status = ToStatus(e);
     } catch (const std::bad_alloc&) {
-      status = absl::ResourceExhaustedError(
-          StrCat("out of memory in ", step.node->op, " '", step.node->name, "'"));
+      const PlanNode& node = *plan.steps[s].node;
+      status =
+          absl::ResourceExhaustedError(StrCat("out of memory in ", node.op, " '", node.name, "'"));
     }
-    if (!status.ok()) return WithNode(std::move(status), step.node->name, step.node->op);
-    if (trace) trace->step_stats.push_back(StatsOf(step, state, start));
+    if (!status.ok()) {
+      const PlanNode& node = *plan.steps[s].node;
+      return WithNode(std::move(status), node.name, node.op);
+    }
+    if (trace) trace->step_stats.push_back(StatsOf(plan.steps[s], state, start));
     if (run.recording) RecordStep(&state, s);
-    if (step.flags & kStepChecked) WEFT_RETURN_IF_ERROR(CheckNumericOutputs(state, s));
-    if (step.flags & kStepReadsRef) DropReferences(step, first_input, state);
-    for (int slot : state.release[s]) state.values[static_cast<size_t>(slot)].array = Array();
+    if (call.flags != kStepPlain) {
+      if (call.flags & kStepChecked) WEFT_RETURN_IF_ERROR(CheckNumericOutputs(state, s));
+      if (call.flags & kStepReadsRef) DropReferences(plan.steps[s], first_input_of(s), state);
+    }
+    for (uint32_t i = call.release_begin; i < call.release_end; ++i)
+      state.values[static_cast<size_t>(state.released[i])].array = Array();
   }
   if (run.recording) {
     run.recording = false;

@@ -138,7 +138,12 @@ void FusedChain::MakeChain(size_t i, Operand operand, const float** first, bool*
     if (step.op >= RegisterOp::kTwice) continue;
     const int before = -static_cast<int>(i);
     const bool other = i == begin || in.arguments[0] == before;
-    step.operand = read(in.arguments[other ? 1 : 0], &step.uniform);
+    bool same = false;
+    const float* const elements = read(in.arguments[other ? 1 : 0], &same);
+    if (same)
+      step.number = *elements;
+    else
+      step.operand = elements;
   }
 }
 

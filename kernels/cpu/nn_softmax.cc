@@ -36,7 +36,7 @@ template <typename W>
 void StreamSoftmaxRow(const W* x, int64_t n, const W* next, W* made, W* y) {
   const W factor = W(1) / cpu::RowExp(x, cpu::RowMax(x, n), n, made, next);
   if constexpr (std::is_same_v<W, float>) {
-    const RegisterStep scale{RegisterOp::kMultiply, true, &factor};
+    const RegisterStep scale{.number = factor, .op = RegisterOp::kMultiply};
     RunInRegisters(made, false, {&scale, 1}, y, n, true);
   } else {
     cpu::RowScale(factor, n, made);

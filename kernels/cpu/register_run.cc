@@ -129,8 +129,8 @@ struct Values {
     for (const RegisterStep& step : steps) {
       if (step.op >= RegisterOp::kTwice) {
         Alone(step.op);
-      } else if (step.uniform) {
-        const V b = hn::Set(d, *step.operand);
+      } else if (step.operand == nullptr) {
+        const V b = hn::Set(d, step.number);
         With(step.op, [b](int) HWY_ATTR { return b; });
       } else {
         const float* const p = step.operand + at;

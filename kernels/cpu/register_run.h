@@ -37,9 +37,11 @@ enum class RegisterOp : uint8_t {
 };
 
 struct RegisterStep {
+  // As many elements as there are values; null: the operand is `number`. That is no pointer, as the
+  // result may be written where the number came from.
+  const float* operand = nullptr;
+  float number = 0;
   RegisterOp op = RegisterOp::kNone;
-  bool uniform = false;            // the operand is one number
-  const float* operand = nullptr;  // else as many elements as there are values
 };
 
 // Which operands of an op are the value so far.

@@ -55,6 +55,9 @@ class StackMerger {
     std::erase_if(found,
                   [&](const PlanNode* n) { return after.contains(n) || may_be_dead.contains(n); });
     if (found.size() < 2) found.clear();
+    // As they ran one by one: two of them may use one stack.
+    std::sort(found.begin(), found.end(),
+              [](const PlanNode* a, const PlanNode* b) { return a->order < b->order; });
     return found;
   }
   bool IsTarget(const PlanNode* n) const {

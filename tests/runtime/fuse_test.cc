@@ -327,6 +327,14 @@ TEST_F(Fuse, SoftmaxOfSingleOps) {
   ExpectFusedEqual(NodeOf("RealDiv", {e, ReduceLastOf("Sum", e, 1)}), feeds_, 1);
 }
 
+// A number of the row (its largest element) has its last use in a chain of ops whose result may
+// take its place.
+TEST_F(Fuse, NumbersOfARowThatAChainUsesUp) {
+  Tensor x = FedRows(RandomArray({5, 300}, 3), &feeds_);
+  Tensor gap = NodeOf("Sub", {x, ReduceLastOf("Max", x, 1)});
+  ExpectFusedEqual(Exp(gap * 0.75f + 0.5f), feeds_, 1);
+}
+
 // NaN and infinities take the single ops' way.
 TEST_F(Fuse, ExtremesOfRowsWithoutNumbers) {
   Array values = RandomArray({4, 20}, 1);

@@ -51,7 +51,6 @@ void CheckChain(const std::vector<Part>& parts, int64_t n, bool uniform_start, b
     RegisterStep& step = steps.emplace_back();
     step.op = RegisterOpOf(part.type, part.value);
     ASSERT_NE(step.op, RegisterOp::kNone) << part.type;
-    step.uniform = part.uniform;
     const TileOp* op = FindTileOp(part.type);
     ASSERT_NE(op, nullptr) << part.type;
     const float* const other = part.value == ValueIs::kBoth ? want.data() : b.data();
@@ -66,7 +65,12 @@ void CheckChain(const std::vector<Part>& parts, int64_t n, bool uniform_start, b
     op->loop(run);
     want = result;
   }
-  for (size_t i = 0; i < steps.size(); ++i) steps[i].operand = operands[i].data();
+  for (size_t i = 0; i < steps.size(); ++i) {
+    if (parts[i].uniform)
+      steps[i].number = operands[i][0];
+    else
+      steps[i].operand = operands[i].data();
+  }
   std::vector<float> out(start.size() + 1, 77.0f);
   float* to = in_place ? start.data() : out.data();
   RunInRegisters(start.data(), uniform_start, steps, to, n, false);
@@ -119,8 +123,8 @@ TEST(RegisterRun, LongChains) {
 // Stores past the caches are those that begin at a cache line; others are plain ones.
 TEST(RegisterRun, PastTheCaches) {
   const std::vector<float> x = OddNumbers(777, 3);
-  const float two = 2.0f;
-  const RegisterStep steps[] = {{RegisterOp::kMultiply, true, &two}, {RegisterOp::kAbs}};
+  const RegisterStep steps[] = {{.number = 2.0f, .op = RegisterOp::kMultiply},
+                                {.op = RegisterOp::kAbs}};
   std::vector<float> memory(1000);
   for (int shift = 0; shift < 17; ++shift) {
     std::fill(memory.begin(), memory.end(), -5.0f);

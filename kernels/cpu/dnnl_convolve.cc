@@ -2,7 +2,9 @@
 #include "kernels/cpu/dnnl_convolve.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <dnnl.hpp>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -111,12 +113,19 @@ dnnl::primitive_attr Attributes(const ConvEpilogue& e) {
   return attr;
 }
 
+// Which of oneDNN's ways.
+struct Method {
+  dnnl::algorithm algorithm = dnnl::algorithm::convolution_direct;
+  // Winograd's form only: whether the filter comes as its transform, or is transformed at each run.
+  bool transformed_filter = true;
+};
+
 dnnl::convolution_forward::primitive_desc ForwardDesc(const Sliding& s, const Tensors& t,
-                                                      bool inference,
+                                                      const Method& method, bool inference,
                                                       const dnnl::primitive_attr& attr) {
-  const auto kind =
-      inference ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training;
-  const auto algorithm = dnnl::algorithm::convolution_direct;
+  const auto kind = inference && method.transformed_filter ? dnnl::prop_kind::forward_inference
+                                                           : dnnl::prop_kind::forward_training;
+  const dnnl::algorithm algorithm = method.algorithm;
   const dnnl::convolution_forward::desc desc =
       t.bias.is_zero()
           ? dnnl::convolution_forward::desc(kind, algorithm, t.x, t.filter, t.y, s.strides,
@@ -127,18 +136,19 @@ dnnl::convolution_forward::primitive_desc ForwardDesc(const Sliding& s, const Te
 }
 
 // May throw dnnl::error.
-Choice Choose(ConvPass pass, const ConvEpilogue& e, const ConvGeometry& g, const Tensors& t) {
+Choice Choose(ConvPass pass, const ConvEpilogue& e, const ConvGeometry& g, const Tensors& t,
+              const Method& method = {}) {
   const Sliding s = SlidingOf(g);
-  const auto algorithm = dnnl::algorithm::convolution_direct;
+  const dnnl::algorithm algorithm = method.algorithm;
   dnnl::primitive_attr attr = Attributes(e);
   if (pass == ConvPass::kForward) {
-    const auto d = ForwardDesc(s, t, /*inference=*/true, attr);
+    const auto d = ForwardDesc(s, t, method, /*inference=*/true, attr);
     return {dnnl::convolution_forward(d),
             {d.src_desc(), d.weights_desc(), t.bias, d.dst_desc()},
             d.scratchpad_desc(),
             d.impl_info_str()};
   }
-  const auto hint = ForwardDesc(s, t, /*inference=*/false, {});
+  const auto hint = ForwardDesc(s, t, method, /*inference=*/false, {});
   if (pass == ConvPass::kBackInput) {
     const dnnl::convolution_backward_data::primitive_desc d(
         {algorithm, t.x, t.filter, t.y, s.strides, s.dilations, s.before, s.after}, attr, Engine(),
@@ -163,6 +173,59 @@ memory::desc AnyOrder(const memory::desc& d) {
   return memory::desc(d.dims(), d.data_type(), memory::format_tag::any);
 }
 
+// ---- Winograd's form ----------------------------------------------------------------------------
+
+// Its working memory may take this much; images are kept in the order of oneDNN's kernels besides.
+constexpr size_t kMaxWinogradBytes = size_t{64} << 20;
+
+bool WinogradAllowed() {
+  static const bool allowed = [] {
+    const char* const set = std::getenv("TF_ENABLE_WINOGRAD_NONFUSED");
+    return !set || std::string_view(set) != "0";
+  }();
+  return allowed;
+}
+
+// Tiles of 4 x 4 output pixels that the kernels work on.
+int64_t Tiles(const ConvGeometry& g, bool in) {
+  const auto tiles = [in](const SlideDim& d) { return ((in ? d.in : d.out) + 3) / 4; };
+  return g.batch * tiles(g.space[1]) * tiles(g.space[2]);
+}
+
+// Whether it is faster than sums of products, as measured on processors with AVX-512: filters are
+// transformed for fewer than a few tens of tiles at a loss, unless that is done beforehand. Depends
+// on sizes alone, so that equal runs give equal bits.
+bool WinogradPays(ConvPass pass, const ConvGeometry& g, bool constant_filter) {
+  if (!WinogradAllowed() || !IsFlat(g) || g.groups() != 1) return false;
+  for (const SlideDim& d : {g.space[1], g.space[2]}) {
+    if (d.size != 3 || d.stride != 1 || d.dilation != 1 || d.before > 1) return false;
+  }
+  if (std::min(g.in_channels, g.out_channels) < 32) return false;
+  const double products =
+      static_cast<double>(g.pixels() * g.window()) * static_cast<double>(g.out_channels);
+  if (products < 1.5e7) return false;
+  // Transformed filters are 16 / 9 as large: with few pixels reading them costs what is saved.
+  if (constant_filter) return g.pixels() >= 100;
+  return Tiles(g, pass == ConvPass::kBackInput) >= (pass == ConvPass::kBackFilter ? 40 : 32);
+}
+
+// Nothing if oneDNN has no kernel for it on this processor.
+std::optional<Choice> ChooseWinograd(ConvPass pass, const ConvEpilogue& e, const ConvGeometry& g,
+                                     const Tensors& plain, bool constant_filter) {
+  if (!WinogradPays(pass, g, constant_filter)) return std::nullopt;
+  const Tensors any = {AnyOrder(plain.x), AnyOrder(plain.filter), plain.bias, AnyOrder(plain.y)};
+  // Kernels that transform the filter themselves have larger tiles, which pay where there are many.
+  const Method method = {.algorithm = dnnl::algorithm::convolution_winograd,
+                         .transformed_filter = constant_filter && Tiles(g, false) < 150};
+  try {
+    Choice choice = Choose(pass, e, g, any, method);
+    if (choice.workspace.get_size() > kMaxWinogradBytes) return std::nullopt;
+    return choice;
+  } catch (const dnnl::error&) {
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 // A primitive, and how its tensors come from TensorFlow's orders.
@@ -172,6 +235,7 @@ struct DnnlConvolution::Prepared {
     memory::desc plain, used;
     bool converts = false;
     dnnl::reorder convert;
+    dnnl::reorder load;  // of y, where a sum is added to what it held
     size_t offset = 0;
   };
 
@@ -236,7 +300,11 @@ absl::Status DnnlConvolution::Find(const ConvGeometry& g, int threads,
       ImageDesc(g, false)};
   Tensors wanted = plain;
   wanted.filter = AnyOrder(plain.filter);
-  p->choice = Choose(pass_, epilogue_, g, wanted);
+  if (auto winograd = ChooseWinograd(pass_, epilogue_, g, plain, constant_filter_)) {
+    p->choice = *std::move(winograd);
+  } else {
+    p->choice = Choose(pass_, epilogue_, g, wanted);
+  }
   if (IsSlow(p->choice.implementation) && !epilogue_.add) {
     // Maybe there is a better one for other orders of the images.
     wanted.x = AnyOrder(plain.x);
@@ -252,6 +320,10 @@ absl::Status DnnlConvolution::Find(const ConvGeometry& g, int threads,
   p->SetOperand(&p->filter, plain.filter, used.filter, pass_ == ConvPass::kBackFilter);
   if (constant_filter_) p->workspace_bytes = before_filter;  // it has memory of its own
   p->SetOperand(&p->y, plain.y, used.y, pass_ == ConvPass::kForward);
+  if (epilogue_.add && p->y.converts) {
+    p->y.load =
+        dnnl::reorder(dnnl::reorder::primitive_desc(Engine(), plain.y, Engine(), p->y.used));
+  }
   p->scratch_offset = p->workspace_bytes;
   p->workspace_bytes += RoundUp(p->choice.workspace.get_size());
   kept_.insert(kept_.begin(), p);
@@ -314,6 +386,10 @@ absl::Status DnnlConvolution::Run(KernelContext& ctx, int workspace_output, cons
 
   if (pass_ != ConvPass::kBackInput) Prepared::Convert(p->x, t.x, x, false);
   if (pass_ != ConvPass::kForward) Prepared::Convert(p->y, t.y, y, false);
+  if (epilogue_.add && p->y.converts) {
+    memory outside(p->y.plain, Engine(), t.y);
+    p->y.load.execute(Stream(), outside, y);
+  }
   Array packed;
   if (constant_filter_ && (p->filter.converts || filter_scale_.valid())) {
     WEFT_ASSIGN_OR_RETURN(packed, PackedFilter(ctx, g, *p, t.filter));

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
@@ -75,9 +76,11 @@ class CachingHostAllocator final : public Allocator {
       if (!bin.free.empty()) {
         void* p = bin.free.back();
         bin.free.pop_back();
+        if (SizeOf(c) >= kLarge) kept_large_ -= SizeOf(c);
         return p;
       }
     }
+    if (bytes >= kLarge) MakeRoom(bytes);
     return TakeFromSystem(BlockSize(bytes), bytes);
   }
 
@@ -89,6 +92,7 @@ class CachingHostAllocator final : public Allocator {
       std::lock_guard lock(bin.mu);
       if ((bin.free.size() + 1) * SizeOf(c) <= kMaxCachedBytesPerClass || bin.free.empty()) {
         bin.free.push_back(memory);
+        if (SizeOf(c) >= kLarge) kept_large_ += SizeOf(c);
         return;
       }
     }
@@ -101,6 +105,7 @@ class CachingHostAllocator final : public Allocator {
       {
         std::lock_guard lock(bins_[c].mu);
         blocks.swap(bins_[c].free);
+        if (SizeOf(c) >= kLarge) kept_large_ -= blocks.size() * SizeOf(c);
       }
       for (void* p : blocks) GiveToSystem(p, SizeOf(c));
     }
@@ -111,6 +116,28 @@ class CachingHostAllocator final : public Allocator {
   // rounded to the alignment.
   static constexpr size_t kClasses = 84;
   static constexpr size_t kMaxCachedBytesPerClass = size_t{64} << 20;
+  // Large blocks of all classes that may wait while a new one is taken from the system.
+  static constexpr size_t kMaxKeptLarge = size_t{64} << 20;
+
+  // Before a new large block: kept ones of other sizes go back for it, largest first, so that a run
+  // over many sizes doesn't hold each of them twice.
+  void MakeRoom(size_t bytes) {
+    size_t freed = 0;
+    for (size_t c = kClasses; c-- > 0 && SizeOf(c) >= kLarge;) {
+      while (freed < bytes && kept_large_ > kMaxKeptLarge) {
+        void* block = nullptr;
+        {
+          std::lock_guard lock(bins_[c].mu);
+          if (bins_[c].free.empty()) break;
+          block = bins_[c].free.back();
+          bins_[c].free.pop_back();
+        }
+        kept_large_ -= SizeOf(c);
+        freed += SizeOf(c);
+        GiveToSystem(block, SizeOf(c));
+      }
+    }
+  }
 
   struct Bin {
     std::mutex mu;
@@ -135,6 +162,7 @@ class CachingHostAllocator final : public Allocator {
   }
 
   std::array<Bin, kClasses> bins_;
+  std::atomic<size_t> kept_large_ = 0;
 };
 
 template <typename T>

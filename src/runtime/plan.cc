@@ -21,6 +21,11 @@ namespace weft {
 Plan::Plan() = default;
 Plan::~Plan() = default;
 
+bool IsPreloaded(const PlanNode& n) {
+  return n.op == "Const" && n.control_inputs.empty() && !n.device->has_own_memory() &&
+         n.FindAttrOf<Array>("value");
+}
+
 void PlanGraph::Redirect(PlanEdge from, PlanEdge to) {
   for (auto& node : nodes) {
     for (PlanEdge& e : node->inputs) {
@@ -154,8 +159,7 @@ bool IsBackEdge(const PlanNode& n, const PlanEdge& e) {
 }
 
 // A topological order that follows the order of creation wherever it may: so reads and updates of a
-// variable happen in the order in which the program wrote them, and update ops, which are made
-// last, run last.
+// variable happen in the order in which the program wrote them.
 absl::StatusOr<std::vector<PlanNode*>> Order(const PlanGraph& graph) {
   std::unordered_map<PlanNode*, int> pending;
   std::unordered_map<PlanNode*, std::vector<PlanNode*>> users;
@@ -222,12 +226,6 @@ void AssignSlots(const std::vector<PlanNode*>& order, Plan* plan) {
     if (slot >= 0) plan->slot_is_fetched[static_cast<size_t>(slot)] = 1;
   }
   for (PlanNode* f : plan->graph.feeds) plan->feed_slots.push_back(f ? f->first_slot : -1);
-}
-
-// A constant needs no step of its own: its value is in its slot from the start.
-bool IsPreloaded(const PlanNode& n) {
-  return n.op == "Const" && n.control_inputs.empty() && !n.device->has_own_memory() &&
-         n.FindAttrOf<Array>("value");
 }
 
 void MakeSteps(const std::vector<PlanNode*>& order, Plan* plan) {
@@ -371,7 +369,9 @@ absl::Status FinishPlan(SessionImpl* session, Plan* plan) {
                                  [](const auto& n) { return IsEnter(*n) || IsNextIteration(*n); });
   const bool checked = std::any_of(plan->graph.nodes.begin(), plan->graph.nodes.end(),
                                    [](const auto& n) { return NumericCheckOf(*n) != 0; });
-  if (session->config().opt_level != OptLevel::kL0 && !checked && !plan->has_frames) {
+  const bool optimize =
+      session->config().opt_level != OptLevel::kL0 && !checked && !plan->has_frames;
+  if (optimize) {
     OptimizeGraph(session, &plan->graph);
     FuseConvolutions(&plan->graph);
     MergeReads(&plan->graph);
@@ -393,6 +393,7 @@ absl::Status FinishPlan(SessionImpl* session, Plan* plan) {
   }
   WEFT_ASSIGN_OR_RETURN(std::vector<PlanNode*> order, Order(plan->graph));
   MarkDead(order);
+  if (optimize) order = UpdateEarly(plan->graph, std::move(order));
   AssignSlots(order, plan);
   MakeSteps(order, plan);
   if (plan->has_frames) return PrepareFrames(plan);

@@ -64,6 +64,9 @@ inline bool CanMakeDead(const PlanNode& n) {
   return n.op == "Switch" || n.op == "RefSwitch" || n.op == "_SwitchN";
 }
 
+// A constant that needs no step of its own: its value is in its slot from the start.
+bool IsPreloaded(const PlanNode& n);
+
 // The graph that passes work on.
 struct PlanGraph {
   std::vector<std::unique_ptr<PlanNode>> nodes;
@@ -183,10 +186,12 @@ void FuseProducts(PlanGraph* graph);      // fuse_products.cc
 void SplitProducts(PlanGraph* graph);     // split_products.cc
 void FuseRowSums(PlanGraph* graph);       // fuse_row_sums.cc
 void MergeReads(PlanGraph* graph);        // merge_reads.cc
-void HoistProducts(PlanGraph* graph);     // hoist_products.cc
-void FuseNodes(PlanGraph* graph);         // fuse.cc
-void MergeStacks(PlanGraph* graph);       // merge_stacks.cc
-void MarkRowWeights(PlanGraph* graph);    // row_weights.cc
+// early_updates.cc
+std::vector<PlanNode*> UpdateEarly(const PlanGraph& graph, std::vector<PlanNode*> order);
+void HoistProducts(PlanGraph* graph);   // hoist_products.cc
+void FuseNodes(PlanGraph* graph);       // fuse.cc
+void MergeStacks(PlanGraph* graph);     // merge_stacks.cc
+void MarkRowWeights(PlanGraph* graph);  // row_weights.cc
 
 // Is it a product a^T b of float matrices on the CPU, which may be made later than where it stands?
 bool IsProductOfColumns(const PlanNode& n);  // fuse_products.cc

@@ -2,7 +2,6 @@
 #include "kernels/cpu/dnnl_convolve.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <dnnl.hpp>
 #include <optional>
 #include <string_view>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "kernels/cpu/team_size.h"
+#include "kernels/cpu/winograd.h"
 #include "src/core/strings.h"
 
 namespace weft::cpu {
@@ -177,14 +177,6 @@ memory::desc AnyOrder(const memory::desc& d) {
 
 // Its working memory may take this much; images are kept in the order of oneDNN's kernels besides.
 constexpr size_t kMaxWinogradBytes = size_t{64} << 20;
-
-bool WinogradAllowed() {
-  static const bool allowed = [] {
-    const char* const set = std::getenv("TF_ENABLE_WINOGRAD_NONFUSED");
-    return !set || std::string_view(set) != "0";
-  }();
-  return allowed;
-}
 
 // Tiles of 4 x 4 output pixels that the kernels work on.
 int64_t Tiles(const ConvGeometry& g, bool in) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions of images and volumes, plain and depthwise, and their gradients: checks and layouts
-// around kernels/cpu/convolve.h and dnnl_convolve.h. Tensors with channels first are transposed.
+// around kernels/cpu/convolve.h, dnnl_convolve.h and winograd.h. Tensors with channels first are
+// transposed.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "kernels/cpu/dnnl_convolve.h"
 #include "kernels/cpu/image_layout.h"
 #include "kernels/cpu/widen.h"
+#include "kernels/cpu/winograd.h"
 #include "src/core/image_format.h"
 #include "src/core/strings.h"
 #include "src/core/window.h"
@@ -41,7 +43,9 @@ class ConvKernel : public Kernel {
       : depthwise_(c.op().starts_with("Depthwise") || c.AttrOr<bool>("depthwise", false)),
         layout_(c.AttrOr<std::string>("data_format", "NDHWC")),
         convolution_(pass, epilogue, c.AttrOr<bool>("constant_filter", false),
-                     c.AttrOr<Array>("filter_scale", {})) {
+                     c.AttrOr<Array>("filter_scale", {})),
+        winograd_(pass, epilogue, c.AttrOr<bool>("constant_filter", false),
+                  c.AttrOr<Array>("filter_scale", {})) {
     c.Fail(ReadAttrs(c));
   }
 
@@ -130,7 +134,7 @@ class ConvKernel : public Kernel {
     return sizes;
   }
 
-  // By oneDNN where it has a kernel, else by matrix products.
+  // By a fast kernel where there is one, else by matrix products.
   template <typename T>
   absl::Status Forward(KernelContext& ctx, const ConvGeometry& g, const T* x, const T* filter,
                        T* y) {
@@ -140,7 +144,7 @@ class ConvKernel : public Kernel {
       return absl::OkStatus();
     }
     if constexpr (std::is_same_v<T, float>) {
-      const absl::Status s = RunDnnl(ctx, g, {Unconst(x), Unconst(filter), y});
+      const absl::Status s = RunFast(ctx, g, {Unconst(x), Unconst(filter), y});
       if (!absl::IsUnimplemented(s)) return s;
     }
     return cpu::Convolve(ctx, g, x, filter, y);
@@ -150,7 +154,7 @@ class ConvKernel : public Kernel {
                          T* dx) {
     if constexpr (std::is_same_v<T, float>) {
       if (HasWork(g)) {
-        const absl::Status s = RunDnnl(ctx, g, {dx, Unconst(filter), Unconst(dy)});
+        const absl::Status s = RunFast(ctx, g, {dx, Unconst(filter), Unconst(dy)});
         if (!absl::IsUnimplemented(s)) return s;
       }
     }
@@ -161,14 +165,16 @@ class ConvKernel : public Kernel {
                           T* dfilter) {
     if constexpr (std::is_same_v<T, float>) {
       if (HasWork(g)) {
-        const absl::Status s = RunDnnl(ctx, g, {Unconst(x), dfilter, Unconst(dy)});
+        const absl::Status s = RunFast(ctx, g, {Unconst(x), dfilter, Unconst(dy)});
         if (!absl::IsUnimplemented(s)) return s;
       }
     }
     return cpu::ConvolveBackFilter(ctx, g, x, dy, dfilter);
   }
 
-  absl::Status RunDnnl(KernelContext& ctx, const ConvGeometry& g, const cpu::ConvTensors& tensors) {
+  // In Winograd's form or by oneDNN. Unimplemented if neither has a kernel for the geometry.
+  absl::Status RunFast(KernelContext& ctx, const ConvGeometry& g, const cpu::ConvTensors& tensors) {
+    if (winograd_.Pays(g)) return winograd_.Run(ctx, kWorkspaceOutput, g, tensors);
     return convolution_.Run(ctx, kWorkspaceOutput, g, tensors);
   }
   absl::StatusOr<Array> ScaledFilter(KernelContext& ctx, const Array& filter) const {
@@ -257,6 +263,7 @@ class ConvKernel : public Kernel {
   const ImageLayout layout_;
   std::array<WindowSpec, 3> windows_;
   cpu::DnnlConvolution convolution_;
+  cpu::WinogradConvolution winograd_;
 };
 
 template <typename T>
@@ -401,7 +408,7 @@ class FusedConv2D final : public ConvKernel {
     WEFT_ASSIGN_OR_RETURN(Array * y, Output(ctx, shape));
     if (y->num_elements() == 0) return absl::OkStatus();
     const absl::Status s =
-        RunDnnl(ctx, g, {Unconst(in), Unconst(weights), y->mutable_data<float>(), bias});
+        RunFast(ctx, g, {Unconst(in), Unconst(weights), y->mutable_data<float>(), bias});
     if (!absl::IsUnimplemented(s)) return s;
     WEFT_ASSIGN_OR_RETURN(const Array scaled, ScaledFilter(ctx, filter));
     return ByParts(ctx, g, in, scaled.data<float>(), bias, y);

@@ -149,7 +149,13 @@ class CrossKernel : public Kernel {
  public:
   // `more`: inputs behind those of the columns.
   CrossKernel(KernelConstruction& c, int more)
-      : count_(static_cast<int>(c.Attr<int64_t>("N"))), more_(more) {}
+      : count_(static_cast<int>(c.Attr<int64_t>("N"))), more_(more) {
+    const size_t values = c.Attr<std::vector<DataType>>("sparse_types").size();
+    if (values != static_cast<size_t>(count_)) {
+      c.Fail(absl::InvalidArgumentError(
+          StrCat("there must be as many values as indices, got ", values, " and ", count_)));
+    }
+  }
 
  protected:
   absl::Status Cross(KernelContext& ctx, const CrossRule& rule) const {

@@ -135,7 +135,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Layer{"batch", {8, 14, 14, 96}, {3, 3, 96, 64}},
                     Layer{"without_padding", {2, 31, 30, 64}, {3, 3, 64, 80}, "VALID"},
                     Layer{"odd_sizes", {5, 17, 23, 48}, {3, 3, 48, 64}},
-                    Layer{"odd_channels", {3, 33, 29, 37}, {3, 3, 37, 51}}),
+                    Layer{"odd_channels", {3, 33, 29, 37}, {3, 3, 37, 51}},
+                    Layer{"five_by_five", {4, 14, 14, 32}, {5, 5, 32, 64}},
+                    Layer{"five_odd", {3, 17, 23, 19}, {5, 5, 19, 67}},
+                    Layer{"five_without_padding", {2, 21, 24, 48}, {5, 5, 48, 32}, "VALID"}),
     [](const auto& test) { return std::string(test.param.what); });
 
 }  // namespace

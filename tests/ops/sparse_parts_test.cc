@@ -149,6 +149,17 @@ TEST(SparseCrossV2, Separator) {
       .RunEverywhere();
 }
 
+TEST(SparseCrossV2, AsManyValuesAsIndices) {
+  OpCase("SparseCrossV2")
+      .In(I64({{0, 0}}))
+      .In(I64({1, 1}))
+      .In(Array("|"))
+      .Attr("N", int64_t{1})
+      .Attr("sparse_types", std::vector<DataType>{})
+      .Attr("dense_types", std::vector<DataType>{})
+      .ExpectRunError(Code::kInvalidArgument, "as many values as indices, got 0 and 1");
+}
+
 TEST(SparseCrossHashed, WeakHashIsTensorFlows) {
   CrossOf("SparseCrossHashed")
       .In(I64(0))

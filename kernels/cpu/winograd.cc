@@ -22,18 +22,22 @@ constexpr int kSide = 6, kPlaces = kSide * kSide;
 
 #define WEFT_INLINE __attribute__((always_inline)) inline
 
+// The points: their squares are 1/2 and 2, so that no power of them is far from 1. (With 1 and 2 in
+// their place errors are three times as large.)
+constexpr float kNear = 0.70710678f, kFar = 1.41421356f;
+
 // Six pixels.
 struct ImageForm {
   static constexpr int kIn = kSide, kOut = kSide;
   WEFT_INLINE static void Apply(const float* x, float* y) {
-    const float even1 = x[4] - 4 * x[2], odd1 = x[3] - 4 * x[1];
-    const float even2 = x[4] - x[2], odd2 = 2 * (x[3] - x[1]);
-    y[0] = 4 * x[0] - 5 * x[2] + x[4];
+    const float even1 = x[4] - 2 * x[2], odd1 = kNear * (x[3] - 2 * x[1]);
+    const float even2 = x[4] - 0.5f * x[2], odd2 = kFar * (x[3] - 0.5f * x[1]);
+    y[0] = x[0] - 2.5f * x[2] + x[4];
     y[1] = even1 + odd1;
     y[2] = even1 - odd1;
     y[3] = even2 + odd2;
     y[4] = even2 - odd2;
-    y[5] = 4 * x[1] - 5 * x[3] + x[5];
+    y[5] = x[1] - 2.5f * x[3] + x[5];
   }
 };
 
@@ -42,17 +46,22 @@ template <int kTaps>
 struct FilterForm {
   static constexpr int kIn = kTaps, kOut = kSide;
   WEFT_INLINE static void Apply(const float* x, float* y) {
-    float even1 = 0, odd1 = 0, even2 = 0, odd2 = 0, power = 1;
-    for (int k = 0; k < kTaps; ++k) {
-      (k % 2 == 0 ? even1 : odd1) += x[k];
-      (k % 2 == 0 ? even2 : odd2) += power * x[k];
-      power *= 2;
+    float even1 = 0, odd1 = 0, even2 = 0, odd2 = 0, small = 1, large = 1;
+    for (int k = 0; k < kTaps; k += 2) {
+      even1 += small * x[k];
+      even2 += large * x[k];
+      if (k + 1 < kTaps) {
+        odd1 += small * x[k + 1];
+        odd2 += large * x[k + 1];
+      }
+      small *= 0.5f;
+      large *= 2;
     }
-    y[0] = x[0] * 0.25f;
-    y[1] = (even1 + odd1) * (-1.f / 6);
-    y[2] = (even1 - odd1) * (-1.f / 6);
-    y[3] = (even2 + odd2) * (1.f / 24);
-    y[4] = (even2 - odd2) * (1.f / 24);
+    y[0] = x[0];
+    y[1] = (even1 + kNear * odd1) * (-2.f / 3);
+    y[2] = (even1 - kNear * odd1) * (-2.f / 3);
+    y[3] = (even2 + kFar * odd2) * (1.f / 6);
+    y[4] = (even2 - kFar * odd2) * (1.f / 6);
     y[5] = x[kTaps - 1];
   }
 };
@@ -62,12 +71,14 @@ template <int kResults>
 struct ResultForm {
   static constexpr int kIn = kSide, kOut = kResults;
   WEFT_INLINE static void Apply(const float* x, float* y) {
-    const float sum1 = x[1] + x[2], difference1 = x[1] - x[2];
-    const float sum2 = x[3] + x[4], difference2 = x[3] - x[4];
-    float power = 1;
-    for (int k = 0; k < kResults; ++k) {
-      y[k] = k % 2 == 0 ? sum1 + power * sum2 : difference1 + power * difference2;
-      power *= 2;
+    const float sum1 = x[1] + x[2], difference1 = kNear * (x[1] - x[2]);
+    const float sum2 = x[3] + x[4], difference2 = kFar * (x[3] - x[4]);
+    float small = 1, large = 1;
+    for (int k = 0; k < kResults; k += 2) {
+      y[k] = small * sum1 + large * sum2;
+      if (k + 1 < kResults) y[k + 1] = small * difference1 + large * difference2;
+      small *= 0.5f;
+      large *= 2;
     }
     y[0] += x[0];
     y[kResults - 1] += x[5];

@@ -79,7 +79,7 @@ class Winograd : public testing::TestWithParam<Layer> {
         off = std::max(
             off, std::abs(static_cast<double>(result.data<float>()[i]) - want.data<double>()[i]));
       }
-      EXPECT_LT(off, 1e-5 * most);
+      EXPECT_LT(off, 5e-6 * most);
     }
   }
 

@@ -4,11 +4,9 @@
 // Images stay in TensorFlow's order with channels last, which oneDNN's kernels for this order take
 // as it is; only the filter is brought into blocks, at each run or, where it is a constant, once.
 //
-// 3 x 3 filters with stride 1 go through Winograd's form (Lavin and Gray, "Fast Algorithms for
-// Convolutional Neural Networks", 2015) where oneDNN has it (AVX-512) and it is faster: about a
-// quarter of the products, between transforms of tiles of 4 x 4 or 2 x 2 pixels. Rounding differs:
-// by some 1e-6 of the largest value. TF_ENABLE_WINOGRAD_NONFUSED=0 in the environment turns it off,
-// as in TensorFlow.
+// 3 x 3 filters with stride 1 and more channels than winograd.h takes go through oneDNN's kernels
+// in Winograd's form (AVX-512) where these are faster. Rounding differs: by some 2e-6 of the
+// largest value.
 #pragma once
 
 #include <cstdint>

@@ -9,7 +9,6 @@
 #include <string_view>
 
 #include "kernels/cpu/simd.h"
-#include "kernels/cpu/simd_target.h"
 #include "kernels/cpu/small_gemm.h"
 #include "src/core/status.h"
 
@@ -209,8 +208,10 @@ struct Tiling {
   std::array<int64_t, 2> in, out, before, tiles;  // rows, columns
 };
 
-// Tiles of a block: its matrices and the filter's stay in the second cache.
-int64_t BlockTiles(const Tiling& t) {
+// Tiles of a block: its matrices stay in the second cache, beside the filter's. Sums over tiles are
+// read and written once a block, so blocks must not be too small where there are many sums.
+int64_t BlockTiles(const Tiling& t, bool sums) {
+  if (sums && t.in_channels * t.out_channels > 12'500) return 48;
   const int64_t fit = 130'000 / (kPlaces * (t.in_channels + t.out_channels));
   return std::clamp<int64_t>(fit / 12 * 12, 12, 96);
 }
@@ -219,7 +220,7 @@ int64_t BlockTiles(const Tiling& t) {
 // to write what lies outside to.
 struct Room {
   explicit Room(const Tiling& t, bool sums)
-      : block(BlockTiles(t)),
+      : block(BlockTiles(t, sums)),
         in(kPlaces * block * t.in_channels),
         out(kPlaces * block * t.out_channels),
         pixel((std::max(t.in_channels, t.out_channels) + 15) / 16 * 16),
@@ -401,12 +402,11 @@ bool WinogradAllowed() {
 
 bool WinogradConvolution::Pays(const ConvGeometry& g) const {
   if (!WinogradAllowed()) return false;
-  const bool here =
-      BestSimdTarget() == SimdTarget::kAvx512 ? IsSquare(g, 5) : IsSquare(g, 5) || IsSquare(g, 3);
-  // The filter's form must stay in the second cache, beside a block of tiles.
+  // The filter's form must stay near the second cache: each block of tiles reads it.
   const int64_t pairs = g.in_channels * g.out_channels;
-  if (!here || std::min(g.in_channels, g.out_channels) < 16 || pairs > 12'500) return false;
-  return Tiling(g, pass_).num_tiles() >= (constant_filter_ ? 24 : 64);
+  if (!IsSquare(g, 3) && !IsSquare(g, 5)) return false;
+  if (std::min(g.in_channels, g.out_channels) < 16 || pairs > 20'000) return false;
+  return Tiling(g, pass_).num_tiles() >= (constant_filter_ ? 24 : 48);
 }
 
 absl::StatusOr<const float*> WinogradConvolution::TransformedFilter(KernelContext& ctx,
@@ -421,7 +421,7 @@ absl::StatusOr<const float*> WinogradConvolution::TransformedFilter(KernelContex
   }
   std::lock_guard lock(mu_);
   if (!transformed_.valid()) {
-    WEFT_ASSIGN_OR_RETURN(Array made, ctx.AllocateTemp(kFloat32, Shape({2 * floats})));
+    WEFT_ASSIGN_OR_RETURN(Array made, ctx.AllocateTemp(kFloat32, Shape({(back ? 2 : 1) * floats})));
     float* const to = made.mutable_data<float>();
     TransformWholeFilter(ctx, g, back, filter, to + floats, to);
     const int64_t n = filter_scale_.valid() ? g.out_channels : 0;

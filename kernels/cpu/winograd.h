@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Float convolutions with stride 1 by 5 x 5 filters, and by 3 x 3 filters where oneDNN has no such
-// kernel, in Winograd's form: tiles of 6 x 6 pixels and the filter are brought into a form in which
-// a convolution is 36 products of matrices [tiles, channels] x [channels, output channels], one for
-// each place of a tile, and the result is brought back. A tile gives 2 x 2 pixels of a 5 x 5
-// filter's result, or 4 x 4 of a 3 x 3 filter's: 9 multiplications a pixel and pair of channels in
-// the place of 25, and 2.25 in the place of 9.
+// Float convolutions with stride 1 by 3 x 3 and 5 x 5 filters in Winograd's form: tiles of 6 x 6
+// pixels and the filter are brought into a form in which a convolution is 36 products of matrices
+// [tiles, channels] x [channels, output channels], one for each place of a tile, and the result is
+// brought back. A tile gives 2 x 2 pixels of a 5 x 5 filter's result, or 4 x 4 of a 3 x 3 filter's:
+// 9 multiplications a pixel and pair of channels in the place of 25, and 2.25 in the place of 9.
 //
 // Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, and for the
 // choice of points Barabasz, Anderson, Soodhalter and Gregg, "Error Analysis and Improving the
 // Accuracy of Winograd Convolution for Deep Neural Networks", 2020. Here they are 0, the roots of
 // 1/2 and 2 with both signs, and infinity: sums are off by about twice as much as plain ones.
+// An infinite pixel makes NaN of all results of its tile.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,7 @@ class WinogradConvolution {
         filter_scale_(std::move(filter_scale)) {}
 
   // Whether this form is there for the geometry and faster than sums of products. Depends on sizes
-  // and on the processor alone, so that equal runs give equal bits.
+  // alone, so that equal runs give equal bits.
   bool Pays(const ConvGeometry& g) const;
 
   // Tensors and working memory as DnnlConvolution::Run has them.

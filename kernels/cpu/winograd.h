@@ -8,8 +8,9 @@
 // Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, and for the
 // choice of points Barabasz, Anderson, Soodhalter and Gregg, "Error Analysis and Improving the
 // Accuracy of Winograd Convolution for Deep Neural Networks", 2020. Here they are 0, the roots of
-// 1/2 and 2 with both signs, and infinity: sums are off by about twice as much as plain ones.
-// An infinite pixel makes NaN of all results of its tile.
+// 1/2 and 2 with both signs, and infinity: sums are off by about twice as much as plain ones,
+// gradients for filters by four times as much. An infinite pixel makes NaN of all results of its
+// tile.
 #pragma once
 
 #include <cstdint>

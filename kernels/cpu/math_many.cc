@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <complex>
+#include <limits>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -166,7 +167,7 @@ class ApproximateEqual final : public Kernel {
       } else if constexpr (std::is_integral_v<T>) {
         // The tolerance is compared in the integer type.
         const T d = a > b ? static_cast<T>(Wide(a) - Wide(b)) : static_cast<T>(Wide(b) - Wide(a));
-        close = d < static_cast<T>(tolerance_);
+        close = d < IntegerTolerance();
       } else {
         close = std::abs(Wide(a) - Wide(b)) < Wide(static_cast<T>(tolerance_));
       }
@@ -176,6 +177,14 @@ class ApproximateEqual final : public Kernel {
   }
 
  private:
+  // Towards zero, and within the type's range.
+  T IntegerTolerance() const {
+    using Limits = std::numeric_limits<T>;
+    if (!(tolerance_ > static_cast<float>(Limits::lowest()))) return Limits::lowest();
+    if (tolerance_ >= std::ldexp(1.f, Limits::digits)) return Limits::max();
+    return static_cast<T>(tolerance_);
+  }
+
   float tolerance_;
 };
 

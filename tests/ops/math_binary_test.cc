@@ -193,6 +193,16 @@ TEST(MathMany, Values) {
       .Attr("tolerance", 0.1f)
       .Out(Bool({true, false, false}))
       .RunEverywhere();
+  // Beyond the range of the integers: nothing is nearer than the lowest, all are nearer than more
+  // than the largest.
+  for (const float tolerance : {-1.f, 1e9f}) {
+    OpCase("ApproximateEqual")
+        .In(U8({1, 9}))
+        .In(U8({1, 200}))
+        .Attr("tolerance", tolerance)
+        .Out(Bool({tolerance > 0, tolerance > 0}))
+        .RunEverywhere();
+  }
   Binary("BroadcastArgs", I32({2, 1}), I32({3})).Out(I32({2, 3})).RunEverywhere();
   OpCase("BroadcastGradientArgs")
       .In(I32({2, 1}))

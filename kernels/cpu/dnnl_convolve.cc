@@ -188,10 +188,7 @@ int64_t Tiles(const ConvGeometry& g, bool in) {
 // transformed for fewer than a few tens of tiles at a loss, unless that is done beforehand. Depends
 // on sizes alone, so that equal runs give equal bits.
 bool WinogradPays(ConvPass pass, const ConvGeometry& g, bool constant_filter) {
-  if (!WinogradAllowed() || !IsFlat(g) || g.groups() != 1) return false;
-  for (const SlideDim& d : {g.space[1], g.space[2]}) {
-    if (d.size != 3 || d.stride != 1 || d.dilation != 1 || d.before > 1) return false;
-  }
+  if (!WinogradFits(g, 3)) return false;
   if (std::min(g.in_channels, g.out_channels) < 32) return false;
   const double products =
       static_cast<double>(g.pixels() * g.window()) * static_cast<double>(g.out_channels);
@@ -358,19 +355,20 @@ absl::StatusOr<Array> DnnlConvolution::PackedFilter(KernelContext& ctx, const Co
   return plain;
 }
 
+absl::StatusOr<Array> ConvWorkspace(KernelContext& ctx, int output, const Shape& bytes) {
+  if (output >= ctx.num_outputs()) return ctx.AllocateTemp(kUint8, bytes);
+  WEFT_ASSIGN_OR_RETURN(Array * memory, ctx.AllocateOutput(output, bytes));
+  return *memory;
+}
+
 absl::Status DnnlConvolution::Run(KernelContext& ctx, int workspace_output, const ConvGeometry& g,
                                   const ConvTensors& t) try {
   const TeamSize team(ctx.num_threads());
   std::shared_ptr<Prepared> p;
   WEFT_RETURN_IF_ERROR(Find(g, ctx.num_threads(), &p));
-  Array workspace;
-  const Shape size({static_cast<int64_t>(p->workspace_bytes)});
-  if (workspace_output < ctx.num_outputs()) {
-    WEFT_ASSIGN_OR_RETURN(Array * output, ctx.AllocateOutput(workspace_output, size));
-    workspace = *output;
-  } else {
-    WEFT_ASSIGN_OR_RETURN(workspace, ctx.AllocateTemp(kUint8, size));
-  }
+  WEFT_ASSIGN_OR_RETURN(
+      Array workspace,
+      ConvWorkspace(ctx, workspace_output, Shape({static_cast<int64_t>(p->workspace_bytes)})));
   char* const room = reinterpret_cast<char*>(workspace.mutable_data<uint8_t>());
   memory x = p->Place(p->x, t.x, room), filter = p->Place(p->filter, t.filter, room),
          y = p->Place(p->y, t.y, room);

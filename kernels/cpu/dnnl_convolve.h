@@ -43,6 +43,10 @@ struct ConvTensors {
   const float* bias = nullptr;
 };
 
+// Working memory: an output of the node of this number if it has one (its place is in the plan's
+// arena), else temporary.
+absl::StatusOr<Array> ConvWorkspace(KernelContext& ctx, int output, const Shape& bytes);
+
 // The convolutions of one node. Thread-safe: primitives of the shapes seen last are kept and
 // shared by all runs; each run works in memory of its own.
 class DnnlConvolution {
@@ -54,8 +58,7 @@ class DnnlConvolution {
   ~DnnlConvolution();
 
   // No size may be 0. Unimplemented if oneDNN has no kernel for the geometry; nothing is written
-  // then. Working memory is an output of the node of this number if it has one (its place is in the
-  // plan's arena), else temporary.
+  // then. Working memory as ConvWorkspace has it.
   absl::Status Run(KernelContext& ctx, int workspace_output, const ConvGeometry& g,
                    const ConvTensors& tensors);
 

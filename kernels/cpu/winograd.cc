@@ -233,7 +233,7 @@ int64_t Workers(KernelContext& ctx, const Tiling& t, const Room& room) {
   return std::min<int64_t>(ctx.num_threads(), (t.num_tiles() + room.block - 1) / room.block);
 }
 
-// Calls work(worker, first tile, number of tiles) for all blocks.
+// Calls work(worker, first tile, number of tiles, whether it is the worker's first block).
 template <typename Work>
 void ForBlocks(KernelContext& ctx, const Tiling& t, const Room& room, Work work) {
   const int64_t workers = Workers(ctx, t, room);
@@ -242,9 +242,10 @@ void ForBlocks(KernelContext& ctx, const Tiling& t, const Room& room, Work work)
   const double cost = static_cast<double>(room.block * blocks / workers) * products / 30;
   ctx.ParallelFor(workers, cost, [&](int64_t begin, int64_t end) {
     for (int64_t w = begin; w < end; ++w) {
-      for (int64_t b = blocks * w / workers; b < blocks * (w + 1) / workers; ++b) {
+      const int64_t begin_block = blocks * w / workers;
+      for (int64_t b = begin_block; b < blocks * (w + 1) / workers; ++b) {
         const int64_t first = b * room.block;
-        work(w, first, std::min(room.block, t.num_tiles() - first));
+        work(w, first, std::min(room.block, t.num_tiles() - first), b == begin_block);
       }
     }
   });
@@ -256,6 +257,20 @@ void Rows(T* matrices, int64_t block, int64_t tile, int64_t channels, T** rows) 
   for (int64_t p = 0; p < kPlaces; ++p) rows[p] = matrices + (p * block + tile) * channels;
 }
 
+// The tiles of a block in the image's form. `zeros` stands for pixels outside.
+void TransformTiles(const Tiling& t, const Room& room, const float* image, int64_t first,
+                    int64_t count, const float* zeros, float* matrices) {
+  const float* from[kPlaces];
+  float* to[kPlaces];
+  for (int64_t i = 0; i < count; ++i) {
+    const Tiling::Place at = t.PlaceOf(first + i);
+    Tiling::Pixels(image, t.in, t.in_channels, at.image, at.row - t.before[0],
+                   at.column - t.before[1], kSide, zeros, from);
+    Rows(matrices, room.block, i, t.in_channels, to);
+    TransformImage(from, to, t.in_channels);
+  }
+}
+
 // ---- the three passes ---------------------------------------------------------------------------
 
 void Correlate(KernelContext& ctx, const Tiling& t, const ConvEpilogue& epilogue,
@@ -264,19 +279,13 @@ void Correlate(KernelContext& ctx, const Tiling& t, const ConvEpilogue& epilogue
   const Room room(t, false);
   const bool plain =
       !epilogue.add && !epilogue.bias && epilogue.activation == ConvActivation::kNone;
-  ForBlocks(ctx, t, room, [&](int64_t worker, int64_t first, int64_t count) {
+  ForBlocks(ctx, t, room, [&](int64_t worker, int64_t first, int64_t count, bool) {
     float *const in = memory + worker * room.floats(), *const out = in + room.in,
                  *const zeros = out + room.out, *const sums = zeros + room.pixel;
     std::fill_n(zeros, room.pixel, 0.f);
     const float* from[kPlaces];
     float* to[kPlaces];
-    for (int64_t i = 0; i < count; ++i) {
-      const Tiling::Place at = t.PlaceOf(first + i);
-      Tiling::Pixels<const float>(image, t.in, t.in_channels, at.image, at.row - t.before[0],
-                                  at.column - t.before[1], kSide, zeros, from);
-      Rows(in, room.block, i, t.in_channels, to);
-      TransformImage(from, to, t.in_channels);
-    }
+    TransformTiles(t, room, image, first, count, zeros, in);
     for (int64_t p = 0; p < kPlaces; ++p) {
       SmallGemm(false, false, count, t.out_channels, t.in_channels,
                 in + p * room.block * t.in_channels, t.in_channels,
@@ -307,19 +316,15 @@ void CorrelateFilter(KernelContext& ctx, const Tiling& t, const float* image, co
   const Room room(t, true);
   const int64_t workers = Workers(ctx, t, room), n = t.in_channels * t.out_channels;
   const auto sums_of = [&](int64_t w) { return memory + (w + 1) * room.floats() - room.filter; };
-  for (int64_t w = 0; w < workers; ++w) std::fill_n(sums_of(w), room.filter, 0.f);
-  ForBlocks(ctx, t, room, [&](int64_t worker, int64_t first, int64_t count) {
+  ForBlocks(ctx, t, room, [&](int64_t worker, int64_t first, int64_t count, bool is_first) {
     float *const in = memory + worker * room.floats(), *const out = in + room.in,
                  *const zeros = out + room.out, *const sums = sums_of(worker);
     std::fill_n(zeros, room.pixel, 0.f);
     const float* from[kPlaces];
     float* to[kPlaces];
+    TransformTiles(t, room, image, first, count, zeros, in);
     for (int64_t i = 0; i < count; ++i) {
       const Tiling::Place at = t.PlaceOf(first + i);
-      Tiling::Pixels<const float>(image, t.in, t.in_channels, at.image, at.row - t.before[0],
-                                  at.column - t.before[1], kSide, zeros, from);
-      Rows(in, room.block, i, t.in_channels, to);
-      TransformImage(from, to, t.in_channels);
       Tiling::Pixels<const float>(dy, t.out, t.out_channels, at.image, at.row, at.column, t.step,
                                   zeros, from);
       Rows(out, room.block, i, t.out_channels, to);
@@ -329,7 +334,7 @@ void CorrelateFilter(KernelContext& ctx, const Tiling& t, const float* image, co
       SmallGemm(true, false, t.in_channels, t.out_channels, count,
                 in + p * room.block * t.in_channels, t.in_channels,
                 out + p * room.block * t.out_channels, t.out_channels, sums + p * n, t.out_channels,
-                true);
+                !is_first);
     }
   });
   ctx.ParallelFor((n + kRun - 1) / kRun, 5.0 * kRun, [&](int64_t begin, int64_t end) {
@@ -381,30 +386,26 @@ void TransformWholeFilter(KernelContext& ctx, const ConvGeometry& g, bool back, 
   });
 }
 
-bool IsSquare(const ConvGeometry& g, int64_t size) {
+}  // namespace
+
+bool WinogradFits(const ConvGeometry& g, int64_t size) {
+  static const bool allowed = [] {
+    const char* const set = std::getenv("TF_ENABLE_WINOGRAD_NONFUSED");
+    return !set || std::string_view(set) != "0";
+  }();
   const SlideDim& planes = g.space[0];
-  if (planes.in != 1 || planes.out != 1 || planes.size != 1 || g.groups() != 1) return false;
+  const bool flat = planes.in == 1 && planes.out == 1 && planes.size == 1;
+  if (!allowed || !flat || g.groups() != 1) return false;
   for (const SlideDim& d : {g.space[1], g.space[2]}) {
     if (d.size != size || d.stride != 1 || d.dilation != 1 || d.before >= size) return false;
   }
   return true;
 }
 
-}  // namespace
-
-bool WinogradAllowed() {
-  static const bool allowed = [] {
-    const char* const set = std::getenv("TF_ENABLE_WINOGRAD_NONFUSED");
-    return !set || std::string_view(set) != "0";
-  }();
-  return allowed;
-}
-
 bool WinogradConvolution::Pays(const ConvGeometry& g) const {
-  if (!WinogradAllowed()) return false;
   // The filter's form must stay near the second cache: each block of tiles reads it.
   const int64_t pairs = g.in_channels * g.out_channels;
-  if (!IsSquare(g, 3) && !IsSquare(g, 5)) return false;
+  if (!WinogradFits(g, 3) && !WinogradFits(g, 5)) return false;
   if (std::min(g.in_channels, g.out_channels) < 16 || pairs > 20'000) return false;
   return Tiling(g, pass_).num_tiles() >= (constant_filter_ ? 24 : 48);
 }
@@ -443,13 +444,7 @@ absl::Status WinogradConvolution::Run(KernelContext& ctx, int workspace_output,
                              : pairs * (kPlaces + (pass_ == ConvPass::kBackInput ? g.taps() : 0));
   const Shape size(
       {static_cast<int64_t>(sizeof(float)) * (filter + Workers(ctx, t, room) * room.floats())});
-  Array workspace;
-  if (workspace_output < ctx.num_outputs()) {
-    WEFT_ASSIGN_OR_RETURN(Array * output, ctx.AllocateOutput(workspace_output, size));
-    workspace = *output;
-  } else {
-    WEFT_ASSIGN_OR_RETURN(workspace, ctx.AllocateTemp(kUint8, size));
-  }
+  WEFT_ASSIGN_OR_RETURN(Array workspace, ConvWorkspace(ctx, workspace_output, size));
   float* const memory = reinterpret_cast<float*>(workspace.mutable_data<uint8_t>());
   if (sums) {
     CorrelateFilter(ctx, t, tensors.x, tensors.y, tensors.filter, memory);

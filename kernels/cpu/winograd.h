@@ -25,9 +25,9 @@
 
 namespace weft::cpu {
 
-// Whether Winograd's form may be used at all: not if TF_ENABLE_WINOGRAD_NONFUSED is 0, as in
-// TensorFlow.
-bool WinogradAllowed();
+// Whether it is a flat convolution with stride 1 by size x size filters, and Winograd's form is
+// allowed: it is not if TF_ENABLE_WINOGRAD_NONFUSED is 0 in the environment, as in TensorFlow.
+bool WinogradFits(const ConvGeometry& g, int64_t size);
 
 // The convolutions of one node. Thread-safe.
 class WinogradConvolution {

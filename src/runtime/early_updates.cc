@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "src/runtime/plan.h"
+#include "src/runtime/plan_match.h"
 
 namespace weft {
 namespace {
@@ -44,22 +45,13 @@ bool MakesFreshOutputs(std::string_view op) {
   return ops->contains(op) || op.starts_with("FusedBatchNorm");
 }
 
-std::string NameOf(const PlanNode& variable) {
-  const auto text = [&](const char* attr) {
-    const std::string* value = variable.FindAttrOf<std::string>(attr);
-    return value ? *value : std::string();
-  };
-  const std::string name = text("shared_name");
-  return text("container") + "\n" + (name.empty() ? variable.name : name);
-}
-
 class EarlyUpdates {
  public:
   EarlyUpdates(const PlanGraph& graph, const std::vector<PlanNode*>& order) : order_(order) {
     for (size_t i = 0; i < order.size(); ++i) position_[order[i]] = static_cast<int>(i);
     for (const auto& n : graph.nodes) {
       for (const PlanEdge& e : n->inputs) users_[e.node].push_back(n.get());
-      if (IsVariable(*n)) handles_[NameOf(*n)].push_back(n.get());
+      if (IsVariable(*n)) handles_[VariableNameOf(*n)].push_back(n.get());
     }
     for (const PlanEdge& e : graph.fetches) fetched_.insert(e.node);
   }
@@ -92,7 +84,7 @@ class EarlyUpdates {
       After(in);
       if (update.input_types[i] != kResource && !IsRef(update.input_types[i])) continue;
       if (!IsVariable(in)) return -1;
-      for (const PlanNode* handle : handles_[NameOf(in)]) {
+      for (const PlanNode* handle : handles_[VariableNameOf(in)]) {
         for (const PlanNode* user : users_[handle]) {
           if (user != &update && !AfterUser(*handle, *user, update)) return -1;
         }
@@ -111,7 +103,11 @@ class EarlyUpdates {
     if (position_[&user] > position_[&update]) return true;
     if (user.may_be_dead || fetched_.contains(&user)) return false;
     After(user);
-    if (IsDenseUpdate(user.op)) return users_[&user].empty();
+    // Who has the reference from an update reads the variable too.
+    const bool passes_on = std::any_of(user.output_types.begin(), user.output_types.end(),
+                                       [](DataType t) { return IsRef(t); });
+    if (passes_on && !users_[&user].empty()) return false;
+    if (IsDenseUpdate(user.op)) return true;
     if (variable.op != "VarHandleOp") return MakesFreshOutputs(user.op);
     if (user.op == "ResourceGather") return true;
     if (user.op != "ReadVariableOp") return false;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "src/runtime/plan.h"
+#include "src/runtime/plan_match.h"
 
 namespace weft {
 namespace {
@@ -35,23 +36,13 @@ bool WorksOnVariable(const PlanNode& n) {
          op == "VarIsInitializedOp" || op == "VariableShape";
 }
 
-// Handles of one variable are those of one name.
-std::string VariableOf(const PlanNode& handle) {
-  const auto text = [&](const char* attr) {
-    const std::string* value = handle.FindAttrOf<std::string>(attr);
-    return value ? *value : std::string();
-  };
-  const std::string name = text("shared_name");
-  return text("container") + "\n" + (name.empty() ? handle.name : name);
-}
-
 }  // namespace
 
 void MergeReads(PlanGraph* graph) {
   std::unordered_map<const PlanNode*, Uses*> uses_of;  // by handle
   std::map<std::string, Uses> variables;
   for (const auto& n : graph->nodes) {
-    if (n->op == "VarHandleOp" && !n->is_feed) uses_of[n.get()] = &variables[VariableOf(*n)];
+    if (n->op == "VarHandleOp" && !n->is_feed) uses_of[n.get()] = &variables[VariableNameOf(*n)];
   }
   if (uses_of.empty()) return;
   for (const auto& n : graph->nodes) {

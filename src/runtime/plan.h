@@ -186,12 +186,12 @@ void FuseProducts(PlanGraph* graph);      // fuse_products.cc
 void SplitProducts(PlanGraph* graph);     // split_products.cc
 void FuseRowSums(PlanGraph* graph);       // fuse_row_sums.cc
 void MergeReads(PlanGraph* graph);        // merge_reads.cc
-// early_updates.cc
+void HoistProducts(PlanGraph* graph);     // hoist_products.cc
+void FuseNodes(PlanGraph* graph);         // fuse.cc
+void MergeStacks(PlanGraph* graph);       // merge_stacks.cc
+void MarkRowWeights(PlanGraph* graph);    // row_weights.cc
+// The order with updates moved up to their gradients; early_updates.cc
 std::vector<PlanNode*> UpdateEarly(const PlanGraph& graph, std::vector<PlanNode*> order);
-void HoistProducts(PlanGraph* graph);   // hoist_products.cc
-void FuseNodes(PlanGraph* graph);       // fuse.cc
-void MergeStacks(PlanGraph* graph);     // merge_stacks.cc
-void MarkRowWeights(PlanGraph* graph);  // row_weights.cc
 
 // Is it a product a^T b of float matrices on the CPU, which may be made later than where it stands?
 bool IsProductOfColumns(const PlanNode& n);  // fuse_products.cc

@@ -87,6 +87,15 @@ bool ReadColumnSlice(PlanNode* slice, const PlanEdge& whole, const Extent& exten
   return true;
 }
 
+std::string VariableNameOf(const PlanNode& variable) {
+  const auto text = [&](const char* attr) {
+    const std::string* value = variable.FindAttrOf<std::string>(attr);
+    return value ? *value : std::string();
+  };
+  const std::string name = text("shared_name");
+  return text("container") + "\n" + (name.empty() ? variable.name : name);
+}
+
 void ReadInstead(PlanGraph* graph, const PlanUsers& users, PlanNode* n, const PlanEdge& value) {
   if (!users.kept(n)) {
     graph->Redirect({n, 0}, value);

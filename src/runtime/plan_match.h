@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -58,6 +59,9 @@ struct ColumnSlice {
 // `whole`: its static sizes. False if it is something else, or its sizes are no constants.
 bool ReadColumnSlice(PlanNode* slice, const PlanEdge& whole, const Extent& extent,
                      ColumnSlice* result);
+
+// Of a handle or a reference variable: nodes of one name stand for one variable.
+std::string VariableNameOf(const PlanNode& variable);
 
 // Whoever reads the only output of `n` reads `value`. A node that is kept becomes an Identity.
 void ReadInstead(PlanGraph* graph, const PlanUsers& users, PlanNode* n, const PlanEdge& value);

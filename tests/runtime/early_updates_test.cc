@@ -109,6 +109,27 @@ TEST_P(EarlyUpdates, KeepTheirOrder) {
   EXPECT_EQ(last_.data<float>()[1], -7);
 }
 
+// A reference that an earlier update of the run hands on.
+TEST(EarlyUpdatesOfReferences, ReadersThroughAnotherUpdateComeFirst) {
+  Graph graph;
+  GraphScope scope(graph);
+  const Variable v(Array::FromVector(std::vector<float>{1, 2}, Shape({2})),
+                   {.use_resource = false});
+  const Tensor gradient = RandomUniform({2}) * 0.f + 4.f;
+  const Tensor added = OpBuilder("AssignAdd", NameOptions()).In(v.ref()).In(gradient).Output();
+  const Tensor seen = Square(added) + 1.f;
+  const Operation update =
+      OpBuilder("ApplyGradientDescent", NameOptions()).In(v.ref()).In(1.f).In(gradient).Build();
+  const Operation init = GlobalVariablesInitializer();
+  Session session(graph);
+  for (int run = 0; run < 3; ++run) {
+    session.Run(init);
+    const std::vector<Array> values = session.Run({Fetch(seen), Fetch(update)});
+    EXPECT_EQ(values[0].data<float>()[0], 26);
+    EXPECT_EQ(values[0].data<float>()[1], 37);
+  }
+}
+
 // A constant that waits for something is a step like any other.
 TEST_P(EarlyUpdates, WaitForTheirConstants) {
   const Variable v = MakeVariable(Array::FromVector(std::vector<float>{1, 2}, Shape({2})));

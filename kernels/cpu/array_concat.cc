@@ -7,6 +7,7 @@
 #include "kernels/cpu/array_util.h"
 #include "kernels/cpu/concat_copy.h"
 #include "kernels/cpu/element_class.h"
+#include "kernels/cpu/rows.h"
 #include "src/core/strings.h"
 #include "weft/runtime/kernel.h"
 
@@ -173,6 +174,17 @@ absl::Status ConcatV2(KernelContext& ctx) {
   return ConcatInputs(ctx, 0, n, axis);
 }
 
+// Rows of the values side by side; not of those under one another.
+RowUse ConcatV2Rows(const KernelContext& ctx, int64_t) {
+  const int n = ctx.num_inputs() - 1;
+  const int64_t axis = ctx.input(n).AsInt64();
+  if (axis == 0 || axis == -ctx.input(0).rank()) return {};
+  RowUse use{.split = cpu::SplitFirst(ctx, n), .row_ns = 10};
+  for (int i = 0; i < n; ++i)
+    use.row_ns += 0.1 * static_cast<double>(cpu::RowElements(ctx.input(i)));
+  return use;
+}
+
 absl::Status ParallelConcat(KernelContext& ctx) {
   for (int i = 0; i < ctx.num_inputs(); ++i) {
     const Shape& shape = ctx.input(i).shape();
@@ -267,6 +279,13 @@ absl::Status Split(KernelContext& ctx) {
   return SplitInto(ctx, value, axis, std::vector<Shape>(num, shape));
 }
 
+RowUse SplitRows(const KernelContext& ctx, int64_t) {
+  const int64_t axis = ctx.input(0).AsInt64();
+  if (axis == 0 || axis == -ctx.input(1).rank()) return {};
+  return {.split = {false, true},
+          .row_ns = 10 + 0.1 * static_cast<double>(cpu::RowElements(ctx.input(1)))};
+}
+
 // Replaces a -1 among `sizes` by what is left of `total`; the sizes must then
 // add up to it.
 absl::Status CompleteSizes(KernelContext& ctx, int64_t total, std::span<int64_t> sizes) {
@@ -323,12 +342,12 @@ void RegisterArrayConcatKernels(KernelRegistry& kernels) {
   kernels.Add<Pack>("Pack", kCpu, {});
   kernels.Add<Unpack>("Unpack", kCpu, {});
   kernels.Add("Concat", kCpu, {}, Concat);
-  kernels.Add("ConcatV2", kCpu, {}, ConcatV2);
+  kernels.Add("ConcatV2", kCpu, {}, ConcatV2, {.rows = ConcatV2Rows});
   kernels.Add("ParallelConcat", kCpu, {}, ParallelConcat);
   ForTypes<int32_t, int64_t>([&]<typename T>() {
     kernels.Add("ConcatOffset", kCpu, {{"shape_type", dtype_of<T>}}, ConcatOffset<T>);
   });
-  kernels.Add("Split", kCpu, {}, Split);
+  kernels.Add("Split", kCpu, {}, Split, {.rows = SplitRows});
   kernels.Add("SplitV", kCpu, {}, SplitV);
 }
 

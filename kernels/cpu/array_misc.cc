@@ -45,6 +45,8 @@ struct SliceEqual {
   const T* data;
   SliceView view;
   bool operator()(int64_t i, int64_t j) const {
+    // A table's key is its own equal, though a NaN in it is not.
+    if (i == j) return true;
     for (int64_t b = 0; b < view.before; ++b) {
       const T* x = data + (b * view.count + i) * view.after;
       const T* y = data + (b * view.count + j) * view.after;

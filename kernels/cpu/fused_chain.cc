@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "kernels/common/broadcast.h"
+#include "kernels/cpu/rows.h"
 #include "kernels/cpu/stream.h"
 #include "kernels/cpu/variable_access.h"
 #include "weft/core/status_macros.h"
@@ -473,6 +474,10 @@ absl::Status FusedChain::Execute(KernelContext& ctx, Call* call,
   ctx.ParallelFor(call->n, cost_ns_,
                   [&](int64_t begin, int64_t end) { RunTiles(*call, begin, end); });
   return absl::OkStatus();
+}
+
+RowUse FusedChain::DivideRows(const KernelContext& ctx, int64_t) const {
+  return cpu::BroadcastRows(ctx, cost_ns_);
 }
 
 absl::Status FusedChain::Compute(KernelContext& ctx) {

@@ -78,6 +78,8 @@ class FusedChain final : public Kernel {
  public:
   explicit FusedChain(KernelConstruction& c);
   absl::Status Compute(KernelContext& ctx) override;
+  bool works_by_rows() const override { return !reduces_ && !HasUpdate(); }
+  RowUse DivideRows(const KernelContext& ctx, int64_t rows) const override;
 
  private:
   class Traffic;

@@ -14,6 +14,7 @@
 #include "kernels/cpu/register.h"
 #include "kernels/cpu/rnn.h"
 #include "kernels/cpu/rnn_gates.h"
+#include "kernels/cpu/rows.h"
 #include "src/core/strings.h"
 #include "weft/runtime/kernel.h"
 
@@ -103,6 +104,14 @@ class LstmGates final : public Kernel {
     return absl::OkStatus();
   }
 
+  bool works_by_rows() const override { return true; }
+  RowUse DivideRows(const KernelContext& ctx, int64_t) const override {
+    const Array &z = ctx.input(0), &c_prev = ctx.input(1);
+    if (c_prev.rank() != 2 || c_prev.dim(0) != z.dim(0)) return {};
+    return {.split = cpu::SplitFirst(ctx, 2),
+            .row_ns = cpu::kForwardCost * static_cast<double>(z.dim(1) / 4)};
+  }
+
  private:
   float forget_bias_;
 };
@@ -148,11 +157,16 @@ absl::Status LstmGatesGrad(KernelContext& ctx) {
   return absl::OkStatus();
 }
 
+RowUse LstmGatesGradRows(const KernelContext& ctx, int64_t) {
+  return cpu::BroadcastRows(ctx, cpu::kBackwardCost);
+}
+
 }  // namespace
 
 void RegisterLstmGatesKernels(KernelRegistry& kernels) {
   kernels.Add<LstmGates>("_LstmGates", kCpu, {{"T", kFloat32}});
-  kernels.Add("_LstmGatesGrad", kCpu, {{"T", kFloat32}}, LstmGatesGrad);
+  kernels.Add("_LstmGatesGrad", kCpu, {{"T", kFloat32}}, LstmGatesGrad,
+              {.rows = LstmGatesGradRows});
 }
 
 }  // namespace weft

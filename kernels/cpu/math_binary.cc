@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "kernels/cpu/elementwise.h"
+#include "kernels/cpu/rows.h"
 #include "kernels/cpu/tile_loops.h"
 #include "weft/core/complex.h"
 #include "weft/runtime/kernel.h"
@@ -179,10 +180,13 @@ struct FloatLoop<Least> : VectorLoop<MinimumFloats> {};
 template <>
 struct FloatLoop<DifferenceSquared> : VectorLoop<SquaredDifferenceFloats> {};
 
+RowUse BinaryRows(const KernelContext& ctx, int64_t) { return cpu::BroadcastRows(ctx, 0.1); }
+
 template <typename F, typename T>
 void AddOp(KernelRegistry& k, std::string_view op) {
   if constexpr (std::is_same_v<T, float> && requires { FloatLoop<F>::kLoop; }) {
-    k.Add(op, kCpu, {{"T", kFloat32}}, Elementwise<FloatLoop<F>::kLoop, float(float, float)>);
+    k.Add(op, kCpu, {{"T", kFloat32}}, Elementwise<FloatLoop<F>::kLoop, float(float, float)>,
+          {.rows = BinaryRows});
     return;
   }
   k.Add(op, kCpu, {{"T", dtype_of<T>}}, Elementwise<BinaryLoop<T, T, T, F>, T(T, T)>);

@@ -10,6 +10,7 @@
 
 #include "kernels/common/broadcast.h"
 #include "kernels/cpu/math_binary.h"
+#include "kernels/cpu/rows.h"
 #include "src/core/strings.h"
 #include "weft/core/complex.h"
 #include "weft/core/handle.h"
@@ -98,6 +99,10 @@ absl::Status AddMany(KernelContext& ctx) {
   ctx.ParallelFor(shape.num_elements(), 0.3 * ctx.num_inputs(),
                   [&](int64_t begin, int64_t end) { AddUp(out, !in_place, in, begin, end); });
   return absl::OkStatus();
+}
+
+RowUse AddManyRows(const KernelContext& ctx, int64_t) {
+  return cpu::BroadcastRows(ctx, 0.05 * ctx.num_inputs());
 }
 
 template <typename T>
@@ -233,7 +238,7 @@ absl::Status BroadcastGradientArgs(KernelContext& ctx) {
 void RegisterManyOperandKernels(KernelRegistry& k) {
   ForTypes<float, double, half, bfloat16, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t,
            uint32_t, uint64_t, complex64, complex128>([&]<typename T>() {
-    k.Add("AddN", kCpu, {{"T", dtype_of<T>}}, AddMany<T>);
+    k.Add("AddN", kCpu, {{"T", dtype_of<T>}}, AddMany<T>, {.rows = AddManyRows});
     k.Add("AccumulateNV2", kCpu, {{"T", dtype_of<T>}}, AddMany<T>);
     k.Add<ApproximateEqual<T>>("ApproximateEqual", kCpu, {{"T", dtype_of<T>}});
   });

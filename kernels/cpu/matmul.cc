@@ -7,6 +7,7 @@
 
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/gemv.h"
+#include "kernels/cpu/rows.h"
 #include "src/core/strings.h"
 #include "weft/core/complex.h"
 #include "weft/runtime/kernel.h"
@@ -161,6 +162,17 @@ class MatMulKernel : public Kernel {
     }
     if (p.count == 1) return One(ctx, p.gemm, x, y, out);
     return Many(ctx, p, x, y, out);
+  }
+
+  bool works_by_rows() const override {
+    return std::is_same_v<A, float> && std::is_same_v<B, float> && only_matrices_ &&
+           op_x_ == MatrixOp::kNone;
+  }
+  RowUse DivideRows(const KernelContext& ctx, int64_t rows) const override {
+    const int64_t m = ctx.input(0).dim(0), k = ctx.input(0).dim(1);
+    const int64_t n = ctx.input(1).dim(op_y_ == MatrixOp::kNone ? 1 : 0);
+    if (!cpu::ProductHasRows(op_y_ != MatrixOp::kNone, m, rows, n, k)) return {};
+    return {.split = cpu::SplitFirst(ctx, 1), .row_ns = cpu::ProductRowCost(n, k)};
   }
 
  private:

@@ -16,6 +16,7 @@
 #include <any>
 #include <atomic>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -24,6 +25,7 @@
 
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/register.h"
+#include "kernels/cpu/rows.h"
 #include "src/core/strings.h"
 #include "weft/core/handle.h"
 #include "weft/runtime/kernel.h"
@@ -46,6 +48,12 @@ class ProductSum {
   int64_t m() const { return c_.dim(0); }
   int64_t n() const { return c_.dim(1); }
 
+  // Adds another sum.
+  void Add(const ProductSum& more) {
+    const std::span<float> sum = c_.mutable_values<float>();
+    std::transform(sum.begin(), sum.end(), more.c_.data<float>(), sum.begin(), std::plus<float>());
+  }
+
   // Memory for `rows` rows, as far as they are kept at once.
   absl::Status Reserve(KernelContext& ctx, int64_t rows) {
     rows = std::min(rows, kRowsAtOnce);
@@ -60,13 +68,18 @@ class ProductSum {
     return absl::OkStatus();
   }
 
-  // The columns of the `a` side by side [rows, m], b [rows, n].
-  absl::Status Add(KernelContext& ctx, std::span<const Array* const> a, const Array& b) {
-    const int64_t rows = b.dim(0);
+  // Of the columns of the `a` side by side [.., m] and of b [.., n], rows [begin, end).
+  absl::Status Add(KernelContext& ctx, std::span<const Array* const> a, const Array& b,
+                   int64_t begin, int64_t end) {
+    const int64_t rows = end - begin;
+    const float* const b_rows = b.data<float>() + begin * n();
+    const auto rows_of = [&](const Array& part) {
+      return part.data<float>() + begin * part.dim(1);
+    };
     if (rows >= kManyRows || IsQuickAtOnce(rows)) {
       float* c = c_.mutable_data<float>();
       for (const Array* part : a) {
-        Multiply(ctx, rows, part->dim(1), part->data<float>(), b.data<float>(), c);
+        Multiply(ctx, rows, part->dim(1), rows_of(*part), b_rows, c);
         c += part->dim(1) * n();
       }
       empty_ = false;
@@ -77,14 +90,14 @@ class ProductSum {
       WEFT_RETURN_IF_ERROR(Reserve(ctx, std::max({8 * rows, 2 * (rows_ + rows), expected_})));
     float* to = a_.mutable_data<float>() + rows_ * m();
     if (a.size() == 1) {
-      Copy(ctx, a[0]->data<float>(), rows * m(), to);
+      Copy(ctx, rows_of(*a[0]), rows * m(), to);
     } else {
       for (const Array* part : a) {
-        CopyColumns(part->data<float>(), rows, part->dim(1), to);
+        CopyColumns(rows_of(*part), rows, part->dim(1), to);
         to += part->dim(1);
       }
     }
-    Copy(ctx, b.data<float>(), rows * n(), b_.mutable_data<float>() + rows_ * n());
+    Copy(ctx, b_rows, rows * n(), b_.mutable_data<float>() + rows_ * n());
     rows_ += rows;
     added_ += rows;
     return absl::OkStatus();
@@ -92,11 +105,12 @@ class ProductSum {
 
   // Does a product of so many rows stay in a core's caches, and do they outweigh that it reads and
   // writes the sum? Then nothing is gained by keeping the rows.
-  bool IsQuickAtOnce(int64_t rows) const {
+  static bool IsQuickAtOnce(int64_t m, int64_t n, int64_t rows) {
     constexpr int64_t kFewestRows = 16;
     return rows >= kFewestRows && cpu::ChooseGemmPath(/*transpose_a=*/true, /*transpose_b=*/false,
-                                                      m(), n(), rows) == cpu::GemmPath::kSmall;
+                                                      m, n, rows) == cpu::GemmPath::kSmall;
   }
+  bool IsQuickAtOnce(int64_t rows) const { return IsQuickAtOnce(m(), n(), rows); }
 
   // How many rows there may be: memory for them is taken at once when the first ones come.
   void Expect(int64_t rows) { expected_ = rows; }
@@ -150,6 +164,17 @@ absl::StatusOr<int64_t> CheckFactors(KernelContext& ctx, const std::string& name
   return columns;
 }
 
+// How the rows of products m x n are divided, as lanes of the executor do: those that are quick at
+// once, in steps of recurrent nets.
+std::vector<int64_t> PartsOf(const KernelContext& ctx, int64_t rows, int64_t m, int64_t n) {
+  std::vector<int64_t> parts = ctx.RowParts(rows);
+  for (size_t p = 0; p < parts.size() && parts.size() > 1; ++p) {
+    const int64_t end = p + 1 < parts.size() ? parts[p + 1] : rows;
+    if (!ProductSum::IsQuickAtOnce(m, n, end - parts[p])) return {0};
+  }
+  return parts;
+}
+
 class SumOfProducts final : public Kernel {
  public:
   explicit SumOfProducts(KernelConstruction& c)
@@ -190,21 +215,55 @@ class SumOfProducts final : public Kernel {
     }
     WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, shape));
     if (out->num_elements() == 0) return absl::OkStatus();
-    ProductSum sum(*out, /*empty=*/true);
-    sum.Expect(rows);
-    for (size_t i = 0; i < count; ++i) WEFT_RETURN_IF_ERROR(sum.Add(ctx, a_of(i), b_of(i)));
-    sum.Flush(ctx);
+    const std::vector<int64_t> parts = Parts(ctx, shape);
+    for (size_t p = 0; p < parts.size(); ++p) {
+      Array own = *out;
+      if (p > 0) {
+        WEFT_ASSIGN_OR_RETURN(own, ctx.AllocateTemp(kFloat32, shape));
+      }
+      ProductSum sum(own, /*empty=*/true);
+      sum.Expect(rows);
+      for (size_t i = 0; i < count; ++i) {
+        const Array& b = b_of(i);
+        const int64_t end = p + 1 < parts.size() ? parts[p + 1] : b.dim(0);
+        WEFT_RETURN_IF_ERROR(sum.Add(ctx, a_of(i), b, parts[p], end));
+      }
+      sum.Flush(ctx);
+      if (p > 0) ProductSum(*out, /*empty=*/false).Add(sum);
+    }
     return absl::OkStatus();
   }
 
+  bool works_by_rows() const override { return true; }
+  RowUse DivideRows(const KernelContext& ctx, int64_t) const override {
+    int64_t columns = 0;
+    for (size_t i = 0; i < parts_; ++i) columns += ctx.input(static_cast<int>(i)).dim(1);
+    const Shape shape({columns, ctx.input(ctx.num_inputs() - 1).dim(1)});
+    if (Parts(ctx, shape).size() == 1) return {};
+    return {.split = std::vector<bool>(static_cast<size_t>(ctx.num_inputs()), true),
+            .row_ns = static_cast<double>(names_.size()) *
+                      cpu::ProductRowCost(shape.dim(0), shape.dim(1)),
+            .sums = true};
+  }
+
  private:
+  std::vector<int64_t> Parts(const KernelContext& ctx, const Shape& sum) const {
+    const int64_t rows = ctx.input(ctx.num_inputs() - 1).dim(0);
+    for (int i = 0; i < ctx.num_inputs(); ++i) {
+      if (ctx.input(i).dim(0) != rows) return {0};
+    }
+    return PartsOf(ctx, rows, sum.dim(0), sum.dim(1));
+  }
+
   const std::vector<std::string> names_;
   const size_t parts_;
 };
 
 // What the lists of a loop hold. The next run is told how many rows this one has had.
 struct CollectedSum {
-  ProductSum sum;
+  // Of each part of the rows (KernelContext::RowParts): the first one begins with the sum's initial
+  // value, the others when they get a product.
+  std::vector<std::unique_ptr<ProductSum>> sums;
   std::shared_ptr<std::atomic<int64_t>> usual_rows;
 };
 using SharedSum = std::shared_ptr<CollectedSum>;
@@ -223,9 +282,11 @@ class BeginProducts final : public Kernel {
       std::memcpy(sum.raw_data(), initial.raw_data(), sum.num_bytes());
     WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, Shape()));
     Variant& list = *out->mutable_data<Variant>();
-    auto collected = std::make_shared<CollectedSum>(
-        CollectedSum{ProductSum(std::move(sum), /*empty=*/zero_), usual_rows_});
-    collected->sum.Expect(usual_rows_->load(std::memory_order_relaxed));
+    auto collected = std::make_shared<CollectedSum>();
+    collected->usual_rows = usual_rows_;
+    collected->sums.resize(static_cast<size_t>(ctx.num_threads()));
+    collected->sums[0] = std::make_unique<ProductSum>(std::move(sum), /*empty=*/zero_);
+    collected->sums[0]->Expect(usual_rows_->load(std::memory_order_relaxed));
     list.value = std::move(collected);
     list.type_name = "weft::ProductSum";
     return absl::OkStatus();
@@ -255,18 +316,41 @@ class CollectProduct final : public Kernel {
 
   absl::Status Compute(KernelContext& ctx) override {
     WEFT_ASSIGN_OR_RETURN(CollectedSum * list, ProductsOf(ctx));
-    ProductSum* const sum = &list->sum;
+    const Array& whole = list->sums[0]->sum();
     const Array* const a = &ctx.input(1);
     const Array& b = ctx.input(2);
     WEFT_ASSIGN_OR_RETURN(const int64_t columns, CheckFactors(ctx, names_[0], {&a, 1}, b));
-    if (columns != sum->m() || b.dim(1) != sum->n()) {
+    if (columns != whole.dim(0) || b.dim(1) != whole.dim(1)) {
       return ctx.InvalidArgument(StrCat(
           "MatMul '", names_[0], "': a product of shape ", Shape({columns, b.dim(1)}).ToString(),
-          " can't be added to a sum of shape ", sum->sum().shape().ToString()));
+          " can't be added to a sum of shape ", whole.shape().ToString()));
     }
-    if (sum->sum().num_elements() > 0) WEFT_RETURN_IF_ERROR(sum->Add(ctx, {&a, 1}, b));
-    ctx.set_output(0, ctx.input(0));
+    if (whole.num_elements() > 0) {
+      const std::vector<int64_t> parts = PartsOf(ctx, b.dim(0), columns, b.dim(1));
+      for (size_t p = 0; p < parts.size(); ++p) {
+        const size_t index = static_cast<size_t>(ctx.lane()) + p;
+        if (index >= list->sums.size())
+          return ctx.Error(absl::StatusCode::kInternal, "more parts of rows than threads");
+        std::unique_ptr<ProductSum>& sum = list->sums[index];
+        if (!sum) {
+          WEFT_ASSIGN_OR_RETURN(Array memory, ctx.AllocateTemp(kFloat32, whole.shape()));
+          sum = std::make_unique<ProductSum>(std::move(memory), /*empty=*/true);
+        }
+        const int64_t end = p + 1 < parts.size() ? parts[p + 1] : b.dim(0);
+        WEFT_RETURN_IF_ERROR(sum->Add(ctx, {&a, 1}, b, parts[p], end));
+      }
+    }
+    if (!ctx.in_lane()) ctx.set_output(0, ctx.input(0));
     return absl::OkStatus();
+  }
+
+  bool works_by_rows() const override { return true; }
+  RowUse DivideRows(const KernelContext& ctx, int64_t) const override {
+    const Array &a = ctx.input(1), &b = ctx.input(2);
+    if (PartsOf(ctx, b.dim(0), a.dim(1), b.dim(1)).size() == 1) return {};
+    return {.split = {false, true, true},
+            .row_ns = cpu::ProductRowCost(a.dim(1), b.dim(1)),
+            .passes_on = 0};
   }
 
  private:
@@ -275,9 +359,16 @@ class CollectProduct final : public Kernel {
 
 absl::Status EndProducts(KernelContext& ctx) {
   WEFT_ASSIGN_OR_RETURN(CollectedSum * list, ProductsOf(ctx));
-  ProductSum& sum = list->sum;
+  ProductSum& sum = *list->sums[0];
   list->usual_rows->store(sum.rows_added(), std::memory_order_relaxed);
-  if (sum.sum().num_elements() > 0) sum.Flush(ctx);
+  if (sum.sum().num_elements() > 0) {
+    sum.Flush(ctx);
+    for (size_t p = 1; p < list->sums.size(); ++p) {
+      if (!list->sums[p]) continue;
+      list->sums[p]->Flush(ctx);
+      sum.Add(*list->sums[p]);
+    }
+  }
   ctx.set_output(0, sum.sum());
   return absl::OkStatus();
 }

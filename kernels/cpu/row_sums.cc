@@ -4,6 +4,7 @@
 // row. With `broadcasts` it was a sum of two, and an addend of another shape is repeated as AddV2
 // does. The plan's pass src/runtime/fuse_row_sums.cc makes them.
 #include <algorithm>
+#include <functional>
 #include <vector>
 
 #include "kernels/cpu/register.h"
@@ -36,19 +37,56 @@ class SumOfRows final : public Kernel {
     }
     if (broadcasts_ && addends_ == 1 && !IsRow(ctx.input(0))) return AddRepeated(ctx);
     WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, Shape({columns_})));
-    Add(ctx, 0, out->mutable_data<float>());
+    float* const sums = out->mutable_data<float>();
+    std::fill_n(sums, columns_, 0.0f);
+    if (ctx.lane() == 0) AddAddends(ctx, 0, sums);
+    // As lanes make them: the sums of parts of the rows, added up.
+    const std::vector<int64_t> parts = Parts(ctx);
+    AddRows(ctx, 0, parts.size() > 1 ? parts[1] : kAllRows, sums);
+    std::vector<float> more;
+    for (size_t p = 1; p < parts.size(); ++p) {
+      more.assign(static_cast<size_t>(columns_), 0.0f);
+      AddRows(ctx, parts[p], p + 1 < parts.size() ? parts[p + 1] : kAllRows, more.data());
+      std::transform(more.begin(), more.end(), sums, sums, std::plus<float>());
+    }
     return absl::OkStatus();
   }
 
+  bool works_by_rows() const override { return true; }
+  RowUse DivideRows(const KernelContext& ctx, int64_t) const override {
+    if (Parts(ctx).size() == 1 || (broadcasts_ && addends_ == 1 && !IsRow(ctx.input(0)))) return {};
+    RowUse use{.split = std::vector<bool>(static_cast<size_t>(ctx.num_inputs()), true)};
+    std::fill_n(use.split.begin(), addends_, false);
+    use.row_ns = 0.1 * static_cast<double>(columns_ * ctx.num_inputs());
+    use.sums = true;
+    return use;
+  }
+
  private:
+  static constexpr int64_t kAllRows = -1;
+
+  // How the rows are divided: those of small matrices into parts, for a step of a recurrent net.
+  std::vector<int64_t> Parts(const KernelContext& ctx) const {
+    constexpr int64_t kFewElements = 1 << 16;
+    const Array& first = ctx.input(addends_);
+    if (first.num_elements() > kFewElements) return {0};
+    for (int i = addends_ + 1; i < ctx.num_inputs(); ++i) {
+      if (ctx.input(i).dim(0) != first.dim(0)) return {0};
+    }
+    return ctx.RowParts(first.dim(0));
+  }
+
   bool IsRow(const Array& a) const { return a.rank() == 1 && a.dim(0) == columns_; }
 
-  // sums = the inputs from `first` on.
-  void Add(KernelContext& ctx, int first, float* sums) const {
-    std::fill_n(sums, columns_, 0.0f);
-    for (int i = first; i < ctx.num_inputs(); ++i) {
+  void AddAddends(KernelContext& ctx, int first, float* sums) const {
+    for (int i = first; i < addends_; ++i)
+      cpu::AddColumnSums(ctx.input(i).data<float>(), 1, columns_, sums);
+  }
+  void AddRows(KernelContext& ctx, int64_t begin, int64_t end, float* sums) const {
+    for (int i = addends_; i < ctx.num_inputs(); ++i) {
       const Array& a = ctx.input(i);
-      cpu::AddColumnSums(a.data<float>(), i < addends_ ? 1 : a.dim(0), columns_, sums);
+      cpu::AddColumnSums(a.data<float>() + begin * columns_,
+                         (end == kAllRows ? a.dim(0) : end) - begin, columns_, sums);
     }
   }
 
@@ -65,7 +103,7 @@ class SumOfRows final : public Kernel {
     dims.back() = length;
     WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, Shape(dims)));
     std::vector<float> sums(static_cast<size_t>(columns_));
-    Add(ctx, 1, sums.data());
+    AddRows(ctx, 0, kAllRows, sums.data());
     const float* from = a.data<float>();
     float* to = out->mutable_data<float>();
     for (int64_t left = out->num_elements(); left > 0; left -= length, from += own, to += length) {

@@ -10,6 +10,7 @@
 #include "kernels/cpu/concat_copy.h"
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/register.h"
+#include "kernels/cpu/rows.h"
 #include "kernels/cpu/small_gemm.h"
 #include "src/core/strings.h"
 #include "weft/runtime/kernel.h"
@@ -57,6 +58,14 @@ absl::Status ProductOfParts(KernelContext& ctx) {
   return absl::OkStatus();
 }
 
+RowUse ProductOfPartsRows(const KernelContext& ctx, int64_t rows) {
+  const int parts = ctx.num_inputs() - 1;
+  const Array& w = ctx.input(parts);
+  if (!cpu::ProductHasRows(/*transpose_b=*/false, ctx.input(0).dim(0), rows, w.dim(1), w.dim(0)))
+    return {};
+  return {.split = cpu::SplitFirst(ctx, parts), .row_ns = cpu::ProductRowCost(w.dim(1), w.dim(0))};
+}
+
 class PartsOfProduct final : public Kernel {
  public:
   explicit PartsOfProduct(KernelConstruction& c)
@@ -89,6 +98,17 @@ class PartsOfProduct final : public Kernel {
     return absl::OkStatus();
   }
 
+  bool works_by_rows() const override { return true; }
+  RowUse DivideRows(const KernelContext& ctx, int64_t rows) const override {
+    const Array& dz = ctx.input(0);
+    RowUse use{.split = cpu::SplitFirst(ctx, 1)};
+    for (const int64_t width : widths_) {
+      if (!cpu::ProductHasRows(/*transpose_b=*/true, dz.dim(0), rows, width, dz.dim(1))) return {};
+      use.row_ns += cpu::ProductRowCost(width, dz.dim(1));
+    }
+    return use;
+  }
+
  private:
   const std::vector<int64_t> columns_, widths_;
 };
@@ -96,7 +116,8 @@ class PartsOfProduct final : public Kernel {
 }  // namespace
 
 void RegisterSplitProductKernels(KernelRegistry& kernels) {
-  kernels.Add("_ProductOfParts", kCpu, {{"T", kFloat32}}, ProductOfParts);
+  kernels.Add("_ProductOfParts", kCpu, {{"T", kFloat32}}, ProductOfParts,
+              {.rows = ProductOfPartsRows});
   kernels.Add<PartsOfProduct>("_PartsOfProduct", kCpu, {{"T", kFloat32}});
 }
 

@@ -136,4 +136,39 @@ void ParallelFor(int64_t n, double cost_ns, absl::FunctionRef<void(int64_t, int6
 #endif
 }
 
+namespace {
+std::atomic<int64_t> forced_team_runs_{0};
+}  // namespace
+std::atomic<int> TeamChoice::forced_{kFree};
+
+void TeamChoice::Force(Forced choice) {
+  forced_ = choice;
+  forced_team_runs_ = 0;
+}
+int64_t TeamChoice::forced_team_runs() { return forced_team_runs_; }
+
+void TeamChoice::Took(int64_t ns) {
+  if (forced_.load(std::memory_order_relaxed) != kFree) {
+    forced_team_runs_ += PrefersTeam();
+    return;
+  }
+  constexpr int kMostAloneRuns = 4096, kForgiven = 64;
+  if (!PrefersTeam()) {
+    alone_ns_ = std::min(alone_ns_, ns);
+    --alone_runs_;
+    return;
+  }
+  if (ns < alone_ns_ - alone_ns_ / 16) {
+    disappointments_ = 0;
+    if (++successes_ == kForgiven) next_alone_runs_ = 16;
+    return;
+  }
+  successes_ = 0;
+  if (++disappointments_ < 4 && ns < 4 * alone_ns_) return;
+  disappointments_ = 0;
+  alone_runs_ = next_alone_runs_;
+  next_alone_runs_ = std::min(2 * next_alone_runs_, kMostAloneRuns);
+  alone_ns_ = INT64_MAX;  // measured anew
+}
+
 }  // namespace weft

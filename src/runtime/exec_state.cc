@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "src/runtime/row_lanes.h"
 #include "src/runtime/session_impl.h"
 
 namespace weft {
@@ -19,6 +20,7 @@ ExecState::ExecState(const Plan& p) : plan(p) {
   taken_input.assign(slots, -1);
   sizes.assign(slots, 0);
   shapes.resize(slots);
+  rows.resize(plan.steps.size());
   size_t inputs = 0;
   for (const Step& step : plan.steps) inputs += step.inputs.size();
   input_pointers.resize(inputs);
@@ -50,13 +52,15 @@ ExecState::ExecState(const Plan& p) : plan(p) {
     ctx.last_use_ = step.last_use.data();
     ctx.node_ = step.node;
     ctx.run_ = &run;
-    calls[s] = {step.node->fn, step.node->kernel.get(), 0, 0, step.flags};
+    calls[s] = {step.node->fn, step.node->kernel.get(), 0, 0, 0, step.flags};
   }
   CollectReleases();
   for (const auto& [slot, value] : plan.constants) values[static_cast<size_t>(slot)].array = value;
   run.fresh = &fresh;
   run.state = this;
 }
+
+ExecState::~ExecState() = default;
 
 void ExecState::CollectReleases() {
   released.clear();
@@ -70,6 +74,7 @@ void ExecState::CollectReleases() {
 }
 
 void RecordStep(ExecState* state, size_t s) {
+  RecordRows(state, s);
   const Step& step = state->plan.steps[s];
   for (size_t o = 0; o < step.node->output_types.size(); ++o) {
     const size_t slot = static_cast<size_t>(step.node->first_slot) + o;

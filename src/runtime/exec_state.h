@@ -14,6 +14,7 @@
 namespace weft {
 
 class CancellationManager;
+class RowLanes;
 struct ExecState;
 struct RunMetadata;
 
@@ -39,7 +40,16 @@ struct StepCall {
   KernelFn fn = nullptr;  // or
   Kernel* kernel = nullptr;
   uint32_t release_begin = 0, release_end = 0;  // of ExecState::released
+  uint16_t lanes = 0;  // of ExecState::lanes, if the step begins some (kStepBeginsLanes)
   uint8_t flags = 0;
+};
+
+// What RecordRows noted of a step (row_lanes.h).
+struct RecordedRows {
+  RowUse use;
+  int64_t rows = 0;
+  std::vector<int64_t> parts;  // where parts of the rows begin
+  size_t whole_bytes = 0;      // of the largest input that is read whole
 };
 
 // Memory of the host's allocator, which takes large blocks in huge pages: the tables of a large
@@ -64,6 +74,7 @@ using HostVector = std::vector<T, HostBlocks<T>>;
 
 struct ExecState {
   explicit ExecState(const Plan& plan);
+  ~ExecState();
 
   const Plan& plan;
   RunState run;
@@ -81,13 +92,15 @@ struct ExecState {
   HostVector<Value*> input_values;
   HostVector<Value> deref_values;
   std::vector<DataType> output_types;
-  std::vector<uint8_t> fresh;       // by slot
-  std::vector<int> forwarded_from;  // by slot: the slot whose buffer it shares, -1
-  std::vector<uint8_t> persisted;   // by slot: kept beyond the run
-  std::vector<uint8_t> taken_over;  // by slot: by ForwardOrAllocate
-  std::vector<int8_t> taken_input;  // by slot: the number of that input
-  std::vector<size_t> sizes;        // by slot: bytes
-  std::vector<Shape> shapes;        // by slot
+  std::vector<uint8_t> fresh;                    // by slot
+  std::vector<int> forwarded_from;               // by slot: the slot whose buffer it shares, -1
+  std::vector<uint8_t> persisted;                // by slot: kept beyond the run
+  std::vector<uint8_t> taken_over;               // by slot: by ForwardOrAllocate
+  std::vector<int8_t> taken_input;               // by slot: the number of that input
+  std::vector<size_t> sizes;                     // by slot: bytes
+  std::vector<Shape> shapes;                     // by slot
+  std::vector<RecordedRows> rows;                // by step
+  std::vector<std::unique_ptr<RowLanes>> lanes;  // once the memory is planned
   Array arena;
   size_t arena_bytes = 0;
 

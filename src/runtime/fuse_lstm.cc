@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "src/runtime/plan.h"
+#include "src/runtime/plan_match.h"
 
 namespace weft {
 namespace {
@@ -229,9 +230,8 @@ class LstmFuser {
   // {product, bias} of a sum with a vector of this size.
   static std::vector<PlanEdge> BiasOperands(const PlanNode& n, int64_t size) {
     const auto is_bias = [&](const PlanEdge& e) {
-      if (!e.node->origin || e.node->is_feed || IsRef(TypeOfEdge(e))) return false;
-      const PartialShape& s = e.node->origin->output_shapes[static_cast<size_t>(e.index)];
-      return s.known_rank() && s.rank() == 1 && s.dim(0) == size;
+      const PartialShape* s = IsRef(TypeOfEdge(e)) ? nullptr : StaticShapeOf(e);
+      return s && s->known_rank() && s->rank() == 1 && s->dim(0) == size;
     };
     if (!IsSum(n) && !IsOp(n, "BiasAdd")) return {};
     for (const size_t b : {size_t{1}, size_t{0}}) {

@@ -151,7 +151,16 @@ void KernelContext::ParallelFor(int64_t n, double cost_ns,
                                 absl::FunctionRef<void(int64_t, int64_t)> work) {
   weft::ParallelFor(n, cost_ns, work);
 }
-int KernelContext::num_threads() const { return IntraOpThreads(); }
+int KernelContext::num_threads() const { return in_lane() ? 1 : IntraOpThreads(); }
+
+std::vector<int64_t> KernelContext::RowParts(int64_t rows) const {
+  // Fewer rows would not fill a product's registers; four are half of them.
+  constexpr int64_t kFewestRows = 8;
+  const int64_t parts = std::min<int64_t>(num_threads(), rows / kFewestRows);
+  std::vector<int64_t> first{0};
+  for (int64_t p = 1; p < parts; ++p) first.push_back((rows * p / parts + 2) / 4 * 4);
+  return first;
+}
 
 const std::string& KernelContext::node_name() const { return node_->name; }
 const std::string& KernelContext::op_type() const { return node_->op; }

@@ -130,7 +130,10 @@ void KernelRegistry::Add(std::string_view op, std::string_view device,
                          KernelConstraints constraints, KernelFn fn, const KernelOptions& options,
                          std::source_location where) {
   AddFactory(
-      op, device, constraints, [fn](KernelConstruction&) { return std::make_unique<FnKernel>(fn); },
+      op, device, constraints,
+      [fn, rows = options.rows](KernelConstruction&) {
+        return std::make_unique<FnKernel>(fn, rows);
+      },
       options, where);
 }
 

@@ -7,6 +7,7 @@
 
 #include "src/core/host_memory.h"
 #include "src/runtime/exec_state.h"
+#include "src/runtime/row_lanes.h"
 
 namespace weft {
 namespace {
@@ -60,7 +61,8 @@ constexpr size_t kTrimBytes = size_t{16} << 20;
 
 class MemoryPlanner {
  public:
-  explicit MemoryPlanner(ExecState* state) : state_(*state), plan_(state->plan) {}
+  MemoryPlanner(ExecState* state, const std::vector<RowLanes::Range>& lanes)
+      : state_(*state), plan_(state->plan), lanes_(lanes) {}
 
   void Run() {
     FindRoots();
@@ -120,6 +122,7 @@ class MemoryPlanner {
           last_[Index(root)] = std::max(last_[Index(root)], s);
       }
     }
+    for (const RowLanes::Range& lanes : lanes_) KeepInLanes(lanes);
     for (int slot = 0; slot < plan_.num_slots; ++slot) {
       const int root = root_[Index(slot)];
       if (root < 0) continue;
@@ -128,6 +131,17 @@ class MemoryPlanner {
       // Leaves the run, as a result or in a variable.
       if ((plan_.slot_is_fetched[Index(slot)] && !tested) || state_.persisted[Index(slot)])
         excluded_[Index(root)] = 1;
+    }
+  }
+
+  // Lanes are at different steps: what is used at one of them has its place at all.
+  void KeepInLanes(const RowLanes::Range& lanes) {
+    const int begin = static_cast<int>(lanes.begin), end = static_cast<int>(lanes.end);
+    for (int& first : first_) {
+      if (first > begin && first < end) first = begin;
+    }
+    for (int& last : last_) {
+      if (last >= begin && last < end) last = end - 1;
     }
   }
 
@@ -163,6 +177,7 @@ class MemoryPlanner {
 
   ExecState& state_;
   const Plan& plan_;
+  const std::vector<RowLanes::Range>& lanes_;
   std::vector<int> root_, first_, last_;
   std::vector<int64_t> offset_;
   std::vector<uint8_t> excluded_;
@@ -171,7 +186,15 @@ class MemoryPlanner {
 }  // namespace
 
 void PlanMemory(ExecState* state) {
-  MemoryPlanner(state).Run();
+  const std::vector<RowLanes::Range> lanes = FindRowLanes(*state);
+  MemoryPlanner(state, lanes).Run();
+  for (const RowLanes::Range& range : lanes) {
+    if (state->lanes.size() > UINT16_MAX) break;
+    StepCall& call = state->calls[range.begin];
+    call.flags |= kStepBeginsLanes;
+    call.lanes = static_cast<uint16_t>(state->lanes.size());
+    state->lanes.push_back(std::make_unique<RowLanes>(state, range));
+  }
   state->planned = true;
 }
 

@@ -393,7 +393,7 @@ absl::Status FinishPlan(SessionImpl* session, Plan* plan) {
   }
   WEFT_ASSIGN_OR_RETURN(std::vector<PlanNode*> order, Order(plan->graph));
   MarkDead(order);
-  if (optimize) order = UpdateEarly(plan->graph, std::move(order));
+  if (optimize) order = UpdateEarly(plan->graph, OrderRows(std::move(order)));
   AssignSlots(order, plan);
   MakeSteps(order, plan);
   if (plan->has_frames) return PrepareFrames(plan);

@@ -89,6 +89,8 @@ enum StepFlags : uint8_t {
   kStepReadsRef = 1,   // a reference is read as a value
   kStepMayBeDead = 2,  // an input may be dead
   kStepChecked = 4,    // its outputs are looked at (numeric_check.h)
+  // Of an ExecState's call: the steps from here on are run by several threads (row_lanes.h).
+  kStepBeginsLanes = 8,
 };
 
 // One kernel call, as compiled.
@@ -190,6 +192,8 @@ void HoistProducts(PlanGraph* graph);     // hoist_products.cc
 void FuseNodes(PlanGraph* graph);         // fuse.cc
 void MergeStacks(PlanGraph* graph);       // merge_stacks.cc
 void MarkRowWeights(PlanGraph* graph);    // row_weights.cc
+// The order with kernels that work by rows next to each other in recurrent nets; row_order.cc
+std::vector<PlanNode*> OrderRows(std::vector<PlanNode*> order);
 // The order with updates moved up to their gradients; early_updates.cc
 std::vector<PlanNode*> UpdateEarly(const PlanGraph& graph, std::vector<PlanNode*> order);
 

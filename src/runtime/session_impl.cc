@@ -14,6 +14,7 @@
 #include "src/runtime/exec_state.h"
 #include "src/runtime/fn_kernel.h"
 #include "src/runtime/numeric_check.h"
+#include "src/runtime/row_lanes.h"
 #include "src/runtime/step.h"
 
 namespace weft {
@@ -408,6 +409,12 @@ absl::Status SessionImpl::Execute(const Plan& plan, ExecState& state) {
       return absl::CancelledError(closed() ? "Session has been closed." : "the run was cancelled");
     if (call.flags != kStepPlain) {
       const Step& step = plan.steps[s];
+      if (call.flags & kStepBeginsLanes && !trace) {
+        RowLanes& lanes = *state.lanes[call.lanes];
+        WEFT_RETURN_IF_ERROR(lanes.Run(state));
+        s = lanes.end() - 1;
+        continue;
+      }
       if (call.flags & kStepMayBeDead) {
         const bool dead = IsDead(step, state);
         for (int o = 0; o < std::max<int>(1, ctx.num_outputs_); ++o)
@@ -418,20 +425,7 @@ absl::Status SessionImpl::Execute(const Plan& plan, ExecState& state) {
         WEFT_RETURN_IF_ERROR(ReadReferences(step, first_input_of(s), state));
     }
     const int64_t start = trace ? NowMicros() : 0;
-    absl::Status status;
-    try {
-      status = call.fn ? call.fn(ctx) : call.kernel->Compute(ctx);
-    } catch (const Error& e) {
-      status = ToStatus(e);
-    } catch (const std::bad_alloc&) {
-      const PlanNode& node = *plan.steps[s].node;
-      status =
-          absl::ResourceExhaustedError(StrCat("out of memory in ", node.op, " '", node.name, "'"));
-    }
-    if (!status.ok()) {
-      const PlanNode& node = *plan.steps[s].node;
-      return WithNode(std::move(status), node.name, node.op);
-    }
+    WEFT_RETURN_IF_ERROR(CallKernel(call, *plan.steps[s].node, ctx));
     if (trace) trace->step_stats.push_back(StatsOf(plan.steps[s], state, start));
     if (run.recording) RecordStep(&state, s);
     if (call.flags != kStepPlain) {

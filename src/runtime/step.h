@@ -18,6 +18,20 @@ inline int64_t NowMicros() {
       .count();
 }
 
+// What a step does, with its errors.
+inline absl::Status CallKernel(const StepCall& call, const PlanNode& node, KernelContext& ctx) {
+  absl::Status status;
+  try {
+    status = call.fn ? call.fn(ctx) : call.kernel->Compute(ctx);
+  } catch (const Error& e) {
+    status = ToStatus(e);
+  } catch (const std::bad_alloc&) {
+    status =
+        absl::ResourceExhaustedError(StrCat("out of memory in ", node.op, " '", node.name, "'"));
+  }
+  return status.ok() ? status : WithNode(std::move(status), node.name, node.op);
+}
+
 // True if the step is not to run because an input is dead (for Merge: because all are).
 inline bool IsDead(const Step& step, const ExecState& state) {
   for (int slot : step.control_slots) {

@@ -150,6 +150,9 @@ class Array {
   // For allocators and the executor: an Array over part of a buffer.
   static Array FromBuffer(DataType dtype, const Shape& shape, BufferPtr buffer,
                           size_t byte_offset = 0);
+  // For the executor: the elements lie there from now on, in memory that outlives this Array and is
+  // none of its buffer's.
+  void PointTo(void* elements) { data_ = elements; }
 
   // As numpy prints it (numpy.array2string with default options: 8 digits precision, shortest that
   // round-trips, summarised over 1000 elements).

@@ -99,10 +99,38 @@ class KernelConstruction {
   absl::Status status_;
 };
 
+// How the rows of a kernel's arrays, that is the indices of their first dimension, may be divided.
+struct RowUse {
+  // By input: a row of the outputs needs the same row of it and no other. Empty: nothing of the
+  // kind, the outputs are made as a whole.
+  std::vector<bool> split;
+  double row_ns = 0;  // a rough cost of one row in nanoseconds
+  // The outputs, of floats, are sums over the rows: what each part of the rows gives, added up in
+  // the order of the parts.
+  bool sums = false;
+  // Output 0 is this input, whose value the kernel adds to; it sets no output in a lane. -1: not
+  // so.
+  int passes_on = -1;
+};
+
 class Kernel {
  public:
   virtual ~Kernel() = default;
   virtual absl::Status Compute(KernelContext& ctx) = 0;
+
+  // A kernel whose outputs can be made some rows at a time. Where several of them follow each
+  // other, the executor gives some rows of all of them to each thread (a lane), so that threads
+  // meet once and not at each kernel: that is what makes steps of small recurrent nets fit for
+  // several threads.
+  virtual bool works_by_rows() const { return false; }
+  // Of a kernel that works by rows: may Compute be called, in place of once as in the run that
+  // `ctx` is of, once for each part of the rows, the smallest of `rows` rows, with those rows of
+  // some inputs and the others whole? All outputs then consist of those rows, are from
+  // AllocateOutput or ForwardOrAllocate, and have the bits that they have otherwise.
+  virtual RowUse DivideRows(const KernelContext& ctx, int64_t rows) const {
+    static_cast<void>(ctx), static_cast<void>(rows);
+    return {};
+  }
 };
 
 // A kernel that may have to wait (queues, staging, receives): the executor gives it a continuation
@@ -190,7 +218,12 @@ class KernelContext {
   // `cost_ns` is a rough cost of one item in nanoseconds. Pieces don't depend on the number of
   // threads unless... they do: work must not depend on where pieces begin.
   void ParallelFor(int64_t n, double cost_ns, absl::FunctionRef<void(int64_t, int64_t)> work);
-  int num_threads() const;
+  int num_threads() const;  // 1 in a lane
+  // Is the kernel called for some of the rows, and for which part of them? 0 if it is not.
+  bool in_lane() const { return lane_ >= 0; }
+  int lane() const { return lane_ >= 0 ? lane_ : 0; }
+  // Where the parts begin that so many rows would be divided into; {0} in a lane.
+  std::vector<int64_t> RowParts(int64_t rows) const;
 
   const std::string& node_name() const;
   const std::string& op_type() const;
@@ -212,6 +245,7 @@ class KernelContext {
  private:
   friend class SessionImpl;
   friend struct ExecState;
+  friend class RowLanes;
   absl::StatusOr<Array*> AllocateOutputSlow(int o, const Shape& shape);
   absl::StatusOr<std::shared_ptr<Resource>> AnyResource(int i);
   absl::Status WrongResource(int i) const;
@@ -224,6 +258,7 @@ class KernelContext {
   OutputPlan* plans_ = nullptr;
   const DataType* output_dtypes_ = nullptr;
   const uint8_t* last_use_ = nullptr;  // per input: this node is the last reader of the value
+  int lane_ = -1;
   uint64_t forwarded_ = 0;  // bit i: output took input i's buffer (noted for the memory plan)
   std::vector<std::shared_ptr<Resource>> held_;  // by input: what variable(i) found by a handle
   const struct PlanNode* node_ = nullptr;
@@ -231,6 +266,7 @@ class KernelContext {
 };
 
 using KernelFn = absl::Status (*)(KernelContext&);
+using RowsFn = RowUse (*)(const KernelContext&, int64_t rows);  // Kernel::DivideRows
 using KernelFactory = std::function<std::unique_ptr<Kernel>(KernelConstruction&)>;
 
 // The library registers thousands of kernels, each by a call of its own: what such a call is given
@@ -267,6 +303,8 @@ struct KernelOptions {
   int priority = 0;
   // The kernel serves nodes with this value of the "_kernel" attribute.
   std::string_view label = {};
+  // Of a kernel that is a function and works by rows.
+  RowsFn rows = nullptr;
 };
 inline constexpr KernelOptions kDefaultKernelOptions;
 

@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/runtime/row_lanes.h"
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "src/core/strings.h"
+#include "src/runtime/step.h"
+
+namespace weft {
+namespace {
+
+// Threads meet in half a microsecond while they are awake.
+constexpr double kWorthwhileNs = 6000;
+// Longer steps divide their work themselves.
+constexpr double kLongStepNs = 100'000;
+// Each lane reads what is read whole, and what the steps make stays in memory until all lanes are
+// through: both have to fit into a core's cache.
+constexpr size_t kMostWholeBytes = size_t{512} << 10;
+constexpr size_t kMostMadeBytes = size_t{4} << 20;
+
+int64_t SmallestLane(const std::vector<int64_t>& first, int64_t rows) {
+  int64_t smallest = rows - first.back();
+  for (size_t l = 1; l < first.size(); ++l) smallest = std::min(smallest, first[l] - first[l - 1]);
+  return smallest;
+}
+
+// What lanes have in the place of a buffer: the memory is the state's, and nobody may keep it.
+class LaneBuffer final : public Buffer {
+ public:
+  LaneBuffer() : Buffer(nullptr, 0, HostAllocator(), true) {}
+};
+
+Array WithoutElements(DataType dtype, const Shape& shape) {
+  return Array::FromBuffer(dtype, shape, BufferPtr(new LaneBuffer()));
+}
+
+Shape WithRows(Shape shape, int64_t rows) {
+  shape.set_dim(0, rows);
+  return shape;
+}
+
+// Finds ranges of steps that can be shared out.
+class LaneFinder {
+ public:
+  explicit LaneFinder(const ExecState& state) : state_(state), plan_(state.plan) {}
+
+  std::vector<RowLanes::Range> Run() {
+    FindRoots();
+    for (size_t s = 0; s < plan_.steps.size(); ++s) {
+      const RecordedRows& rows = state_.rows[s];
+      if (rows.use.split.empty() || CostOf(rows) > kLongStepNs) {
+        Close(s);
+        continue;
+      }
+      if (!Join(s, rows)) {
+        Close(s);
+        static_cast<void>(Join(s, rows));
+      }
+    }
+    Close(plan_.steps.size());
+    return std::move(found_);
+  }
+
+ private:
+  static size_t Index(int slot) { return static_cast<size_t>(slot); }
+
+  static double CostOf(const RecordedRows& rows) {
+    return rows.use.row_ns * static_cast<double>(rows.rows);
+  }
+
+  // The slot whose memory a slot shares.
+  void FindRoots() {
+    root_.resize(Index(plan_.num_slots));
+    for (int slot = 0; slot < plan_.num_slots; ++slot) root_[Index(slot)] = slot;
+    for (const Step& step : plan_.steps) {
+      for (size_t o = 0; o < step.node->output_types.size(); ++o) {
+        const size_t slot = Index(step.node->first_slot) + o;
+        if (!state_.fresh[slot] && state_.forwarded_from[slot] >= 0)
+          root_[slot] = root_[Index(state_.forwarded_from[slot])];
+      }
+    }
+  }
+
+  // False: a step reads all rows of what lanes may be writing, or the other way around.
+  bool Join(size_t s, const RecordedRows& rows) {
+    const Step& step = plan_.steps[s];
+    std::vector<int> whole, written;
+    size_t whole_bytes = 0, made_bytes = 0;
+    for (size_t i = 0; i < step.inputs.size(); ++i) {
+      const size_t slot = Index(step.inputs[i]);
+      const int root = root_[slot];
+      // Rows of a part of a value are not those of the value.
+      const bool all = root == step.inputs[i] || state_.sizes[slot] == state_.sizes[Index(root)];
+      if (summed_.contains(root)) return false;
+      if (rows.use.split[i] && all) continue;
+      if (written_.contains(root)) return false;
+      whole.push_back(root);
+      if (!whole_.contains(root)) whole_bytes += rows.whole_bytes;
+    }
+    for (size_t o = 0; o < step.node->output_types.size(); ++o) {
+      const size_t slot = Index(step.node->first_slot) + o;
+      const int root = root_[slot];
+      if (rows.use.passes_on >= 0) {
+        // Known to be touched by nobody else: it is a list of the kernel's own.
+        written.push_back(static_cast<int>(slot));
+        continue;
+      }
+      if (whole_.contains(root) || std::count(whole.begin(), whole.end(), root) > 0) return false;
+      written.push_back(root);
+      made_bytes += state_.sizes[slot];
+    }
+    const bool is_first = range_.rows == 0;
+    if (!is_first && (range_.rows != rows.rows || whole_bytes_ + whole_bytes > kMostWholeBytes ||
+                      made_bytes_ + made_bytes > kMostMadeBytes))
+      return false;
+    if (is_first) range_ = {s, s, rows.rows, rows.parts};
+    whole_.insert(whole.begin(), whole.end());
+    written_.insert(written.begin(), written.end());
+    if (rows.use.sums || rows.use.passes_on >= 0) summed_.insert(written.begin(), written.end());
+    whole_bytes_ += whole_bytes;
+    made_bytes_ += made_bytes;
+    ns_ += CostOf(rows);
+    return true;
+  }
+
+  void Close(size_t end) {
+    range_.end = end;
+    if (range_.rows > 0 && ns_ >= kWorthwhileNs && whole_bytes_ <= kMostWholeBytes &&
+        made_bytes_ <= kMostMadeBytes)
+      found_.push_back(range_);
+    range_ = {};
+    whole_.clear();
+    written_.clear();
+    summed_.clear();
+    whole_bytes_ = made_bytes_ = 0;
+    ns_ = 0;
+  }
+
+  const ExecState& state_;
+  const Plan& plan_;
+  std::vector<int> root_;
+  std::vector<RowLanes::Range> found_;
+  // Of the range that is being made:
+  RowLanes::Range range_;
+  // Roots that are read whole; that are written; of these, the sums over all rows.
+  std::unordered_set<int> whole_, written_, summed_;
+  size_t whole_bytes_ = 0, made_bytes_ = 0;
+  double ns_ = 0;
+};
+
+}  // namespace
+
+void RecordRows(ExecState* state, size_t s) {
+  const Step& step = state->plan.steps[s];
+  const KernelContext& ctx = state->contexts[s];
+  if (step.flags != kStepPlain || !step.node->kernel->works_by_rows() || ctx.num_threads() < 2 ||
+      step.node->output_types.empty())
+    return;
+  // As many rows as the inputs that are split have.
+  constexpr int64_t kFewRows = 8;
+  RowUse use = step.node->kernel->DivideRows(ctx, kFewRows);
+  const auto first_split = std::find(use.split.begin(), use.split.end(), true);
+  if (first_split == use.split.end()) return;
+  const Array& in = ctx.input(static_cast<int>(first_split - use.split.begin()));
+  if (in.rank() < 1) return;
+  const int64_t rows = in.dim(0);
+  std::vector<int64_t> first = ctx.RowParts(rows);
+  if (first.size() < 2) return;
+  use = step.node->kernel->DivideRows(ctx, SmallestLane(first, rows));
+  if (use.split.size() != step.inputs.size()) return;
+  for (size_t o = 0; use.passes_on < 0 && o < step.node->output_types.size(); ++o) {
+    const size_t slot = static_cast<size_t>(step.node->first_slot) + o;
+    const Array& out = state->values[slot].array;
+    const bool own = state->fresh[slot] || state->taken_over[slot];
+    if (!own || !IsPlain(out.dtype()) || out.num_elements() == 0) return;
+    if (use.sums ? out.dtype() != kFloat32 : out.rank() < 1 || out.dim(0) != rows) return;
+  }
+  size_t whole_bytes = 0;
+  for (size_t i = 0; i < step.inputs.size(); ++i) {
+    const Array& value = ctx.input(static_cast<int>(i));
+    const size_t slot = static_cast<size_t>(step.inputs[i]);
+    if (!value.valid()) return;
+    if (use.split[i] && (!IsPlain(value.dtype()) || value.rank() < 1 || value.dim(0) != rows ||
+                         value.num_elements() == 0))
+      return;
+    if (!use.split[i]) whole_bytes = std::max(whole_bytes, value.num_bytes());
+    // Those of feeds and constants are noted nowhere else.
+    state->shapes[slot] = value.shape();
+    state->sizes[slot] = value.num_bytes();
+  }
+  state->rows[s] = {std::move(use), rows, std::move(first), whole_bytes};
+}
+
+std::vector<RowLanes::Range> FindRowLanes(const ExecState& state) {
+  const Plan& plan = state.plan;
+  if (plan.waits || plan.has_frames) return {};
+  const bool any = std::any_of(state.rows.begin(), state.rows.end(),
+                               [](const RecordedRows& r) { return !r.use.split.empty(); });
+  return any ? LaneFinder(state).Run() : std::vector<RowLanes::Range>();
+}
+
+RowLanes::RowLanes(ExecState* state, const Range& range) : range_(range) {
+  FindValues(*state);
+  bases_.assign(row_sources_ + targets_.size(), nullptr);
+  const std::vector<int64_t>& first = range.parts;
+  lanes_.resize(first.size());
+  for (size_t l = 0; l < lanes_.size(); ++l) {
+    lanes_[l].first_row = first[l];
+    const int64_t end = l + 1 < first.size() ? first[l + 1] : range.rows;
+    bound_ = bound_ && BindLane(state, end - first[l], &lanes_[l]);
+  }
+}
+
+// What the steps read of what is there before, and make.
+void RowLanes::FindValues(const ExecState& state) {
+  size_t most_inputs = 0;
+  std::unordered_set<int> whole;
+  for (size_t s = range_.begin; s < range_.end; ++s) {
+    const Step& step = state.plan.steps[s];
+    const RowUse& use = state.rows[s].use;
+    most_inputs = std::max(most_inputs, step.inputs.size());
+    for (size_t i = 0; i < step.inputs.size(); ++i) {
+      const int slot = step.inputs[i];
+      const size_t at = static_cast<size_t>(slot);
+      if (target_of_.contains(slot)) continue;
+      if (use.split[i] ? source_of_.contains(slot) : !whole.insert(slot).second) continue;
+      Source source{slot, WithoutElements(state.output_types[at], state.shapes[at]), 0, 0};
+      if (use.split[i]) {
+        source.row_bytes =
+            source.as_recorded.num_bytes() / static_cast<size_t>(source.as_recorded.dim(0));
+        source.index = row_sources_++;
+        source_of_.emplace(slot, source.index);
+      }
+      sources_.push_back(std::move(source));
+    }
+    for (size_t o = 0; o < step.node->output_types.size(); ++o) {
+      const int slot = step.node->first_slot + static_cast<int>(o);
+      const size_t at = static_cast<size_t>(slot);
+      Target target{slot, 0, state.shapes[at], use.sums, -1};
+      if (use.passes_on >= 0)
+        target.passes_on = step.inputs[static_cast<size_t>(use.passes_on)];
+      else if (!use.sums)
+        target.row_bytes = state.sizes[at] / static_cast<size_t>(target.shape.dim(0));
+      target_of_.emplace(slot, targets_.size());
+      targets_.push_back(std::move(target));
+    }
+  }
+  no_last_use_.assign(most_inputs, 0);
+}
+
+bool RowLanes::BindLane(ExecState* state, int64_t rows, Lane* lane) {
+  const Plan& plan = state->plan;
+  const auto index = static_cast<int>(lane - lanes_.data());
+  lane->bases = bases_;
+  lane->sources.resize(row_sources_);
+  for (const Source& source : sources_) {
+    if (source.row_bytes == 0) continue;
+    lane->sources[source.index] =
+        WithoutElements(source.as_recorded.dtype(), WithRows(source.as_recorded.shape(), rows));
+  }
+  lane->outputs.resize(targets_.size());
+  lane->plans.resize(targets_.size());
+  lane->sums.resize(targets_.size());
+  for (size_t t = 0; t < targets_.size(); ++t) {
+    const Target& target = targets_[t];
+    if (target.passes_on >= 0) continue;
+    const size_t slot = static_cast<size_t>(target.slot);
+    OutputPlan& output = lane->plans[t];
+    output.prepared = WithoutElements(state->output_types[slot],
+                                      target.sums ? target.shape : WithRows(target.shape, rows));
+    output.forward_from = target.sums ? int8_t{-1} : state->output_plans[slot].forward_from;
+    if (target.sums && index > 0) {
+      BufferPtr own =
+          AllocateBuffer(HostAllocator(), state->output_types[slot], target.shape.num_elements());
+      if (!own) return false;
+      lane->sums[t] = Array::FromBuffer(state->output_types[slot], target.shape, std::move(own));
+      output.prepared.PointTo(lane->sums[t].raw_data());
+      output.fresh_data = output.prepared.raw_data();
+    }
+    lane->outputs[t].array = output.prepared;
+  }
+  size_t inputs = 0;
+  for (size_t s = range_.begin; s < range_.end; ++s) inputs += plan.steps[s].inputs.size();
+  lane->inputs.reserve(inputs);  // contexts point into it
+  lane->contexts.resize(range_.end - range_.begin);
+  for (size_t s = range_.begin; s < range_.end; ++s) {
+    const Step& step = plan.steps[s];
+    KernelContext& ctx = lane->contexts[s - range_.begin];
+    ctx = state->contexts[s];
+    ctx.lane_ = index;
+    ctx.inputs_ = lane->inputs.data() + lane->inputs.size();
+    for (size_t i = 0; i < step.inputs.size(); ++i) {
+      const int slot = step.inputs[i];
+      if (!state->rows[s].use.split[i])
+        lane->inputs.push_back(&state->values[static_cast<size_t>(slot)].array);
+      else if (const auto t = target_of_.find(slot); t != target_of_.end())
+        lane->inputs.push_back(&lane->outputs[t->second].array);
+      else
+        lane->inputs.push_back(&lane->sources[source_of_.at(slot)]);
+    }
+    const size_t first = target_of_.at(step.node->first_slot);
+    ctx.output_values_ = lane->outputs.data() + first;
+    ctx.plans_ = lane->plans.data() + first;
+    ctx.last_use_ = no_last_use_.data();
+  }
+  return true;
+}
+
+void RowLanes::PointToRows(Lane& lane) const {
+  const auto first = static_cast<size_t>(lane.first_row);
+  for (const Source& source : sources_) {
+    if (source.row_bytes == 0 || lane.bases[source.index] == bases_[source.index]) continue;
+    lane.bases[source.index] = bases_[source.index];
+    lane.sources[source.index].PointTo(bases_[source.index] + first * source.row_bytes);
+  }
+  for (size_t t = 0; t < targets_.size(); ++t) {
+    char* const base = bases_[row_sources_ + t];
+    // The other lanes' sums stay where they are.
+    if (lane.bases[row_sources_ + t] == base || (targets_[t].sums && &lane != lanes_.data()))
+      continue;
+    lane.bases[row_sources_ + t] = base;
+    char* const rows = base + first * targets_[t].row_bytes;
+    lane.outputs[t].array.PointTo(rows);
+    lane.plans[t].prepared.PointTo(rows);
+    lane.plans[t].fresh_data = rows;
+  }
+}
+
+// False: values have other shapes than in the run that was recorded.
+bool RowLanes::Prepare(ExecState& state) {
+  for (const Source& source : sources_) {
+    Array& value = state.values[static_cast<size_t>(source.slot)].array;
+    if (value.dtype() != source.as_recorded.dtype() ||
+        !(value.shape() == source.as_recorded.shape()))
+      return false;
+    if (source.row_bytes > 0) bases_[source.index] = static_cast<char*>(value.raw_data());
+  }
+  for (size_t t = 0; t < targets_.size(); ++t) {
+    const size_t slot = static_cast<size_t>(targets_[t].slot);
+    Array& value = state.values[slot].array;
+    const Array& prepared = state.output_plans[slot].prepared;
+    if (targets_[t].passes_on >= 0) {
+      value = state.values[static_cast<size_t>(targets_[t].passes_on)].array;
+      continue;
+    }
+    if (!prepared.valid()) {
+      Device& device = *state.plan.slot_device[slot];
+      const DataType dtype = state.output_types[slot];
+      BufferPtr buffer =
+          AllocateBuffer(device.allocator(), dtype, targets_[t].shape.num_elements());
+      if (!buffer) return false;
+      value = Array::FromBuffer(dtype, targets_[t].shape, std::move(buffer));
+    } else if (value.raw_data() != prepared.raw_data() || !(value.shape() == prepared.shape())) {
+      value = prepared;
+    }
+    bases_[row_sources_ + t] = static_cast<char*>(value.raw_data());
+  }
+  return true;
+}
+
+void RowLanes::RunLane(const ExecState& state, Lane& lane) const {
+  lane.failed_step = SIZE_MAX;
+  PointToRows(lane);
+  for (size_t s = range_.begin; s < range_.end; ++s) {
+    KernelContext& ctx = lane.contexts[s - range_.begin];
+    const PlanNode& node = *state.plan.steps[s].node;
+    absl::Status status = CallKernel(state.calls[s], node, ctx);
+    for (int o = 0; status.ok() && o < ctx.num_outputs_; ++o) {
+      if (ctx.output_values_[o].array.raw_data() == ctx.plans_[o].fresh_data) continue;
+      status =
+          WithNode(absl::InternalError(StrCat(node.op, " '", node.name, "': output ", o,
+                                              " of some rows has the shape ",
+                                              ctx.output_values_[o].array.shape().ToString(),
+                                              ", not ", ctx.plans_[o].prepared.shape().ToString())),
+                   node.name, node.op);
+    }
+    if (status.ok()) continue;
+    lane.failed_step = s;
+    lane.status = std::move(status);
+    return;
+  }
+}
+
+absl::Status RowLanes::RunTogether(ExecState& state) {
+  const auto count = static_cast<int64_t>(lanes_.size());
+  ParallelFor(count, kLongStepNs, [&](int64_t begin, int64_t end) {
+    for (int64_t l = begin; l < end; ++l) RunLane(state, lanes_[static_cast<size_t>(l)]);
+  });
+  const Lane& first =
+      *std::min_element(lanes_.begin(), lanes_.end(),
+                        [](const Lane& a, const Lane& b) { return a.failed_step < b.failed_step; });
+  if (first.failed_step != SIZE_MAX) return first.status;
+  AddSums(state);
+  return absl::OkStatus();
+}
+
+void RowLanes::AddSums(ExecState& state) const {
+  for (size_t t = 0; t < targets_.size(); ++t) {
+    if (!targets_[t].sums) continue;
+    const std::span<float> sum =
+        state.values[static_cast<size_t>(targets_[t].slot)].array.mutable_values<float>();
+    for (size_t l = 1; l < lanes_.size(); ++l) {
+      const float* const more = lanes_[l].sums[t].data<float>();
+      std::transform(sum.begin(), sum.end(), more, sum.begin(), std::plus<float>());
+    }
+  }
+}
+
+absl::Status RowLanes::RunAlone(ExecState& state) {
+  for (size_t s = range_.begin; s < range_.end; ++s) {
+    WEFT_RETURN_IF_ERROR(CallKernel(state.calls[s], *state.plan.steps[s].node, state.contexts[s]));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RowLanes::Run(ExecState& state) {
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  const auto start = now();
+  const bool wanted = bound_ && choice_.PrefersTeam(), together = wanted && Prepare(state);
+  WEFT_RETURN_IF_ERROR(together ? RunTogether(state) : RunAlone(state));
+  if (wanted == together)
+    choice_.Took(std::chrono::duration_cast<std::chrono::nanoseconds>(now() - start).count());
+  const uint32_t begin = state.calls[range_.begin].release_begin,
+                 end = state.calls[range_.end - 1].release_end;
+  for (uint32_t i = begin; i < end; ++i)
+    state.values[static_cast<size_t>(state.released[i])].array = Array();
+  return absl::OkStatus();
+}
+
+}  // namespace weft

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows of a run shared out among threads. Kernels that work by rows (Kernel::DivideRows) and follow
+// each other, as those of a step of a recurrent net, are called on each thread for some of the
+// rows, one kernel after the other: threads meet once for all of them. A kernel of a small net
+// takes a few microseconds, and meeting nearly as long, so that one by one they would gain nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "src/core/parallel.h"
+#include "src/runtime/exec_state.h"
+
+namespace weft {
+
+// Steps [begin, end) of a state, bound to its memory plan.
+class RowLanes {
+ public:
+  // As noted by FindRowLanes.
+  struct Range {
+    size_t begin = 0, end = 0;
+    int64_t rows = 0;
+    std::vector<int64_t> parts;  // the first row of each lane
+  };
+  RowLanes(ExecState* state, const Range& range);
+
+  size_t end() const { return range_.end; }
+  // Runs the steps, on several threads or on one.
+  absl::Status Run(ExecState& state);
+
+ private:
+  // A value that is made before the steps and read by them.
+  struct Source {
+    int slot;
+    Array as_recorded;  // dtype and shape; no elements
+    size_t row_bytes;   // 0: all lanes read it whole
+    size_t index;       // of Lane::sources
+  };
+  struct Target {
+    int slot;
+    size_t row_bytes;
+    Shape shape;
+    bool sums;      // over the rows: each lane has its own
+    int passes_on;  // the slot of the value that it is; -1: it is a new one
+  };
+  // What one thread writes to lies in lines of its own.
+  struct alignas(128) Lane {
+    int64_t first_row = 0;
+    HostVector<KernelContext> contexts;  // by step
+    HostVector<const Array*> inputs;     // of all steps
+    HostVector<Array> sources;           // rows of them
+    HostVector<Value> outputs;           // of all steps
+    HostVector<OutputPlan> plans;        // likewise
+    HostVector<char*> bases;             // what it has of bases_
+    std::vector<Array> sums;             // by target: its own, but for the first lane
+    size_t failed_step = SIZE_MAX;
+    absl::Status status;
+  };
+
+  void FindValues(const ExecState& state);
+  // False without memory.
+  bool BindLane(ExecState* state, int64_t rows, Lane* lane);
+  bool Prepare(ExecState& state);
+  void PointToRows(Lane& lane) const;
+  absl::Status RunAlone(ExecState& state);
+  absl::Status RunTogether(ExecState& state);
+  void AddSums(ExecState& state) const;
+  void RunLane(const ExecState& state, Lane& lane) const;
+
+  const Range range_;
+  std::vector<Source> sources_;
+  std::unordered_map<int, size_t> source_of_, target_of_;  // by slot
+  std::vector<Target> targets_;                            // the outputs of all steps
+  // Where the elements of the sources that are read by rows, and of the targets, begin in this run.
+  // Lanes take them from here: each would wait for tens of lines if they were brought to it.
+  HostVector<char*> bases_;
+  size_t row_sources_ = 0;  // the first of them are those of sources
+  std::vector<Lane> lanes_;
+  std::vector<uint8_t> no_last_use_;
+  bool bound_ = true;
+  TeamChoice choice_;
+};
+
+// Notes, in the run that is watched, how step `s` may be divided.
+void RecordRows(ExecState* state, size_t s);
+
+// The ranges of steps of a recorded run that are worth sharing out.
+std::vector<RowLanes::Range> FindRowLanes(const ExecState& state);
+
+}  // namespace weft

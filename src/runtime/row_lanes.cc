@@ -17,8 +17,8 @@ namespace {
 
 // Threads meet in half a microsecond while they are awake.
 constexpr double kWorthwhileNs = 6000;
-// Longer steps divide their work themselves.
-constexpr double kLongStepNs = 100'000;
+// Longer steps divide their work themselves, but for sums, whose products are many small ones.
+constexpr double kLongStepNs = 30'000, kLongSumNs = 100'000;
 // Each lane reads what is read whole, and what the steps make stays in memory until all lanes are
 // through: both have to fit into a core's cache.
 constexpr size_t kMostWholeBytes = size_t{512} << 10;
@@ -54,7 +54,7 @@ class LaneFinder {
     FindRoots();
     for (size_t s = 0; s < plan_.steps.size(); ++s) {
       const RecordedRows& rows = state_.rows[s];
-      if (rows.use.split.empty() || CostOf(rows) > kLongStepNs) {
+      if (rows.use.split.empty() || CostOf(rows) > (rows.use.sums ? kLongSumNs : kLongStepNs)) {
         Close(s);
         continue;
       }
@@ -131,8 +131,8 @@ class LaneFinder {
 
   void Close(size_t end) {
     range_.end = end;
-    if (range_.rows > 0 && ns_ >= kWorthwhileNs && whole_bytes_ <= kMostWholeBytes &&
-        made_bytes_ <= kMostMadeBytes)
+    if (range_.rows > 0 && end - range_.begin > 1 && ns_ >= kWorthwhileNs &&
+        whole_bytes_ <= kMostWholeBytes && made_bytes_ <= kMostMadeBytes)
       found_.push_back(range_);
     range_ = {};
     whole_.clear();
@@ -369,10 +369,10 @@ void RowLanes::RunLane(const ExecState& state, Lane& lane) const {
   PointToRows(lane);
   for (size_t s = range_.begin; s < range_.end; ++s) {
     KernelContext& ctx = lane.contexts[s - range_.begin];
-    const PlanNode& node = *state.plan.steps[s].node;
-    absl::Status status = CallKernel(state.calls[s], node, ctx);
+    absl::Status status = CallKernel(state.calls[s], state.plan.steps[s], ctx);
     for (int o = 0; status.ok() && o < ctx.num_outputs_; ++o) {
       if (ctx.output_values_[o].array.raw_data() == ctx.plans_[o].fresh_data) continue;
+      const PlanNode& node = *state.plan.steps[s].node;
       status =
           WithNode(absl::InternalError(StrCat(node.op, " '", node.name, "': output ", o,
                                               " of some rows has the shape ",
@@ -414,7 +414,7 @@ void RowLanes::AddSums(ExecState& state) const {
 
 absl::Status RowLanes::RunAlone(ExecState& state) {
   for (size_t s = range_.begin; s < range_.end; ++s) {
-    WEFT_RETURN_IF_ERROR(CallKernel(state.calls[s], *state.plan.steps[s].node, state.contexts[s]));
+    WEFT_RETURN_IF_ERROR(CallKernel(state.calls[s], state.plan.steps[s], state.contexts[s]));
   }
   return absl::OkStatus();
 }

@@ -425,7 +425,8 @@ absl::Status SessionImpl::Execute(const Plan& plan, ExecState& state) {
         WEFT_RETURN_IF_ERROR(ReadReferences(step, first_input_of(s), state));
     }
     const int64_t start = trace ? NowMicros() : 0;
-    WEFT_RETURN_IF_ERROR(CallKernel(call, *plan.steps[s].node, ctx));
+    absl::Status status = CallKernel(call, plan.steps[s], ctx);
+    if (!status.ok()) return status;
     if (trace) trace->step_stats.push_back(StatsOf(plan.steps[s], state, start));
     if (run.recording) RecordStep(&state, s);
     if (call.flags != kStepPlain) {

@@ -18,18 +18,20 @@ inline int64_t NowMicros() {
       .count();
 }
 
-// What a step does, with its errors.
-inline absl::Status CallKernel(const StepCall& call, const PlanNode& node, KernelContext& ctx) {
+// What a step does, with its errors. Nothing but the call is read from memory if there are none.
+[[gnu::always_inline]] inline absl::Status CallKernel(const StepCall& call, const Step& step,
+                                                      KernelContext& ctx) {
   absl::Status status;
   try {
     status = call.fn ? call.fn(ctx) : call.kernel->Compute(ctx);
   } catch (const Error& e) {
     status = ToStatus(e);
   } catch (const std::bad_alloc&) {
-    status =
-        absl::ResourceExhaustedError(StrCat("out of memory in ", node.op, " '", node.name, "'"));
+    status = absl::ResourceExhaustedError(
+        StrCat("out of memory in ", step.node->op, " '", step.node->name, "'"));
   }
-  return status.ok() ? status : WithNode(std::move(status), node.name, node.op);
+  if (!status.ok()) status = WithNode(std::move(status), step.node->name, step.node->op);
+  return status;
 }
 
 // True if the step is not to run because an input is dead (for Merge: because all are).

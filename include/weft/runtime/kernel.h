@@ -221,7 +221,7 @@ class KernelContext {
   int num_threads() const;  // 1 in a lane
   // Is the kernel called for some of the rows, and for which part of them? 0 if it is not.
   bool in_lane() const { return lane_ >= 0; }
-  int lane() const { return lane_ >= 0 ? lane_ : 0; }
+  int lane() const { return lane_ >= 0 ? static_cast<int>(lane_) : 0; }
   // Where the parts begin that so many rows would be divided into; {0} in a lane.
   std::vector<int64_t> RowParts(int64_t rows) const;
 
@@ -258,8 +258,7 @@ class KernelContext {
   OutputPlan* plans_ = nullptr;
   const DataType* output_dtypes_ = nullptr;
   const uint8_t* last_use_ = nullptr;  // per input: this node is the last reader of the value
-  int lane_ = -1;
-  uint64_t forwarded_ = 0;  // bit i: output took input i's buffer (noted for the memory plan)
+  int64_t lane_ = -1;
   std::vector<std::shared_ptr<Resource>> held_;  // by input: what variable(i) found by a handle
   const struct PlanNode* node_ = nullptr;
   struct RunState* run_ = nullptr;  // what all nodes of a run share

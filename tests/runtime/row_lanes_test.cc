@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -143,6 +144,10 @@ struct Case {
   bool loop;
   int threads;
   bool divided;
+  friend std::ostream& operator<<(std::ostream& out, const Case& c) {
+    return out << "batch " << c.batch << (c.loop ? ", looped, " : ", unrolled, ") << c.threads
+               << " threads";
+  }
 };
 
 class RowLanesOfNets : public testing::TestWithParam<Case> {};

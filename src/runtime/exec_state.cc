@@ -20,7 +20,6 @@ ExecState::ExecState(const Plan& p) : plan(p) {
   taken_input.assign(slots, -1);
   sizes.assign(slots, 0);
   shapes.resize(slots);
-  rows.resize(plan.steps.size());
   size_t inputs = 0;
   for (const Step& step : plan.steps) inputs += step.inputs.size();
   input_pointers.resize(inputs);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <unordered_map>
 #include <vector>
 
 #include "src/runtime/plan.h"
@@ -92,15 +93,15 @@ struct ExecState {
   HostVector<Value*> input_values;
   HostVector<Value> deref_values;
   std::vector<DataType> output_types;
-  std::vector<uint8_t> fresh;                    // by slot
-  std::vector<int> forwarded_from;               // by slot: the slot whose buffer it shares, -1
-  std::vector<uint8_t> persisted;                // by slot: kept beyond the run
-  std::vector<uint8_t> taken_over;               // by slot: by ForwardOrAllocate
-  std::vector<int8_t> taken_input;               // by slot: the number of that input
-  std::vector<size_t> sizes;                     // by slot: bytes
-  std::vector<Shape> shapes;                     // by slot
-  std::vector<RecordedRows> rows;                // by step
-  std::vector<std::unique_ptr<RowLanes>> lanes;  // once the memory is planned
+  std::vector<uint8_t> fresh;                     // by slot
+  std::vector<int> forwarded_from;                // by slot: the slot whose buffer it shares, -1
+  std::vector<uint8_t> persisted;                 // by slot: kept beyond the run
+  std::vector<uint8_t> taken_over;                // by slot: by ForwardOrAllocate
+  std::vector<int8_t> taken_input;                // by slot: the number of that input
+  std::vector<size_t> sizes;                      // by slot: bytes
+  std::vector<Shape> shapes;                      // by slot
+  std::unordered_map<size_t, RecordedRows> rows;  // by step, until the memory is planned
+  std::vector<std::unique_ptr<RowLanes>> lanes;   // once the memory is planned
   Array arena;
   size_t arena_bytes = 0;
 

@@ -195,6 +195,7 @@ void PlanMemory(ExecState* state) {
     call.lanes = static_cast<uint16_t>(state->lanes.size());
     state->lanes.push_back(std::make_unique<RowLanes>(state, range));
   }
+  state->rows.clear();
   state->planned = true;
 }
 

@@ -53,11 +53,13 @@ class LaneFinder {
   std::vector<RowLanes::Range> Run() {
     FindRoots();
     for (size_t s = 0; s < plan_.steps.size(); ++s) {
-      const RecordedRows& rows = state_.rows[s];
-      if (rows.use.split.empty() || CostOf(rows) > (rows.use.sums ? kLongSumNs : kLongStepNs)) {
+      const auto found = state_.rows.find(s);
+      if (found == state_.rows.end() ||
+          CostOf(found->second) > (found->second.use.sums ? kLongSumNs : kLongStepNs)) {
         Close(s);
         continue;
       }
+      const RecordedRows& rows = found->second;
       if (!Join(s, rows)) {
         Close(s);
         static_cast<void>(Join(s, rows));
@@ -198,11 +200,8 @@ void RecordRows(ExecState* state, size_t s) {
 }
 
 std::vector<RowLanes::Range> FindRowLanes(const ExecState& state) {
-  const Plan& plan = state.plan;
-  if (plan.waits || plan.has_frames) return {};
-  const bool any = std::any_of(state.rows.begin(), state.rows.end(),
-                               [](const RecordedRows& r) { return !r.use.split.empty(); });
-  return any ? LaneFinder(state).Run() : std::vector<RowLanes::Range>();
+  if (state.plan.waits || state.plan.has_frames || state.rows.empty()) return {};
+  return LaneFinder(state).Run();
 }
 
 RowLanes::RowLanes(ExecState* state, const Range& range) : range_(range) {
@@ -223,7 +222,7 @@ void RowLanes::FindValues(const ExecState& state) {
   std::unordered_set<int> whole;
   for (size_t s = range_.begin; s < range_.end; ++s) {
     const Step& step = state.plan.steps[s];
-    const RowUse& use = state.rows[s].use;
+    const RowUse& use = state.rows.at(s).use;
     most_inputs = std::max(most_inputs, step.inputs.size());
     for (size_t i = 0; i < step.inputs.size(); ++i) {
       const int slot = step.inputs[i];
@@ -297,7 +296,7 @@ bool RowLanes::BindLane(ExecState* state, int64_t rows, Lane* lane) {
     ctx.inputs_ = lane->inputs.data() + lane->inputs.size();
     for (size_t i = 0; i < step.inputs.size(); ++i) {
       const int slot = step.inputs[i];
-      if (!state->rows[s].use.split[i])
+      if (!state->rows.at(s).use.split[i])
         lane->inputs.push_back(&state->values[static_cast<size_t>(slot)].array);
       else if (const auto t = target_of_.find(slot); t != target_of_.end())
         lane->inputs.push_back(&lane->outputs[t->second].array);

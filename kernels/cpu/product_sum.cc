@@ -169,8 +169,7 @@ absl::StatusOr<int64_t> CheckFactors(KernelContext& ctx, const std::string& name
 std::vector<int64_t> PartsOf(const KernelContext& ctx, int64_t rows, int64_t m, int64_t n) {
   std::vector<int64_t> parts = ctx.RowParts(rows);
   for (size_t p = 0; p < parts.size() && parts.size() > 1; ++p) {
-    const int64_t end = p + 1 < parts.size() ? parts[p + 1] : rows;
-    if (!ProductSum::IsQuickAtOnce(m, n, end - parts[p])) return {0};
+    if (!ProductSum::IsQuickAtOnce(m, n, cpu::PartEnd(parts, p, rows) - parts[p])) return {0};
   }
   return parts;
 }
@@ -225,8 +224,7 @@ class SumOfProducts final : public Kernel {
       sum.Expect(rows);
       for (size_t i = 0; i < count; ++i) {
         const Array& b = b_of(i);
-        const int64_t end = p + 1 < parts.size() ? parts[p + 1] : b.dim(0);
-        WEFT_RETURN_IF_ERROR(sum.Add(ctx, a_of(i), b, parts[p], end));
+        WEFT_RETURN_IF_ERROR(sum.Add(ctx, a_of(i), b, parts[p], cpu::PartEnd(parts, p, b.dim(0))));
       }
       sum.Flush(ctx);
       if (p > 0) ProductSum(*out, /*empty=*/false).Add(sum);
@@ -336,8 +334,7 @@ class CollectProduct final : public Kernel {
           WEFT_ASSIGN_OR_RETURN(Array memory, ctx.AllocateTemp(kFloat32, whole.shape()));
           sum = std::make_unique<ProductSum>(std::move(memory), /*empty=*/true);
         }
-        const int64_t end = p + 1 < parts.size() ? parts[p + 1] : b.dim(0);
-        WEFT_RETURN_IF_ERROR(sum->Add(ctx, {&a, 1}, b, parts[p], end));
+        WEFT_RETURN_IF_ERROR(sum->Add(ctx, {&a, 1}, b, parts[p], cpu::PartEnd(parts, p, b.dim(0))));
       }
     }
     if (!ctx.in_lane()) ctx.set_output(0, ctx.input(0));

@@ -9,6 +9,7 @@
 
 #include "kernels/cpu/register.h"
 #include "kernels/cpu/rnn_gates.h"
+#include "kernels/cpu/rows.h"
 #include "src/core/strings.h"
 #include "weft/runtime/kernel.h"
 
@@ -39,14 +40,14 @@ class SumOfRows final : public Kernel {
     WEFT_ASSIGN_OR_RETURN(Array * out, ctx.AllocateOutput(0, Shape({columns_})));
     float* const sums = out->mutable_data<float>();
     std::fill_n(sums, columns_, 0.0f);
-    if (ctx.lane() == 0) AddAddends(ctx, 0, sums);
+    if (ctx.lane() == 0) AddAddends(ctx, sums);
     // As lanes make them: the sums of parts of the rows, added up.
     const std::vector<int64_t> parts = Parts(ctx);
-    AddRows(ctx, 0, parts.size() > 1 ? parts[1] : kAllRows, sums);
+    AddRows(ctx, 0, cpu::PartEnd(parts, 0, kAllRows), sums);
     std::vector<float> more;
     for (size_t p = 1; p < parts.size(); ++p) {
       more.assign(static_cast<size_t>(columns_), 0.0f);
-      AddRows(ctx, parts[p], p + 1 < parts.size() ? parts[p + 1] : kAllRows, more.data());
+      AddRows(ctx, parts[p], cpu::PartEnd(parts, p, kAllRows), more.data());
       std::transform(more.begin(), more.end(), sums, sums, std::plus<float>());
     }
     return absl::OkStatus();
@@ -78,8 +79,8 @@ class SumOfRows final : public Kernel {
 
   bool IsRow(const Array& a) const { return a.rank() == 1 && a.dim(0) == columns_; }
 
-  void AddAddends(KernelContext& ctx, int first, float* sums) const {
-    for (int i = first; i < addends_; ++i)
+  void AddAddends(KernelContext& ctx, float* sums) const {
+    for (int i = 0; i < addends_; ++i)
       cpu::AddColumnSums(ctx.input(i).data<float>(), 1, columns_, sums);
   }
   void AddRows(KernelContext& ctx, int64_t begin, int64_t end, float* sums) const {

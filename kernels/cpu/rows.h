@@ -15,6 +15,11 @@ inline int64_t RowElements(const Array& a) {
   return a.rank() > 0 && a.dim(0) > 0 ? a.num_elements() / a.dim(0) : 0;
 }
 
+// Where part p of so many rows ends (KernelContext::RowParts).
+inline int64_t PartEnd(const std::vector<int64_t>& parts, size_t p, int64_t rows) {
+  return p + 1 < parts.size() ? parts[p + 1] : rows;
+}
+
 // The first `count` inputs are split, the others are not.
 inline std::vector<bool> SplitFirst(const KernelContext& ctx, int count) {
   std::vector<bool> split(static_cast<size_t>(ctx.num_inputs()), false);

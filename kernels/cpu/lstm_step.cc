@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The LSTM steps of rnn_gates.h, compiled once an instruction set. Sums, products and functions are
 // those of the plain ops, so that a cell of single ops and a fused one give the same bits.
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -49,7 +50,7 @@ HWY_INLINE Floats Within(Floats x, Floats limit) {
   return AtLeast(hn::Neg(limit), AtMost(limit, x));
 }
 
-// A vector of elements of a row from j on, or `part` of it.
+// The gates and the state of a vector of elements of a row from j on, or of `part` of it.
 template <bool kPeephole, bool kAll>
 HWY_INLINE void StepPart(const LstmStep& s, int64_t row, int64_t j, const Part& part,
                          Floats limit) {
@@ -69,14 +70,19 @@ HWY_INLINE void StepPart(const LstmStep& s, int64_t row, int64_t j, const Part& 
   const Floats in = SigmoidOfSum(to_i), keep = SigmoidOfSum(to_f), fresh = TanhOfSum(sum(c_gate));
   const Floats state = Within(hn::Add(hn::Mul(in, fresh), hn::Mul(keep, prev)), limit);
   if constexpr (kPeephole) to_o = hn::Add(to_o, hn::Mul(state, Get<kAll>(s.wco + j, part)));
-  const Floats out = SigmoidOfSum(to_o), shown = TanhOfSum(state);
   Put<kAll>(in, s.i + at, part);
   Put<kAll>(keep, s.f + at, part);
   Put<kAll>(fresh, s.ci + at, part);
   Put<kAll>(state, s.cs + at, part);
+  Put<kAll>(SigmoidOfSum(to_o), s.o + at, part);
+}
+
+// What is shown of the state. A pass of its own: nothing in it waits for the gates' functions.
+template <bool kAll>
+HWY_INLINE void ShowPart(const LstmStep& s, int64_t at, const Part& part) {
+  const Floats shown = TanhOfSum(Get<kAll>(s.cs + at, part));
   Put<kAll>(shown, s.co + at, part);
-  Put<kAll>(out, s.o + at, part);
-  Put<kAll>(hn::Mul(out, shown), s.h + at, part);
+  Put<kAll>(hn::Mul(Get<kAll>(s.o + at, part), shown), s.h + at, part);
 }
 
 // dy y (1 - y) and dy (1 - y y), as SigmoidGrad and TanhGrad have them.
@@ -132,9 +138,19 @@ template <bool kPeephole>
 HWY_INLINE void StepRows(const LstmStep& s, int64_t begin, int64_t end) {
   const Floats limit =
       hn::Set(kTag, s.cell_clip > 0.f ? s.cell_clip : std::numeric_limits<float>::infinity());
-  ForEachPart(begin, end, s.cell,
-              [&]<bool kAll>(int64_t row, int64_t j, const Part& part)
-                  HWY_ATTR { StepPart<kPeephole, kAll>(s, row, j, part, limit); });
+  // So many rows that the second pass finds what the first one wrote in the first cache.
+  constexpr int64_t kElements = 1024;
+  const int64_t block = std::max<int64_t>(kElements / std::max<int64_t>(s.cell, 1), 1);
+  for (int64_t row = begin; row < end; row += block) {
+    const int64_t last = std::min(row + block, end);
+    ForEachPart(row, last, s.cell, [&]<bool kAll>(int64_t r, int64_t j, const Part& part) HWY_ATTR {
+      StepPart<kPeephole, kAll>(s, r, j, part, limit);
+    });
+    // Rows of these lie one behind the other: one long row.
+    ForEachPart(0, 1, (last - row) * s.cell,
+                [&]<bool kAll>(int64_t, int64_t j, const Part& part)
+                    HWY_ATTR { ShowPart<kAll>(s, row * s.cell + j, part); });
+  }
 }
 template <bool kPeephole, bool kNext>
 HWY_INLINE void GradRows(const LstmStepGrad& s, int64_t begin, int64_t end) {

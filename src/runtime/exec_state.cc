@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "src/runtime/lane_values.h"
 #include "src/runtime/row_lanes.h"
 #include "src/runtime/session_impl.h"
 

@@ -15,6 +15,7 @@
 namespace weft {
 
 class CancellationManager;
+class LaneValues;
 class RowLanes;
 struct ExecState;
 struct RunMetadata;
@@ -102,6 +103,7 @@ struct ExecState {
   std::vector<Shape> shapes;                      // by slot
   std::unordered_map<size_t, RecordedRows> rows;  // by step, until the memory is planned
   std::vector<std::unique_ptr<RowLanes>> lanes;   // once the memory is planned
+  std::unique_ptr<LaneValues> lane_values;        // if there are lanes
   Array arena;
   size_t arena_bytes = 0;
 

@@ -7,6 +7,8 @@
 
 #include "src/core/host_memory.h"
 #include "src/runtime/exec_state.h"
+#include "src/runtime/lane_values.h"
+#include "src/runtime/place_blocks.h"
 #include "src/runtime/row_lanes.h"
 
 namespace weft {
@@ -20,48 +22,12 @@ class ArenaBuffer final : public Buffer {
   ~ArenaBuffer() override { allocator()->Deallocate(data(), size()); }
 };
 
-struct Block {
-  int root = -1;
-  size_t bytes = 0;
-  int first = 0, last = 0;  // steps
-  size_t offset = 0;
-};
-
-// Places blocks, largest first, each at the lowest offset that is free during its life. Returns the
-// size of the arena.
-size_t PlaceBlocks(std::vector<Block>* blocks) {
-  std::sort(blocks->begin(), blocks->end(), [](const Block& a, const Block& b) {
-    return a.bytes != b.bytes ? a.bytes > b.bytes : a.root < b.root;
-  });
-  std::vector<const Block*> placed;  // by offset
-  size_t total = 0;
-  for (Block& b : *blocks) {
-    size_t offset = 0;
-    for (const Block* p : placed) {
-      if (p->last < b.first || p->first > b.last) continue;
-      if (offset + b.bytes <= p->offset) break;
-      offset = std::max(offset, p->offset + p->bytes);
-    }
-    b.offset = offset;
-    total = std::max(total, offset + b.bytes);
-    placed.insert(
-        std::upper_bound(placed.begin(), placed.end(), &b,
-                         [](const Block* x, const Block* y) { return x->offset < y->offset; }),
-        &b);
-  }
-  return total;
-}
-
-// Beyond this many blocks the quadratic search would cost more than it saves; every block then has
-// a place of its own up to a limit.
-constexpr size_t kMaxBlocks = 20000;
-
 // Below this an arena is not worth the system calls that give back what was allocated before it.
 constexpr size_t kTrimBytes = size_t{16} << 20;
 
 class MemoryPlanner {
  public:
-  MemoryPlanner(ExecState* state, const std::vector<RowLanes::Range>& lanes)
+  MemoryPlanner(ExecState* state, const std::vector<RowRange>& lanes)
       : state_(*state), plan_(state->plan), lanes_(lanes) {}
 
   void Run() {
@@ -75,7 +41,7 @@ class MemoryPlanner {
                           first_[Index(slot)], last_[Index(slot)]});
       }
     }
-    if (blocks.empty() || blocks.size() > kMaxBlocks) return;
+    if (blocks.empty() || blocks.size() > kMostBlocks) return;
     const size_t bytes = PlaceBlocks(&blocks);
     // The blocks of the first run are not needed again.
     if (bytes >= kTrimBytes) TrimHostMemory();
@@ -84,7 +50,7 @@ class MemoryPlanner {
     state_.arena = Array::FromBuffer(kUint8, Shape({static_cast<int64_t>(bytes)}),
                                      BufferPtr(new ArenaBuffer(memory, bytes, HostAllocator())));
     state_.arena_bytes = bytes;
-    for (const Block& b : blocks) offset_[Index(b.root)] = static_cast<int64_t>(b.offset);
+    for (const Block& b : blocks) offset_[Index(b.slot)] = static_cast<int64_t>(b.offset);
     for (int slot = 0; slot < plan_.num_slots; ++slot) Bind(slot);
     state_.CollectReleases();
   }
@@ -122,7 +88,7 @@ class MemoryPlanner {
           last_[Index(root)] = std::max(last_[Index(root)], s);
       }
     }
-    for (const RowLanes::Range& lanes : lanes_) KeepInLanes(lanes);
+    for (const RowRange& lanes : lanes_) KeepInLanes(lanes);
     for (int slot = 0; slot < plan_.num_slots; ++slot) {
       const int root = root_[Index(slot)];
       if (root < 0) continue;
@@ -135,7 +101,7 @@ class MemoryPlanner {
   }
 
   // Lanes are at different steps: what is used at one of them has its place at all.
-  void KeepInLanes(const RowLanes::Range& lanes) {
+  void KeepInLanes(const RowRange& lanes) {
     const int begin = static_cast<int>(lanes.begin), end = static_cast<int>(lanes.end);
     for (int& first : first_) {
       if (first > begin && first < end) first = begin;
@@ -177,7 +143,7 @@ class MemoryPlanner {
 
   ExecState& state_;
   const Plan& plan_;
-  const std::vector<RowLanes::Range>& lanes_;
+  const std::vector<RowRange>& lanes_;
   std::vector<int> root_, first_, last_;
   std::vector<int64_t> offset_;
   std::vector<uint8_t> excluded_;
@@ -186,14 +152,14 @@ class MemoryPlanner {
 }  // namespace
 
 void PlanMemory(ExecState* state) {
-  const std::vector<RowLanes::Range> lanes = FindRowLanes(*state);
+  const std::vector<RowRange> lanes = FindRowLanes(*state);
   MemoryPlanner(state, lanes).Run();
-  for (const RowLanes::Range& range : lanes) {
-    if (state->lanes.size() > UINT16_MAX) break;
+  if (!lanes.empty()) state->lane_values = std::make_unique<LaneValues>(*state, lanes);
+  for (const RowRange& range : lanes) {
     StepCall& call = state->calls[range.begin];
     call.flags |= kStepBeginsLanes;
     call.lanes = static_cast<uint16_t>(state->lanes.size());
-    state->lanes.push_back(std::make_unique<RowLanes>(state, range));
+    state->lanes.push_back(std::make_unique<RowLanes>(state, range, state->lane_values.get()));
   }
   state->rows.clear();
   state->planned = true;

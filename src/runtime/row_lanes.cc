@@ -9,7 +9,9 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "src/core/parallel.h"
 #include "src/core/strings.h"
+#include "src/runtime/lane_values.h"
 #include "src/runtime/step.h"
 
 namespace weft {
@@ -50,7 +52,7 @@ class LaneFinder {
  public:
   explicit LaneFinder(const ExecState& state) : state_(state), plan_(state.plan) {}
 
-  std::vector<RowLanes::Range> Run() {
+  std::vector<RowRange> Run() {
     FindRoots();
     for (size_t s = 0; s < plan_.steps.size(); ++s) {
       const auto found = state_.rows.find(s);
@@ -121,7 +123,7 @@ class LaneFinder {
     if (!is_first && (range_.rows != rows.rows || whole_bytes_ + whole_bytes > kMostWholeBytes ||
                       made_bytes_ + made_bytes > kMostMadeBytes))
       return false;
-    if (is_first) range_ = {s, s, rows.rows, rows.parts};
+    if (is_first) range_ = {.begin = s, .end = s, .rows = rows.rows, .parts = rows.parts};
     whole_.insert(whole.begin(), whole.end());
     written_.insert(written.begin(), written.end());
     if (rows.use.sums || rows.use.passes_on >= 0) summed_.insert(written.begin(), written.end());
@@ -147,9 +149,9 @@ class LaneFinder {
   const ExecState& state_;
   const Plan& plan_;
   std::vector<int> root_;
-  std::vector<RowLanes::Range> found_;
+  std::vector<RowRange> found_;
   // Of the range that is being made:
-  RowLanes::Range range_;
+  RowRange range_;
   // Roots that are read whole; that are written; of these, the sums over all rows.
   std::unordered_set<int> whole_, written_, summed_;
   size_t whole_bytes_ = 0, made_bytes_ = 0;
@@ -199,12 +201,19 @@ void RecordRows(ExecState* state, size_t s) {
   state->rows[s] = {std::move(use), rows, std::move(first), whole_bytes};
 }
 
-std::vector<RowLanes::Range> FindRowLanes(const ExecState& state) {
+std::vector<RowRange> FindRowLanes(const ExecState& state) {
   if (state.plan.waits || state.plan.has_frames || state.rows.empty()) return {};
-  return LaneFinder(state).Run();
+  std::vector<RowRange> found = LaneFinder(state).Run();
+  if (found.size() > UINT16_MAX) found.resize(UINT16_MAX);  // as many as a StepCall can name
+  for (size_t r = 0; r < found.size(); ++r) {
+    found[r].is_first = r == 0;
+    found[r].is_last = r + 1 == found.size();
+  }
+  return found;
 }
 
-RowLanes::RowLanes(ExecState* state, const Range& range) : range_(range) {
+RowLanes::RowLanes(ExecState* state, const RowRange& range, LaneValues* values)
+    : range_(range), values_(*values) {
   FindValues(*state);
   bases_.assign(row_sources_ + targets_.size(), nullptr);
   const std::vector<int64_t>& first = range.parts;
@@ -229,7 +238,8 @@ void RowLanes::FindValues(const ExecState& state) {
       const size_t at = static_cast<size_t>(slot);
       if (target_of_.contains(slot)) continue;
       if (use.split[i] ? source_of_.contains(slot) : !whole.insert(slot).second) continue;
-      Source source{slot, WithoutElements(state.output_types[at], state.shapes[at]), 0, 0};
+      Source source{slot, WithoutElements(state.output_types[at], state.shapes[at]), 0, 0,
+                    values_.Has(slot)};
       if (use.split[i]) {
         source.row_bytes =
             source.as_recorded.num_bytes() / static_cast<size_t>(source.as_recorded.dim(0));
@@ -241,7 +251,7 @@ void RowLanes::FindValues(const ExecState& state) {
     for (size_t o = 0; o < step.node->output_types.size(); ++o) {
       const int slot = step.node->first_slot + static_cast<int>(o);
       const size_t at = static_cast<size_t>(slot);
-      Target target{slot, 0, state.shapes[at], use.sums, -1};
+      Target target{slot, 0, state.shapes[at], use.sums, -1, values_.Has(slot)};
       if (use.passes_on >= 0)
         target.passes_on = step.inputs[static_cast<size_t>(use.passes_on)];
       else if (!use.sums)
@@ -260,8 +270,9 @@ bool RowLanes::BindLane(ExecState* state, int64_t rows, Lane* lane) {
   lane->sources.resize(row_sources_);
   for (const Source& source : sources_) {
     if (source.row_bytes == 0) continue;
-    lane->sources[source.index] =
-        WithoutElements(source.as_recorded.dtype(), WithRows(source.as_recorded.shape(), rows));
+    Array& some = lane->sources[source.index];
+    some = WithoutElements(source.as_recorded.dtype(), WithRows(source.as_recorded.shape(), rows));
+    if (source.in_lanes) some.PointTo(values_.RowsOf(source.slot, static_cast<size_t>(index)));
   }
   lane->outputs.resize(targets_.size());
   lane->plans.resize(targets_.size());
@@ -280,6 +291,10 @@ bool RowLanes::BindLane(ExecState* state, int64_t rows, Lane* lane) {
       if (!own) return false;
       lane->sums[t] = Array::FromBuffer(state->output_types[slot], target.shape, std::move(own));
       output.prepared.PointTo(lane->sums[t].raw_data());
+      output.fresh_data = output.prepared.raw_data();
+    }
+    if (target.in_lanes) {
+      output.prepared.PointTo(values_.RowsOf(target.slot, static_cast<size_t>(index)));
       output.fresh_data = output.prepared.raw_data();
     }
     lane->outputs[t].array = output.prepared;
@@ -314,11 +329,14 @@ bool RowLanes::BindLane(ExecState* state, int64_t rows, Lane* lane) {
 void RowLanes::PointToRows(Lane& lane) const {
   const auto first = static_cast<size_t>(lane.first_row);
   for (const Source& source : sources_) {
-    if (source.row_bytes == 0 || lane.bases[source.index] == bases_[source.index]) continue;
+    if (source.row_bytes == 0 || source.in_lanes ||
+        lane.bases[source.index] == bases_[source.index])
+      continue;
     lane.bases[source.index] = bases_[source.index];
     lane.sources[source.index].PointTo(bases_[source.index] + first * source.row_bytes);
   }
   for (size_t t = 0; t < targets_.size(); ++t) {
+    if (targets_[t].in_lanes) continue;
     char* const base = bases_[row_sources_ + t];
     // The other lanes' sums stay where they are.
     if (lane.bases[row_sources_ + t] == base || (targets_[t].sums && &lane != lanes_.data()))
@@ -334,6 +352,7 @@ void RowLanes::PointToRows(Lane& lane) const {
 // False: values have other shapes than in the run that was recorded.
 bool RowLanes::Prepare(ExecState& state) {
   for (const Source& source : sources_) {
+    if (source.in_lanes) continue;
     Array& value = state.values[static_cast<size_t>(source.slot)].array;
     if (value.dtype() != source.as_recorded.dtype() ||
         !(value.shape() == source.as_recorded.shape()))
@@ -341,6 +360,7 @@ bool RowLanes::Prepare(ExecState& state) {
     if (source.row_bytes > 0) bases_[source.index] = static_cast<char*>(value.raw_data());
   }
   for (size_t t = 0; t < targets_.size(); ++t) {
+    if (targets_[t].in_lanes) continue;
     const size_t slot = static_cast<size_t>(targets_[t].slot);
     Array& value = state.values[slot].array;
     const Array& prepared = state.output_plans[slot].prepared;
@@ -412,6 +432,9 @@ void RowLanes::AddSums(ExecState& state) const {
 }
 
 absl::Status RowLanes::RunAlone(ExecState& state) {
+  for (const Source& source : sources_) {
+    if (source.in_lanes) WEFT_RETURN_IF_ERROR(values_.MakeWhole(state, source.slot));
+  }
   for (size_t s = range_.begin; s < range_.end; ++s) {
     WEFT_RETURN_IF_ERROR(CallKernel(state.calls[s], state.plan.steps[s], state.contexts[s]));
   }
@@ -421,10 +444,11 @@ absl::Status RowLanes::RunAlone(ExecState& state) {
 absl::Status RowLanes::Run(ExecState& state) {
   const auto now = [] { return std::chrono::steady_clock::now(); };
   const auto start = now();
-  const bool wanted = bound_ && choice_.PrefersTeam(), together = wanted && Prepare(state);
-  WEFT_RETURN_IF_ERROR(together ? RunTogether(state) : RunAlone(state));
-  if (wanted == together)
-    choice_.Took(std::chrono::duration_cast<std::chrono::nanoseconds>(now() - start).count());
+  if (range_.is_first) values_.BeginRun();
+  if (values_.together() && !(bound_ && Prepare(state))) values_.GiveUp(range_.begin);
+  WEFT_RETURN_IF_ERROR(values_.together() ? RunTogether(state) : RunAlone(state));
+  values_.Took(std::chrono::duration_cast<std::chrono::nanoseconds>(now() - start).count());
+  if (range_.is_last) values_.EndRun();
   const uint32_t begin = state.calls[range_.begin].release_begin,
                  end = state.calls[range_.end - 1].release_end;
   for (uint32_t i = begin; i < end; ++i)

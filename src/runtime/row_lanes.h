@@ -11,21 +11,25 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "src/core/parallel.h"
 #include "src/runtime/exec_state.h"
 
 namespace weft {
 
-// Steps [begin, end) of a state, bound to its memory plan.
+class LaneValues;
+
+// Steps [begin, end) of a state that lanes share, as noted by FindRowLanes.
+struct RowRange {
+  size_t begin = 0, end = 0;
+  int64_t rows = 0;
+  std::vector<int64_t> parts;            // the first row of each lane
+  bool is_first = true, is_last = true;  // of the state's ranges
+};
+
+// A range of a state, bound to its memory plan.
 class RowLanes {
  public:
-  // As noted by FindRowLanes.
-  struct Range {
-    size_t begin = 0, end = 0;
-    int64_t rows = 0;
-    std::vector<int64_t> parts;  // the first row of each lane
-  };
-  RowLanes(ExecState* state, const Range& range);
+  // `values`: those of the state's ranges; used as long as this lives.
+  RowLanes(ExecState* state, const RowRange& range, LaneValues* values);
 
   size_t end() const { return range_.end; }
   // Runs the steps, on several threads or on one.
@@ -38,6 +42,7 @@ class RowLanes {
     Array as_recorded;  // dtype and shape; no elements
     size_t row_bytes;   // 0: all lanes read it whole
     size_t index;       // of Lane::sources
+    bool in_lanes;      // LaneValues has it
   };
   struct Target {
     int slot;
@@ -45,6 +50,7 @@ class RowLanes {
     Shape shape;
     bool sums;      // over the rows: each lane has its own
     int passes_on;  // the slot of the value that it is; -1: it is a new one
+    bool in_lanes;  // LaneValues has it
   };
   // What one thread writes to lies in lines of its own.
   struct alignas(128) Lane {
@@ -70,7 +76,8 @@ class RowLanes {
   void AddSums(ExecState& state) const;
   void RunLane(const ExecState& state, Lane& lane) const;
 
-  const Range range_;
+  const RowRange range_;
+  LaneValues& values_;
   std::vector<Source> sources_;
   std::unordered_map<int, size_t> source_of_, target_of_;  // by slot
   std::vector<Target> targets_;                            // the outputs of all steps
@@ -81,13 +88,12 @@ class RowLanes {
   std::vector<Lane> lanes_;
   std::vector<uint8_t> no_last_use_;
   bool bound_ = true;
-  TeamChoice choice_;
 };
 
 // Notes, in the run that is watched, how step `s` may be divided.
 void RecordRows(ExecState* state, size_t s);
 
 // The ranges of steps of a recorded run that are worth sharing out.
-std::vector<RowLanes::Range> FindRowLanes(const ExecState& state);
+std::vector<RowRange> FindRowLanes(const ExecState& state);
 
 }  // namespace weft

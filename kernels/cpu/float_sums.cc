@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "kernels/cpu/reduce.h"
 #include "kernels/cpu/simd.h"
 
 namespace weft {
@@ -53,6 +54,12 @@ __attribute__((always_inline)) inline float SumShort(const float* x, int64_t n) 
   return AddHalves<kFewLanes>(lanes);
 }
 
+struct AddingFloats {
+  using Acc = float;
+  static float Identity() { return 0; }
+  static float Combine(float a, float b) { return a + b; }
+};
+
 }  // namespace
 
 WEFT_SIMD void SumFloatRuns(const void* x, int64_t rows, int64_t n, void* sums) {
@@ -61,6 +68,12 @@ WEFT_SIMD void SumFloatRuns(const void* x, int64_t rows, int64_t n, void* sums) 
   auto* const to = static_cast<float*>(sums);
   for (int64_t r = 0; r < rows; ++r)
     to[r] = n >= 2 * kLanes ? SumInLanes<kLanes>(from + r * n, n) : SumShort(from + r * n, n);
+}
+
+WEFT_SIMD void SumFloatColumns(const void* x, int64_t rows, int64_t stride, int64_t columns,
+                               bool more, void* sums) {
+  reduce_internal::FoldColumnsInline<AddingFloats, float, AsPartialResult<float, float>>(
+      x, rows, stride, columns, more, sums);
 }
 
 }  // namespace weft

@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/cpu/register_run.h"
 #include "kernels/cpu/row_math.h"
 #include "kernels/cpu/stream.h"
+#include "kernels/cpu/streamed_softmax.h"
 #include "kernels/cpu/widen.h"
 #include "src/core/strings.h"
 #include "weft/runtime/kernel.h"
@@ -25,29 +25,33 @@ constexpr double kLogitCost = std::is_same_v<T, double> ? 8.0 : 1.5;
 // Rows of more bytes leave the second-level cache.
 constexpr int64_t kMaxCachedRow = int64_t{256} << 10;
 
-// e^(x - max) / sum: no logit overflows, and the largest contributes 1 to the sum.
-template <typename W>
+// e^(x - max) / sum, or its logarithm: no logit overflows, and the largest contributes 1 to the
+// sum.
+template <bool kLog, typename W>
 void SoftmaxRow(const W* x, int64_t n, W* y) {
-  const W sum = cpu::RowExp(x, cpu::RowMax(x, n), n, y);
-  cpu::RowScale(W(1) / sum, n, y);
-}
-// By way of `made`, and past the caches. `next`: the row that is wanted then; may be null.
-template <typename W>
-void StreamSoftmaxRow(const W* x, int64_t n, const W* next, W* made, W* y) {
-  const W factor = W(1) / cpu::RowExp(x, cpu::RowMax(x, n), n, made, next);
-  if constexpr (std::is_same_v<W, float>) {
-    const RegisterStep scale{.number = factor, .op = RegisterOp::kMultiply};
-    RunInRegisters(made, false, {&scale, 1}, y, n, true);
+  const W top = cpu::RowMax(x, n);
+  if constexpr (kLog) {
+    const W log_sum = std::log(cpu::RowExpSum(x, top, n));
+    for (int64_t i = 0; i < n; ++i) y[i] = (x[i] - top) - log_sum;
   } else {
-    cpu::RowScale(factor, n, made);
-    cpu::StreamCopy(made, n * static_cast<int64_t>(sizeof(W)), y);
+    const W sum = cpu::RowExp(x, top, n, y);
+    cpu::RowScale(W(1) / sum, n, y);
   }
 }
-template <typename W>
-void LogSoftmaxRow(const W* x, int64_t n, W* y) {
-  const W top = cpu::RowMax(x, n);
-  const W log_sum = std::log(cpu::RowExpSum(x, top, n));
-  for (int64_t i = 0; i < n; ++i) y[i] = (x[i] - top) - log_sum;
+
+// The same of all rows, each made in the caches and written past them.
+template <bool kLog, typename W>
+void StreamRows(const W* x, int64_t rows, int64_t n, W* y) {
+  if constexpr (!kLog && std::is_same_v<W, float>) {
+    cpu::StreamSoftmaxRows(x, rows, n, y);
+  } else {
+    std::vector<W> made(static_cast<size_t>(n));
+    for (int64_t i = 0; i < rows * n; i += n) {
+      SoftmaxRow<kLog>(x + i, n, made.data());
+      cpu::StreamCopy(made.data(), n * static_cast<int64_t>(sizeof(W)), y + i);
+    }
+  }
+  cpu::EndStreams();
 }
 
 template <typename T, bool kLog>
@@ -65,26 +69,15 @@ absl::Status SoftmaxKernel(KernelContext& ctx) {
   Wide<T>* out = wide_y.mutable_data<Wide<T>>();
   const int64_t n = logits.dim(logits.rank() - 1);
   const auto row_bytes = n * static_cast<int64_t>(sizeof(Wide<T>));
-  // Of large results, rows are made in the caches and written past them.
   const bool streams = static_cast<int64_t>(wide_y.num_bytes()) >= cpu::kStreamBytes &&
                        row_bytes <= kMaxCachedRow && out != in;
   ctx.ParallelFor(logits.num_elements() / n, static_cast<double>(n) * kLogitCost<T>,
                   [=](int64_t begin, int64_t end) {
-                    std::vector<Wide<T>> made(streams ? static_cast<size_t>(n) : 0);
-                    for (int64_t row = begin; row < end; ++row) {
-                      const Wide<T>* const x = in + row * n;
-                      Wide<T>* const y = out + row * n;
-                      if constexpr (kLog) {
-                        LogSoftmaxRow(x, n, streams ? made.data() : y);
-                        if (streams) cpu::StreamCopy(made.data(), row_bytes, y);
-                      } else if (streams) {
-                        const Wide<T>* const next = row + 1 < end ? x + n : nullptr;
-                        StreamSoftmaxRow(x, n, next, made.data(), y);
-                      } else {
-                        SoftmaxRow(x, n, y);
-                      }
-                    }
-                    if (streams) cpu::EndStreams();
+                    const Wide<T>* const x = in + begin * n;
+                    Wide<T>* const y = out + begin * n;
+                    if (streams) return StreamRows<kLog>(x, end - begin, n, y);
+                    for (int64_t i = 0; i < (end - begin) * n; i += n)
+                      SoftmaxRow<kLog>(x + i, n, y + i);
                   });
   NarrowInto<T>(wide_y, y);
   return absl::OkStatus();

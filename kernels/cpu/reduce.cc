@@ -14,8 +14,9 @@ constexpr int64_t kRunBlock = kReduceRunBlock;
 constexpr int64_t kRowBlock = 256;
 // Narrower matrices are taken several rows at a time, as a matrix of wider rows.
 constexpr int64_t kNarrow = 64;
-// Columns that one thread takes; a piece of each row that fits the first-level cache many times.
-constexpr int64_t kColumnChunk = 1024;
+// Columns that one thread takes: as many as have their partial results in half of the first-level
+// cache, so that rows are read for long. Fewer where that would leave threads without work.
+constexpr int64_t kWideChunkBytes = int64_t{16} << 10, kColumnChunk = 1024;
 constexpr size_t kMaxAccumulator = 16;  // bytes
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -68,14 +69,17 @@ struct Pass {
   }
 
   void RunWide(KernelContext& ctx, const void* from, void* to) const {
-    const int64_t chunks = CeilDiv(shape.inner, kColumnChunk);
+    const int64_t wide = kWideChunkBytes / static_cast<int64_t>(acc_size);
+    const int64_t wide_items = shape.outer * blocks * CeilDiv(shape.inner, wide);
+    const int64_t chunk = wide_items >= 4 * ctx.num_threads() ? wide : kColumnChunk;
+    const int64_t chunks = CeilDiv(shape.inner, chunk);
     const double cost =
         cost_ns * static_cast<double>(std::min(block, shape.reduced) * shape.inner / chunks);
     ctx.ParallelFor(shape.outer * blocks * chunks, cost, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t item = i / chunks, column = (i % chunks) * kColumnChunk;
+        const int64_t item = i / chunks, column = (i % chunks) * chunk;
         columns(At(Begin(from, item), column, in_size), Rows(item), shape.inner,
-                std::min(kColumnChunk, shape.inner - column), false,
+                std::min(chunk, shape.inner - column), false,
                 At(to, item * shape.inner + column, acc_size));
       }
     });

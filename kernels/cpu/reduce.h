@@ -113,9 +113,11 @@ void FoldRuns(const void* elements, int64_t rows, int64_t n, void* accumulators)
   for (int64_t r = 0; r < rows; ++r) acc[r] = FoldRun<Fold>(x + r * n, n, Take());
 }
 
+// Part of its callers, which may be compiled for several instruction sets.
 template <typename Fold, typename In, typename Take>
-void FoldColumns(const void* elements, int64_t rows, int64_t stride, int64_t columns, bool more,
-                 void* accumulators) {
+__attribute__((always_inline)) inline void FoldColumnsInline(const void* elements, int64_t rows,
+                                                             int64_t stride, int64_t columns,
+                                                             bool more, void* accumulators) {
   const In* x = static_cast<const In*>(elements);
   auto* acc = static_cast<typename Fold::Acc*>(accumulators);
   const Take take;
@@ -147,6 +149,11 @@ void FoldColumns(const void* elements, int64_t rows, int64_t stride, int64_t col
 #pragma GCC ivdep
     for (int64_t i = 0; i < columns; ++i) acc[i] = Fold::Combine(acc[i], take(row[i]));
   }
+}
+template <typename Fold, typename In, typename Take>
+void FoldColumns(const void* elements, int64_t rows, int64_t stride, int64_t columns, bool more,
+                 void* accumulators) {
+  FoldColumnsInline<Fold, In, Take>(elements, rows, stride, columns, more, accumulators);
 }
 
 }  // namespace reduce_internal

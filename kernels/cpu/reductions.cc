@@ -159,7 +159,10 @@ using ReadAs = typename Read<T>::type;
 template <typename T>
 constexpr ReduceOp SumsOf(FinishFn finish) {
   ReduceOp op = ReduceOpOf<Adding<SumOf<T>>, ReadAs<T>>(finish);
-  if (std::is_same_v<T, float>) op.runs = op.runs_again = SumFloatRuns;
+  if (std::is_same_v<T, float>) {
+    op.runs = op.runs_again = SumFloatRuns;
+    op.columns = op.columns_again = SumFloatColumns;
+  }
   return op;
 }
 template <typename T>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cpu/row_math.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -83,20 +82,13 @@ inline T SumOf(int64_t n, F term) {
 WEFT_SIMD float RowMax(const float* x, int64_t n) { return Max(x, n); }
 WEFT_SIMD double RowMax(const double* x, int64_t n) { return Max(x, n); }
 
-float RowExp(const float* x, float shift, int64_t n, float* y, const float* next) {
+float RowExp(const float* x, float shift, int64_t n, float* y) {
   static_assert(VectorMath::kSumLanes == kLanes<float>);
-  // Between two fetches; whole turns of the lanes.
-  constexpr int64_t kPiece = 32 * kLanes<float>;
   float lanes[kLanes<float>] = {};
-  const int64_t piece = next ? kPiece : n;
-  for (int64_t i = 0; i < n; i += piece) {
-    const int64_t count = std::min(piece, n - i);
-    for (int64_t k = i; next && k < i + count; k += 16) __builtin_prefetch(next + k);
-    Vec().exp_minus_sum(x + i, shift, y + i, count, lanes);
-  }
+  Vec().exp_minus_sum(x, shift, y, n, lanes);
   return AddLanes(lanes);
 }
-WEFT_SIMD double RowExp(const double* x, double shift, int64_t n, double* y, const double*) {
+WEFT_SIMD double RowExp(const double* x, double shift, int64_t n, double* y) {
   for (int64_t i = 0; i < n; ++i) y[i] = Exp(x[i] - shift);
   return SumOf<double>(n, [=](int64_t i) { return y[i]; });
 }

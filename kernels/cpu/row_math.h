@@ -13,10 +13,9 @@ namespace weft::cpu {
 float RowMax(const float* x, int64_t n);
 double RowMax(const double* x, int64_t n);
 
-// y[i] = exp(x[i] - shift); returns the sum of y. y may be x. Meanwhile the n elements at `next`,
-// if not null, are fetched from memory.
-float RowExp(const float* x, float shift, int64_t n, float* y, const float* next = nullptr);
-double RowExp(const double* x, double shift, int64_t n, double* y, const double* next = nullptr);
+// y[i] = exp(x[i] - shift); returns the sum of y. y may be x.
+float RowExp(const float* x, float shift, int64_t n, float* y);
+double RowExp(const double* x, double shift, int64_t n, double* y);
 
 // The sum of exp(x[i] - shift).
 float RowExpSum(const float* x, float shift, int64_t n);

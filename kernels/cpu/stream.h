@@ -17,6 +17,16 @@ namespace weft::cpu {
 // last-level caches hold, of which others want a part.
 inline constexpr int64_t kStreamBytes = int64_t{24} << 20;
 
+// Copies 16 bytes to where memory is aligned to as many. Stores to all of a cache line should
+// follow each other closely. After the last call on a thread: EndStreams().
+inline void StreamVector(const void* from, void* to) {
+#if defined(__x86_64__)
+  _mm_stream_si128(static_cast<__m128i*>(to), _mm_loadu_si128(static_cast<const __m128i*>(from)));
+#else
+  std::memcpy(to, from, 16);
+#endif
+}
+
 // Copies whole elements. After the last call on a thread: EndStreams().
 inline void StreamCopy(const void* from, int64_t bytes, void* to) {
   auto* out = static_cast<char*>(to);
@@ -27,8 +37,7 @@ inline void StreamCopy(const void* from, int64_t bytes, void* to) {
   if (head > 0) std::memcpy(out, in, static_cast<size_t>(head));
   int64_t i = head;
   for (; i + 16 <= bytes; i += 16) {
-    _mm_stream_si128(reinterpret_cast<__m128i*>(out + i),
-                     _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + i)));
+    StreamVector(in + i, out + i);
   }
   if (i < bytes) std::memcpy(out + i, in + i, static_cast<size_t>(bytes - i));
 #else

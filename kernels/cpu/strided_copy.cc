@@ -66,21 +66,35 @@ V Interleave(V a, V b, std::integer_sequence<int, kI...>) {
 // dst[j * dst_stride + i] = src[i * src_stride + j] for a square of kCount x
 // kCount elements. Interleaving row r with row r + kCount / 2 is a perfect
 // shuffle of the square's elements; log2(kCount) of them transpose it.
-template <typename U>
-void TransposeSquare(U* dst, int64_t dst_stride, const U* src, int64_t src_stride) {
+// kPastCaches: dst and its rows are aligned to 16 bytes; EndStreams() must follow.
+template <typename U, bool kPastCaches = false>
+__attribute__((always_inline)) inline void TransposeSquare(U* dst, int64_t dst_stride, const U* src,
+                                                           int64_t src_stride) {
   using V = typename Lanes<U>::Type;
   constexpr int kCount = Lanes<U>::kCount;
   constexpr auto kIndices = std::make_integer_sequence<int, kCount>();
+  // Unrolled, so that the vectors are in registers.
   V rows[kCount], shuffled[kCount];
+#pragma GCC unroll 16
   for (int r = 0; r < kCount; ++r) std::memcpy(&rows[r], src + r * src_stride, 16);
+#pragma GCC unroll 4
   for (int round = 1; round < kCount; round *= 2) {
+#pragma GCC unroll 8
     for (int r = 0; r < kCount / 2; ++r) {
       shuffled[2 * r] = Interleave<kCount, false>(rows[r], rows[r + kCount / 2], kIndices);
       shuffled[2 * r + 1] = Interleave<kCount, true>(rows[r], rows[r + kCount / 2], kIndices);
     }
-    std::copy_n(shuffled, kCount, rows);
+#pragma GCC unroll 16
+    for (int r = 0; r < kCount; ++r) rows[r] = shuffled[r];
   }
-  for (int r = 0; r < kCount; ++r) std::memcpy(dst + r * dst_stride, &rows[r], 16);
+#pragma GCC unroll 16
+  for (int r = 0; r < kCount; ++r) {
+    if constexpr (kPastCaches) {
+      cpu::StreamVector(&rows[r], dst + r * dst_stride);
+    } else {
+      std::memcpy(dst + r * dst_stride, &rows[r], 16);
+    }
+  }
 }
 
 // The sides of a block: its rows are a few cache lines, and the block fits the first-level cache.
@@ -136,87 +150,6 @@ void TransposeBlockBuffered(U* dst, int64_t dst_stride, const U* src, int64_t sr
                 static_cast<size_t>(height) * sizeof(U));
 }
 
-// Where neither array fits the caches: small blocks one after the other along the rows of src, each
-// fetched while the one before is moved, and written past the caches.
-template <typename U>
-class StreamedTranspose {
- public:
-  static constexpr int64_t kSide = 128 / sizeof(U);  // two cache lines
-
-  StreamedTranspose(U* dst, const U* src, const CopyDim& down, const CopyDim& across)
-      : dst_(dst), src_(src), down_(down), across_(across) {
-    const auto whole_lines = [](uintptr_t bytes) { return bytes % 64 == 0; };
-    // Parts of lines go to memory one by one.
-    streams_ = whole_lines(reinterpret_cast<uintptr_t>(dst)) &&
-               whole_lines(static_cast<uintptr_t>(across.dst_stride) * sizeof(U));
-  }
-  // Block (i, j) of those of down and across; (next_i, next_j) comes after it.
-  void Move(int64_t i, int64_t j, int64_t next_i, int64_t next_j) {
-    const int64_t height = std::min(kSide, down_.size - i * kSide),
-                  width = std::min(kSide, across_.size - j * kSide);
-    const U* from = At(i, j);
-    const U* next = At(next_i, next_j);
-    const int64_t next_rows = std::min(kSide, down_.size - next_i * kSide);
-    constexpr int64_t kLanes = Lanes<U>::kCount, kLine = 64 / sizeof(U);
-    for (int64_t r = 0; r < height; r += kLanes) {
-      for (int64_t q = r; q < std::min(r + kLanes, next_rows); ++q) {
-        __builtin_prefetch(next + q * down_.src_stride);
-        __builtin_prefetch(next + q * down_.src_stride + kLine);
-      }
-      TransposeBlock<Order::kAlongSrc>(buffer_ + r, kSide, from + r * down_.src_stride,
-                                       down_.src_stride, std::min(kLanes, height - r), width);
-    }
-    U* to = dst_ + i * kSide + j * kSide * across_.dst_stride;
-    for (int64_t c = 0; c < width; ++c) {
-      if (streams_) {
-        cpu::StreamCopy(buffer_ + c * kSide, height * static_cast<int64_t>(sizeof(U)),
-                        to + c * across_.dst_stride);
-      } else {
-        std::memcpy(to + c * across_.dst_stride, buffer_ + c * kSide,
-                    static_cast<size_t>(height) * sizeof(U));
-      }
-    }
-  }
-
- private:
-  const U* At(int64_t i, int64_t j) const {
-    return src_ + i * kSide * down_.src_stride + j * kSide;
-  }
-
-  alignas(64) U buffer_[kSide * kSide];
-  U* const dst_;
-  const U* const src_;
-  const CopyDim down_, across_;
-  bool streams_;
-};
-
-// `down` is contiguous in dst, `across` in src.
-template <typename U>
-void CopyStreamed(KernelContext& ctx, U* dst, const U* src, const CopyDims& outer,
-                  const CopyDim& down, const CopyDim& across) {
-  constexpr int64_t kSide = StreamedTranspose<U>::kSide;
-  const int64_t rows = (down.size + kSide - 1) / kSide, columns = (across.size + kSide - 1) / kSide;
-  const double cost = kMoveCost<U> * 2.5 * static_cast<double>(kSide * across.size);
-  // A row of blocks at a time.
-  ctx.ParallelFor(CopyCount(outer) * rows, cost, [&](int64_t begin, int64_t end) {
-    CopyOdometer at(outer);
-    at.Seek(begin / rows);
-    int64_t i = begin % rows;
-    while (begin < end) {
-      StreamedTranspose<U> block(dst + at.dst(), src + at.src(), down, across);
-      for (; i < rows && begin < end; ++i, ++begin) {
-        for (int64_t j = 0; j < columns; ++j) {
-          const bool last = j + 1 == columns;
-          block.Move(i, j, last ? std::min(i + 1, rows - 1) : i, last ? 0 : j + 1);
-        }
-      }
-      i = 0;
-      at.Next();
-    }
-    cpu::EndStreams();
-  });
-}
-
 // True if rows at this distance share few sets of the first-level cache.
 template <typename U>
 bool MeetsInCache(int64_t stride) {
@@ -224,6 +157,180 @@ bool MeetsInCache(int64_t stride) {
   return bytes >= 4096 && bytes % 256 == 0;
 }
 constexpr int64_t kSecondLevelCache = 1 << 20;
+
+// Where neither array fits the caches: small blocks one after the other along the rows of src, each
+// fetched while the one before is moved, and written past the caches.
+template <typename U>
+class StreamedTranspose {
+ public:
+  static constexpr int64_t kLine = 64 / sizeof(U);
+  // The sides of a block along down and across: whole lines of both arrays. Its part of a row of
+  // src is long enough for what is fetched to be mostly in the order of memory, and two blocks fit
+  // the first-level cache.
+  static constexpr int64_t kDown = 2 * kLine, kAcross = 4 * kLine;
+
+  // Blocks of dst begin at multiples of kDown and of the strides of the other dimensions.
+  StreamedTranspose(const U* dst, const CopyDims& outer, const CopyDim& down, const CopyDim& across)
+      : down_(down), across_(across) {
+    const auto whole_lines = [](auto bytes) { return bytes % 64 == 0; };
+    // Parts of lines go to memory one by one.
+    streams_ = whole_lines(reinterpret_cast<uintptr_t>(dst)) &&
+               whole_lines(across.dst_stride * static_cast<int64_t>(sizeof(U)));
+    for (const CopyDim& o : outer)
+      streams_ &= whole_lines(o.dst_stride * static_cast<int64_t>(sizeof(U)));
+    // Squares read a line of src several times, and have as many lines of dst begun as they have
+    // rows: not more than a processor gathers stores for.
+    direct_ = streams_ && kLanes <= 8 && !MeetsInCache<U>(down.src_stride);
+  }
+
+  // Moves height x width elements at `from`, and fetches next_height x next_width at `next`.
+  void Move(U* to, const U* from, int64_t height, int64_t width, const U* next, int64_t next_height,
+            int64_t next_width) {
+    Fetcher fetcher(next, down_.src_stride, next_height, (next_width + kLine - 1) / kLine);
+    for (int64_t c = 0; c < width; c += kLine) {
+      const int64_t columns = std::min(kLine, width - c);
+      U* const line_to = to + c * across_.dst_stride;
+      if (!streams_ || height < kDown || columns < kLine) {
+        MovePart(line_to, from + c, height, columns, &fetcher);
+      } else if (direct_) {
+        MoveDirectly(line_to, from + c, &fetcher);
+      } else {
+        MoveBuffered(line_to, from + c, &fetcher);
+      }
+    }
+    fetcher.Fetch(kDown * kAcross);
+  }
+
+ private:
+  static constexpr int64_t kLanes = Lanes<U>::kCount;
+
+  // Fetches a block line by line.
+  class Fetcher {
+   public:
+    Fetcher(const U* block, int64_t stride, int64_t rows, int64_t lines)
+        : row_(block), stride_(stride), rows_(rows), lines_(lines) {}
+    // At most `count` lines.
+    void Fetch(int64_t count) {
+      for (; count > 0 && rows_ > 0; --count) {
+        __builtin_prefetch(row_ + line_ * kLine);
+        if (++line_ < lines_) continue;
+        line_ = 0;
+        --rows_;
+        if (rows_ > 0) row_ += stride_;
+      }
+    }
+
+   private:
+    const U* row_;
+    const int64_t stride_;
+    int64_t rows_;
+    const int64_t lines_;
+    int64_t line_ = 0;
+  };
+
+  // kDown x kLine elements.
+  void MoveDirectly(U* to, const U* from, Fetcher* fetcher) const {
+    for (int64_t i = 0; i < kDown; i += kLine) {
+      for (int64_t c = 0; c < kLine; c += kLanes) {
+        fetcher->Fetch(kLanes);
+        for (int64_t r = i; r < i + kLine; r += kLanes)
+          TransposeSquare<U, true>(to + c * across_.dst_stride + r, across_.dst_stride,
+                                   from + r * down_.src_stride + c, down_.src_stride);
+      }
+    }
+  }
+
+  // The same by way of a buffer: every line is read, and written, all at once.
+  void MoveBuffered(U* to, const U* from, Fetcher* fetcher) {
+    for (int64_t r = 0; r < kDown; r += kLanes) {
+      fetcher->Fetch(kLanes);
+      for (int64_t c = 0; c < kLine; c += kLanes)
+        TransposeSquare(buffer_ + c * kDown + r, kDown, from + r * down_.src_stride + c,
+                        down_.src_stride);
+    }
+    for (int64_t c = 0; c < kLine; ++c) {
+      for (int64_t r = 0; r < kDown; r += kLanes)
+        cpu::StreamVector(buffer_ + c * kDown + r, to + c * across_.dst_stride + r);
+    }
+  }
+
+  // height x width elements of at most kDown x kLine.
+  void MovePart(U* to, const U* from, int64_t height, int64_t width, Fetcher* fetcher) {
+    for (int64_t r = 0; r < height; r += kLanes) {
+      fetcher->Fetch(kLanes);
+      TransposeBlock<Order::kAlongSrc>(buffer_ + r, kDown, from + r * down_.src_stride,
+                                       down_.src_stride, std::min(kLanes, height - r), width);
+    }
+    const int64_t streamed = streams_ ? height - height % kLine : 0;
+    for (int64_t c = 0; c < width; ++c) {
+      U* const row = to + c * across_.dst_stride;
+      const U* const made = buffer_ + c * kDown;
+      cpu::StreamCopy(made, streamed * static_cast<int64_t>(sizeof(U)), row);
+      std::memcpy(row + streamed, made + streamed,
+                  static_cast<size_t>(height - streamed) * sizeof(U));
+    }
+  }
+
+  alignas(64) U buffer_[kDown * kLine];
+  const CopyDim down_, across_;
+  bool streams_, direct_;
+};
+
+// A block of a streamed transpose among all: along the rows of src, then down, then outwards.
+template <typename U>
+class StreamedBlock {
+ public:
+  // The first block of a row of them.
+  StreamedBlock(const CopyDims& outer, const CopyDim& down, const CopyDim& across, int64_t row)
+      : at_(outer), down_(down), across_(across) {
+    const int64_t rows = (down.size + kDown - 1) / kDown;
+    at_.Seek(row / rows);
+    i_ = row % rows * kDown;
+  }
+  // Behind the last block comes the first.
+  void Next() {
+    j_ += kAcross;
+    if (j_ < across_.size) return;
+    j_ = 0;
+    i_ += kDown;
+    if (i_ < down_.size) return;
+    i_ = 0;
+    at_.Next();
+  }
+  int64_t dst() const { return at_.dst() + i_ + j_ * across_.dst_stride; }
+  int64_t src() const { return at_.src() + i_ * down_.src_stride + j_; }
+  int64_t height() const { return std::min(kDown, down_.size - i_); }
+  int64_t width() const { return std::min(kAcross, across_.size - j_); }
+
+ private:
+  static constexpr int64_t kDown = StreamedTranspose<U>::kDown,
+                           kAcross = StreamedTranspose<U>::kAcross;
+  CopyOdometer at_;
+  const CopyDim &down_, &across_;
+  int64_t i_ = 0, j_ = 0;
+};
+
+// `down` is contiguous in dst, `across` in src.
+template <typename U>
+void CopyStreamed(KernelContext& ctx, U* dst, const U* src, const CopyDims& outer,
+                  const CopyDim& down, const CopyDim& across) {
+  constexpr int64_t kDown = StreamedTranspose<U>::kDown, kAcross = StreamedTranspose<U>::kAcross;
+  const int64_t rows = (down.size + kDown - 1) / kDown,
+                columns = (across.size + kAcross - 1) / kAcross;
+  const double cost = kMoveCost<U> * 2.5 * static_cast<double>(kDown * across.size);
+  // A row of blocks at a time.
+  ctx.ParallelFor(CopyCount(outer) * rows, cost, [&](int64_t begin, int64_t end) {
+    StreamedTranspose<U> transpose(dst, outer, down, across);
+    StreamedBlock<U> block(outer, down, across, begin), next = block;
+    for (int64_t left = (end - begin) * columns; left > 0; --left) {
+      next.Next();
+      transpose.Move(dst + block.dst(), src + block.src(), block.height(), block.width(),
+                     src + next.src(), next.height(), next.width());
+      block.Next();
+    }
+    cpu::EndStreams();
+  });
+}
 
 // As TransposeBlock for a few long rows, kHeight of them or (0) `height`: they become interleaved.
 template <typename U, int64_t kHeight>
@@ -273,7 +380,7 @@ void CopyByBlocks(KernelContext& ctx, U* dst, const U* src, const CopyDims& dims
   if (down.size < Lanes<U>::kCount) return CopyInterleaved(ctx, dst, src, tasks, down, across);
   constexpr int64_t kSide = kBlock<U>;
   if (CopyCount(dims) * static_cast<int64_t>(sizeof(U)) >= cpu::kStreamBytes &&
-      std::min(down.size, across.size) >= StreamedTranspose<U>::kSide)
+      down.size >= StreamedTranspose<U>::kDown && across.size >= StreamedTranspose<U>::kLine)
     return CopyStreamed(ctx, dst, src, tasks, down, across);
   const bool buffered = CopyCount(dims) * static_cast<int64_t>(sizeof(U)) > kSecondLevelCache &&
                         (MeetsInCache<U>(down.src_stride) || MeetsInCache<U>(across.dst_stride));

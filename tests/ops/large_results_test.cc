@@ -69,6 +69,48 @@ TEST(LargeResults, TransposeMovesEachElement) {
   }
 }
 
+// [images, pixels, channels] with the last two swapped, of numbers that differ nearby.
+template <typename T>
+void CheckImages(int64_t images, int64_t pixels, int64_t channels) {
+  Graph graph;
+  const GraphScope scope(graph);
+  const Tensor x = Placeholder(dtype_of<T>), y = Transpose(x, IntList{0, 2, 1});
+  Session session(graph);
+  Array values(dtype_of<T>, Shape({images, pixels, channels}));
+  T* const from = values.mutable_data<T>();
+  for (int64_t i = 0; i < values.num_elements(); ++i)
+    from[i] = static_cast<T>(static_cast<uint64_t>(i) * 0x9e3779b97f4a7c15u >> 40);
+  const Array moved = session.Run(y, {{x, values}});
+  ASSERT_TRUE(moved.shape() == Shape({images, channels, pixels}));
+  const T* to = moved.data<T>();
+  int64_t wrong = 0;
+  for (int64_t i = 0; i < images; ++i) {
+    for (int64_t c = 0; c < channels; ++c) {
+      for (int64_t p = 0; p < pixels; ++p) wrong += *to++ != from[(i * pixels + p) * channels + c];
+    }
+  }
+  EXPECT_EQ(wrong, 0) << images << " x " << pixels << " x " << channels << " elements of "
+                      << sizeof(T) << " bytes";
+}
+
+TEST(LargeResults, TransposeOfImagesMovesEachElement) {
+  // Whole blocks; rows that end within one or take up two parts of lines; rows that meet in the
+  // cache; lines of the result that begin anywhere; a block or less of channels.
+  CheckImages<int32_t>(33, 3136, 64);
+  CheckImages<int32_t>(31, 3152, 70);
+  CheckImages<int32_t>(100, 80, 1024);
+  CheckImages<int32_t>(37, 3025, 64);
+  CheckImages<int32_t>(128, 3136, 16);
+  CheckImages<int32_t>(130, 3136, 17);
+  CheckImages<int32_t>(9000, 32, 27);
+  CheckImages<int64_t>(67, 1616, 30);
+  CheckImages<int64_t>(3, 2064, 520);
+  CheckImages<uint16_t>(65, 3200, 96);
+  CheckImages<uint16_t>(3, 2096, 2048);
+  CheckImages<uint8_t>(30, 3136, 320);
+  CheckImages<uint8_t>(3, 2240, 4097);
+}
+
 // Fused element-wise chains, with and without sums over rows, against the single ops.
 TEST(LargeResults, ChainsAreTheSingleOps) {
   Graph graph;

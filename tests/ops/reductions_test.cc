@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdint>
+#include <cstring>
+
 #include "tests/support/gradient_case.h"
 #include "tests/support/op_case.h"
 #include "weft/core/complex.h"
 #include "weft/gradients/gradients.h"
+#include "weft/ops/array.h"
 #include "weft/ops/math_unary.h"
 #include "weft/ops/reduction.h"
+#include "weft/runtime/session.h"
 
 namespace weft {
 namespace {
@@ -24,6 +29,42 @@ TEST(Sum, Values) {
   OpCase("Sum").In(F32(Shape({2, 0}), {})).In(I32(0)).Out(F32(Shape({0}), {})).RunEverywhere();
   OpCase("Sum").In(F32({kInf, -kInf})).In(I32(0)).Out(F32(kNaN)).RunEverywhere();
   OpCase("Sum").In(F32(7)).In(I32(Shape({0}), {})).Out(F32(7)).RunEverywhere();
+}
+
+// Of matrices by their columns, with as many threads: whole numbers, so that sums are exact, or
+// others.
+Array ColumnSums(int64_t rows, int64_t columns, bool whole, int threads) {
+  Graph graph;
+  const GraphScope scope(graph);
+  const Tensor x = Placeholder(kFloat32), y = ReduceSum(x, {.axis = {0}});
+  ConfigProto config;
+  config.intra_op_parallelism_threads = threads;
+  Session session(graph, config);
+  Array values(kFloat32, Shape({rows, columns}));
+  float* const v = values.mutable_data<float>();
+  for (int64_t i = 0; i < values.num_elements(); ++i)
+    v[i] = static_cast<float>(i * 7919 % 1009 - 500) / (whole ? 1.0f : 3.0f);
+  return session.Run(y, {{x, values}});
+}
+
+// How columns are shared out depends on the threads, what they add up to does not.
+TEST(Sum, Columns) {
+  for (int64_t rows : {2, 3, 4, 5, 9, 256, 257, 770}) {
+    for (int64_t columns : {64, 67, 1025, 4096, 9001}) {
+      const Array sums = ColumnSums(rows, columns, true, 1);
+      int64_t wrong = 0;
+      for (int64_t c = 0; c < columns; ++c) {
+        int64_t want = 0;
+        for (int64_t r = 0; r < rows; ++r) want += (r * columns + c) * 7919 % 1009 - 500;
+        wrong += sums.data<float>()[c] != static_cast<float>(want);
+      }
+      EXPECT_EQ(wrong, 0) << rows << " x " << columns;
+      const Array one = ColumnSums(rows, columns, false, 1),
+                  four = ColumnSums(rows, columns, false, 4);
+      EXPECT_EQ(std::memcmp(one.raw_data(), four.raw_data(), one.num_bytes()), 0)
+          << rows << " x " << columns;
+    }
+  }
 }
 
 TEST(Sum, Types) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/cpu/register.h"
+#include "src/core/parted_rows.h"
 #include "src/core/strings.h"
 #include "weft/core/handle.h"
 #include "weft/runtime/device.h"
@@ -138,6 +139,10 @@ absl::Status PopInto(KernelContext& ctx, int output) {
   if (top->dtype() != ctx.output_dtype(output)) {
     return ctx.InvalidArgument(StrCat("the stack holds ", DTypeOpName(top->dtype()),
                                       ", elem_type is ", DTypeOpName(ctx.output_dtype(output))));
+  }
+  if (PartsOf(*top) && !ctx.takes_parts(output)) {
+    top = WithRowsTogether(*top);
+    if (!top.ok()) return ctx.Error(top.status().code(), StrCat(top.status().message()));
   }
   ctx.set_output(output, *std::move(top));
   return absl::OkStatus();

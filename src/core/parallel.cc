@@ -137,19 +137,26 @@ void ParallelFor(int64_t n, double cost_ns, absl::FunctionRef<void(int64_t, int6
 }
 
 namespace {
-std::atomic<int64_t> forced_team_runs_{0};
+std::atomic<int64_t> forced_team_runs_{0}, forced_choices_{0};
 }  // namespace
 std::atomic<int> TeamChoice::forced_{kFree};
 
 void TeamChoice::Force(Forced choice) {
   forced_ = choice;
   forced_team_runs_ = 0;
+  forced_choices_ = 0;
+}
+bool TeamChoice::IsTeamsTurn(int forced) {
+  if (forced != kInTurn || forced_choices_.fetch_add(1, std::memory_order_relaxed) % 2 == 0)
+    return false;
+  ++forced_team_runs_;
+  return true;
 }
 int64_t TeamChoice::forced_team_runs() { return forced_team_runs_; }
 
 void TeamChoice::Took(int64_t ns) {
-  if (forced_.load(std::memory_order_relaxed) != kFree) {
-    forced_team_runs_ += PrefersTeam();
+  if (const int forced = forced_.load(std::memory_order_relaxed); forced != kFree) {
+    forced_team_runs_ += forced == kTeam;
     return;
   }
   constexpr int kMostAloneRuns = 4096, kForgiven = 64;

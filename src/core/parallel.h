@@ -41,17 +41,19 @@ class TeamChoice {
  public:
   bool PrefersTeam() const {
     const int forced = forced_.load(std::memory_order_relaxed);
-    return forced == kFree ? alone_runs_ == 0 : forced == kTeam;
+    return forced == kFree ? alone_runs_ == 0 : forced == kTeam || IsTeamsTurn(forced);
   }
   // How long the work has taken as PrefersTeam said.
   void Took(int64_t ns);
 
-  // For tests: all choices are made like this, and runs of teams are counted.
-  enum Forced { kFree, kTeam, kAlone };
+  // For tests: all choices are made like this, and runs of teams are counted. In turn: each second
+  // one of all choices is for the team.
+  enum Forced { kFree, kTeam, kAlone, kInTurn };
   static void Force(Forced choice);
   static int64_t forced_team_runs();
 
  private:
+  static bool IsTeamsTurn(int forced);
   static std::atomic<int> forced_;
 
   int alone_runs_ = 2;            // still to be done on one thread

@@ -27,6 +27,9 @@ absl::Status AsyncKernel::Compute(KernelContext& ctx) {
   return result;
 }
 
+// A traced run has no lanes.
+bool KernelContext::takes_parts(int o) const { return plans_[o].takes_parts && !run_->trace; }
+
 absl::StatusOr<Array*> KernelContext::AllocateOutputSlow(int o, const Shape& shape) {
   Value& value = output_values_[o];
   const OutputPlan& plan = plans_[o];

@@ -154,7 +154,10 @@ class MemoryPlanner {
 void PlanMemory(ExecState* state) {
   const std::vector<RowRange> lanes = FindRowLanes(*state);
   MemoryPlanner(state, lanes).Run();
-  if (!lanes.empty()) state->lane_values = std::make_unique<LaneValues>(*state, lanes);
+  if (!lanes.empty()) {
+    state->lane_values = std::make_unique<LaneValues>(*state, lanes);
+    NotePartedInputs(state, lanes);
+  }
   for (const RowRange& range : lanes) {
     StepCall& call = state->calls[range.begin];
     call.flags |= kStepBeginsLanes;

@@ -8,6 +8,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "src/core/parallel.h"
 #include "src/core/strings.h"
@@ -119,11 +120,12 @@ class LaneFinder {
       written.push_back(root);
       made_bytes += state_.sizes[slot];
     }
-    const bool is_first = range_.rows == 0;
-    if (!is_first && (range_.rows != rows.rows || whole_bytes_ + whole_bytes > kMostWholeBytes ||
-                      made_bytes_ + made_bytes > kMostMadeBytes))
+    const bool is_first = range_.division.rows == 0;
+    if (!is_first &&
+        (range_.division.rows != rows.rows || whole_bytes_ + whole_bytes > kMostWholeBytes ||
+         made_bytes_ + made_bytes > kMostMadeBytes))
       return false;
-    if (is_first) range_ = {.begin = s, .end = s, .rows = rows.rows, .parts = rows.parts};
+    if (is_first) range_ = {.begin = s, .end = s, .division = {rows.rows, rows.parts}};
     whole_.insert(whole.begin(), whole.end());
     written_.insert(written.begin(), written.end());
     if (rows.use.sums || rows.use.passes_on >= 0) summed_.insert(written.begin(), written.end());
@@ -135,7 +137,7 @@ class LaneFinder {
 
   void Close(size_t end) {
     range_.end = end;
-    if (range_.rows > 0 && end - range_.begin > 1 && ns_ >= kWorthwhileNs &&
+    if (range_.division.rows > 0 && end - range_.begin > 1 && ns_ >= kWorthwhileNs &&
         whole_bytes_ <= kMostWholeBytes && made_bytes_ <= kMostMadeBytes)
       found_.push_back(range_);
     range_ = {};
@@ -216,12 +218,11 @@ RowLanes::RowLanes(ExecState* state, const RowRange& range, LaneValues* values)
     : range_(range), values_(*values) {
   FindValues(*state);
   bases_.assign(row_sources_ + targets_.size(), nullptr);
-  const std::vector<int64_t>& first = range.parts;
-  lanes_.resize(first.size());
+  part_steps_.assign(bases_.size(), 0);
+  lanes_.resize(range.division.size());
   for (size_t l = 0; l < lanes_.size(); ++l) {
-    lanes_[l].first_row = first[l];
-    const int64_t end = l + 1 < first.size() ? first[l + 1] : range.rows;
-    bound_ = bound_ && BindLane(state, end - first[l], &lanes_[l]);
+    lanes_[l].first_row = range.division.parts[l];
+    bound_ = bound_ && BindLane(state, range.division.rows_of(l), &lanes_[l]);
   }
 }
 
@@ -239,7 +240,7 @@ void RowLanes::FindValues(const ExecState& state) {
       if (target_of_.contains(slot)) continue;
       if (use.split[i] ? source_of_.contains(slot) : !whole.insert(slot).second) continue;
       Source source{slot, WithoutElements(state.output_types[at], state.shapes[at]), 0, 0,
-                    values_.Has(slot)};
+                    values_.IsInner(slot)};
       if (use.split[i]) {
         source.row_bytes =
             source.as_recorded.num_bytes() / static_cast<size_t>(source.as_recorded.dim(0));
@@ -251,7 +252,13 @@ void RowLanes::FindValues(const ExecState& state) {
     for (size_t o = 0; o < step.node->output_types.size(); ++o) {
       const int slot = step.node->first_slot + static_cast<int>(o);
       const size_t at = static_cast<size_t>(slot);
-      Target target{slot, 0, state.shapes[at], use.sums, -1, values_.Has(slot)};
+      Target target{slot,
+                    0,
+                    state.shapes[at],
+                    use.sums,
+                    -1,
+                    values_.IsInner(slot),
+                    values_.PushedOffset(slot)};
       if (use.passes_on >= 0)
         target.passes_on = step.inputs[static_cast<size_t>(use.passes_on)];
       else if (!use.sums)
@@ -266,13 +273,13 @@ void RowLanes::FindValues(const ExecState& state) {
 bool RowLanes::BindLane(ExecState* state, int64_t rows, Lane* lane) {
   const Plan& plan = state->plan;
   const auto index = static_cast<int>(lane - lanes_.data());
-  lane->bases = bases_;
+  lane->rows = bases_;
   lane->sources.resize(row_sources_);
   for (const Source& source : sources_) {
     if (source.row_bytes == 0) continue;
     Array& some = lane->sources[source.index];
     some = WithoutElements(source.as_recorded.dtype(), WithRows(source.as_recorded.shape(), rows));
-    if (source.in_lanes) some.PointTo(values_.RowsOf(source.slot, static_cast<size_t>(index)));
+    if (source.inner) some.PointTo(values_.RowsOf(source.slot, static_cast<size_t>(index)));
   }
   lane->outputs.resize(targets_.size());
   lane->plans.resize(targets_.size());
@@ -293,7 +300,7 @@ bool RowLanes::BindLane(ExecState* state, int64_t rows, Lane* lane) {
       output.prepared.PointTo(lane->sums[t].raw_data());
       output.fresh_data = output.prepared.raw_data();
     }
-    if (target.in_lanes) {
+    if (target.inner) {
       output.prepared.PointTo(values_.RowsOf(target.slot, static_cast<size_t>(index)));
       output.fresh_data = output.prepared.raw_data();
     }
@@ -328,53 +335,77 @@ bool RowLanes::BindLane(ExecState* state, int64_t rows, Lane* lane) {
 
 void RowLanes::PointToRows(Lane& lane) const {
   const auto first = static_cast<size_t>(lane.first_row);
+  const auto number = static_cast<size_t>(&lane - lanes_.data());
+  // False if it has been there.
+  const auto rows_moved = [&](size_t i, size_t row_bytes) {
+    char* const rows =
+        bases_[i] + (part_steps_[i] > 0 ? number * part_steps_[i] : first * row_bytes);
+    return std::exchange(lane.rows[i], rows) != rows;
+  };
   for (const Source& source : sources_) {
-    if (source.row_bytes == 0 || source.in_lanes ||
-        lane.bases[source.index] == bases_[source.index])
-      continue;
-    lane.bases[source.index] = bases_[source.index];
-    lane.sources[source.index].PointTo(bases_[source.index] + first * source.row_bytes);
+    if (source.row_bytes > 0 && !source.inner && rows_moved(source.index, source.row_bytes))
+      lane.sources[source.index].PointTo(lane.rows[source.index]);
   }
   for (size_t t = 0; t < targets_.size(); ++t) {
-    if (targets_[t].in_lanes) continue;
-    char* const base = bases_[row_sources_ + t];
     // The other lanes' sums stay where they are.
-    if (lane.bases[row_sources_ + t] == base || (targets_[t].sums && &lane != lanes_.data()))
+    if (targets_[t].inner || targets_[t].passes_on >= 0 || (targets_[t].sums && number > 0) ||
+        !rows_moved(row_sources_ + t, targets_[t].row_bytes))
       continue;
-    lane.bases[row_sources_ + t] = base;
-    char* const rows = base + first * targets_[t].row_bytes;
+    char* const rows = lane.rows[row_sources_ + t];
     lane.outputs[t].array.PointTo(rows);
     lane.plans[t].prepared.PointTo(rows);
     lane.plans[t].fresh_data = rows;
   }
 }
 
+// False: it has another shape than in the run that was recorded, or can't be taken as it is.
+bool RowLanes::PrepareSource(const Source& source, Array* value) {
+  if (value->dtype() != source.as_recorded.dtype() ||
+      !(value->shape() == source.as_recorded.shape()))
+    return false;
+  const PartedRows* parts = PartsOf(*value);
+  if (parts && (source.row_bytes == 0 || parts->division() != range_.division)) {
+    absl::StatusOr<Array> whole = WithRowsTogether(*value);
+    if (!whole.ok()) return false;
+    *value = *std::move(whole);
+    parts = nullptr;
+  }
+  if (source.row_bytes == 0) return true;
+  bases_[source.index] = static_cast<char*>(value->raw_data());
+  part_steps_[source.index] = parts ? parts->step() : 0;
+  return true;
+}
+
 // False: values have other shapes than in the run that was recorded.
 bool RowLanes::Prepare(ExecState& state) {
   for (const Source& source : sources_) {
-    if (source.in_lanes) continue;
-    Array& value = state.values[static_cast<size_t>(source.slot)].array;
-    if (value.dtype() != source.as_recorded.dtype() ||
-        !(value.shape() == source.as_recorded.shape()))
+    if (!source.inner &&
+        !PrepareSource(source, &state.values[static_cast<size_t>(source.slot)].array))
       return false;
-    if (source.row_bytes > 0) bases_[source.index] = static_cast<char*>(value.raw_data());
   }
+  const BufferPtr pushed = values_.NewPushed();
   for (size_t t = 0; t < targets_.size(); ++t) {
-    if (targets_[t].in_lanes) continue;
-    const size_t slot = static_cast<size_t>(targets_[t].slot);
+    const Target& target = targets_[t];
+    if (target.inner) continue;
+    const size_t slot = static_cast<size_t>(target.slot);
     Array& value = state.values[slot].array;
     const Array& prepared = state.output_plans[slot].prepared;
-    if (targets_[t].passes_on >= 0) {
-      value = state.values[static_cast<size_t>(targets_[t].passes_on)].array;
+    const DataType dtype = state.output_types[slot];
+    size_t& part_step = part_steps_[row_sources_ + t];
+    part_step = 0;
+    if (target.passes_on >= 0) {
+      value = state.values[static_cast<size_t>(target.passes_on)].array;
       continue;
     }
-    if (!prepared.valid()) {
+    if (target.pushed_offset >= 0 && pushed) {
+      value =
+          Array::FromBuffer(dtype, target.shape, pushed, static_cast<size_t>(target.pushed_offset));
+      part_step = static_cast<const PartedRows*>(pushed.get())->step();
+    } else if (!prepared.valid()) {
       Device& device = *state.plan.slot_device[slot];
-      const DataType dtype = state.output_types[slot];
-      BufferPtr buffer =
-          AllocateBuffer(device.allocator(), dtype, targets_[t].shape.num_elements());
+      BufferPtr buffer = AllocateBuffer(device.allocator(), dtype, target.shape.num_elements());
       if (!buffer) return false;
-      value = Array::FromBuffer(dtype, targets_[t].shape, std::move(buffer));
+      value = Array::FromBuffer(dtype, target.shape, std::move(buffer));
     } else if (value.raw_data() != prepared.raw_data() || !(value.shape() == prepared.shape())) {
       value = prepared;
     }
@@ -433,7 +464,14 @@ void RowLanes::AddSums(ExecState& state) const {
 
 absl::Status RowLanes::RunAlone(ExecState& state) {
   for (const Source& source : sources_) {
-    if (source.in_lanes) WEFT_RETURN_IF_ERROR(values_.MakeWhole(state, source.slot));
+    if (source.inner) {
+      WEFT_RETURN_IF_ERROR(values_.MakeWhole(state, source.slot));
+      continue;
+    }
+    Array& value = state.values[static_cast<size_t>(source.slot)].array;
+    if (PartsOf(value)) {
+      WEFT_ASSIGN_OR_RETURN(value, WithRowsTogether(value));
+    }
   }
   for (size_t s = range_.begin; s < range_.end; ++s) {
     WEFT_RETURN_IF_ERROR(CallKernel(state.calls[s], state.plan.steps[s], state.contexts[s]));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "src/core/parted_rows.h"
 #include "src/runtime/exec_state.h"
 
 namespace weft {
@@ -20,8 +21,7 @@ class LaneValues;
 // Steps [begin, end) of a state that lanes share, as noted by FindRowLanes.
 struct RowRange {
   size_t begin = 0, end = 0;
-  int64_t rows = 0;
-  std::vector<int64_t> parts;            // the first row of each lane
+  RowDivision division;
   bool is_first = true, is_last = true;  // of the state's ranges
 };
 
@@ -42,7 +42,7 @@ class RowLanes {
     Array as_recorded;  // dtype and shape; no elements
     size_t row_bytes;   // 0: all lanes read it whole
     size_t index;       // of Lane::sources
-    bool in_lanes;      // LaneValues has it
+    bool inner;         // as LaneValues says
   };
   struct Target {
     int slot;
@@ -50,7 +50,8 @@ class RowLanes {
     Shape shape;
     bool sums;      // over the rows: each lane has its own
     int passes_on;  // the slot of the value that it is; -1: it is a new one
-    bool in_lanes;  // LaneValues has it
+    bool inner;     // as LaneValues says
+    int64_t pushed_offset;
   };
   // What one thread writes to lies in lines of its own.
   struct alignas(128) Lane {
@@ -60,7 +61,7 @@ class RowLanes {
     HostVector<Array> sources;           // rows of them
     HostVector<Value> outputs;           // of all steps
     HostVector<OutputPlan> plans;        // likewise
-    HostVector<char*> bases;             // what it has of bases_
+    HostVector<char*> rows;              // where its rows of bases_ are
     std::vector<Array> sums;             // by target: its own, but for the first lane
     size_t failed_step = SIZE_MAX;
     absl::Status status;
@@ -70,6 +71,7 @@ class RowLanes {
   // False without memory.
   bool BindLane(ExecState* state, int64_t rows, Lane* lane);
   bool Prepare(ExecState& state);
+  bool PrepareSource(const Source& source, Array* value);
   void PointToRows(Lane& lane) const;
   absl::Status RunAlone(ExecState& state);
   absl::Status RunTogether(ExecState& state);
@@ -84,6 +86,8 @@ class RowLanes {
   // Where the elements of the sources that are read by rows, and of the targets, begin in this run.
   // Lanes take them from here: each would wait for tens of lines if they were brought to it.
   HostVector<char*> bases_;
+  // Likewise: from one part to the next, of values in parts (src/core/parted_rows.h); 0 of others.
+  HostVector<size_t> part_steps_;
   size_t row_sources_ = 0;  // the first of them are those of sources
   std::vector<Lane> lanes_;
   std::vector<uint8_t> no_last_use_;

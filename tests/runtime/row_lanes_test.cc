@@ -160,6 +160,10 @@ TEST_P(RowLanesOfNets, GiveTheBitsOfOneThread) {
   const std::vector<Array> team = Train(c.batch, c.loop, c.threads, TeamChoice::kTeam, &team_runs);
   ExpectSame(alone, team);
   EXPECT_EQ(alone_runs, 0);
+  // Values that one thread has made, in one piece, are read by several, and the other way around.
+  int64_t runs_in_turn = 0;
+  ExpectSame(alone, Train(c.batch, c.loop, c.threads, TeamChoice::kInTurn, &runs_in_turn));
+  EXPECT_EQ(runs_in_turn > 0, c.divided);
   if (c.divided)
     EXPECT_GE(team_runs, 4);
   else
@@ -259,6 +263,31 @@ TEST_F(RowLanesOfRuns, AMatrixOfAllRowsIsWaitedFor) {
   // Taken over in place by a later step, whole for an earlier one.
   const Tensor c = MatMul(x, b) + b;
   CheckInLanes({c, b}, {{x, Uniforms({48, 48}, 9, 0.5f)}});
+}
+
+// What a loop pushes for its gradient in parts is asked for by rows, as a whole, and by kernels
+// that don't work by rows.
+TEST_F(RowLanesOfRuns, PushedValuesThatAreReadAsAWhole) {
+  const int64_t batch = 48;
+  const Tensor x = Placeholder(kFloat32, {batch, kFeatures});
+  const Variable w(Uniforms({kFeatures + kCells, 4 * kCells}, 1, 0.5f), {.use_resource = true});
+  const Variable b(Uniforms({4 * kCells}, 2, 0.5f), {.use_resource = true});
+  const Tensor zero = Zeros({batch, kCells});
+  const std::vector<Tensor> finals = WhileLoop(
+      [&](const std::vector<Tensor>& v) { return Less(v[0], 5); },
+      [&](const std::vector<Tensor>& v) {
+        const State next = Next(x, {v[1], v[2]}, w, b);
+        // Its gradient multiplies by the mean and by the cells, as a whole.
+        const Tensor c = next.c * ReduceMean(Sigmoid(next.c), {.axis = 0, .keep_dims = true});
+        const Tensor h = next.h + Cumsum(Tanh(next.h)) * 0.01f;
+        return std::vector<Tensor>{v[0] + 1, c, h};
+      },
+      {int32_t{0}, zero, zero});
+  const Tensor loss = ReduceSum(Square(finals[2])) + ReduceSum(finals[1]);
+  const std::vector<Grad> gradients = Gradients({loss}, {w.handle(), b.handle(), x});
+  std::vector<Tensor> fetches = {finals[1], finals[2]};
+  for (const Grad& g : gradients) fetches.push_back(DenseGradient(g));
+  CheckInLanes(fetches, {{x, Uniforms({batch, kFeatures}, 4)}}, {w.initializer(), b.initializer()});
 }
 
 // The order in which kernels that work by rows stand together leaves reads and updates of a

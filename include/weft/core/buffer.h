@@ -42,6 +42,9 @@ class Buffer {
   // Memory of a plan's arena: it is reused after the run, so whoever keeps a value beyond the run
   // must copy it.
   bool transient() const { return transient_; }
+  // Rows of an Array over it lie in several places: values of the executor's own
+  // (src/core/parted_rows.h), which no other kernel's input or result ever is.
+  bool parted() const { return parted_; }
   void Ref() { refs_.fetch_add(1, std::memory_order_relaxed); }
   void Unref() {
     if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) Destroy();
@@ -50,8 +53,8 @@ class Buffer {
   int32_t ref_count() const { return refs_.load(std::memory_order_acquire); }
 
  protected:
-  Buffer(void* data, size_t size, Allocator* allocator, bool transient)
-      : data_(data), size_(size), allocator_(allocator), transient_(transient) {}
+  Buffer(void* data, size_t size, Allocator* allocator, bool transient, bool parted = false)
+      : data_(data), size_(size), allocator_(allocator), transient_(transient), parted_(parted) {}
   // Called when the last reference goes.
   virtual void Destroy() { delete this; }
 
@@ -61,6 +64,7 @@ class Buffer {
   size_t size_;
   Allocator* allocator_;
   bool transient_;
+  bool parted_;
 };
 
 // Owning pointer to a Buffer.

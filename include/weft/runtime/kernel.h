@@ -157,6 +157,8 @@ struct OutputPlan {
       nullptr;  // prepared's memory if AllocateOutput may hand it out (it shares with no input)
   int8_t forward_from = -1;  // the input whose buffer the plan lets this output share; -1: none,
                              // -2: it shares some input's
+  // Who reads it takes its rows from several places (src/core/parted_rows.h).
+  bool takes_parts = false;
 };
 
 // What a kernel sees of one execution of its node. Made once per plan and reused: nothing here is
@@ -169,6 +171,9 @@ class KernelContext {
   const Array& input(int i) const { return *inputs_[i]; }
   // Inputs that may be missing or dead: Merge.
   bool input_dead(int i) const { return input_values_[i]->dead; }
+  // Whether output o may be a value in parts (src/core/parted_rows.h): of kernels that pass on what
+  // they have been given.
+  bool takes_parts(int o) const;
   DataType output_dtype(int o) const { return output_dtypes_[o]; }
 
   // The variable behind a reference input or a resource handle input, e.g.

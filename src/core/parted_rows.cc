@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/core/parted_rows.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "src/core/strings.h"
+
+namespace weft {
+
+int64_t RowDivision::most_rows() const {
+  int64_t most = 0;
+  for (size_t p = 0; p < size(); ++p) most = std::max(most, rows_of(p));
+  return most;
+}
+
+BufferPtr PartedRows::Allocate(std::shared_ptr<const RowDivision> division, size_t bytes) {
+  const size_t step =
+      (bytes + kAllocatorAlignment - 1) / kAllocatorAlignment * kAllocatorAlignment + kBetweenParts;
+  const size_t size = step * division->size();
+  void* const memory = HostAllocator()->Allocate(size);
+  if (!memory) return {};
+  return BufferPtr(new PartedRows(memory, size, std::move(division), step));
+}
+
+absl::StatusOr<Array> WithRowsTogether(const Array& a) {
+  const PartedRows* const parts = PartsOf(a);
+  if (!parts) return a;
+  BufferPtr buffer = AllocateBuffer(HostAllocator(), a.dtype(), a.num_elements());
+  if (!buffer) {
+    return absl::ResourceExhaustedError(
+        StrCat("out of memory for a value of shape ", a.shape().ToString()));
+  }
+  Array whole = Array::FromBuffer(a.dtype(), a.shape(), std::move(buffer));
+  const RowDivision& division = parts->division();
+  const size_t row_bytes = a.num_bytes() / static_cast<size_t>(division.rows);
+  const char* from = static_cast<const char*>(a.raw_data());
+  char* to = static_cast<char*>(whole.raw_data());
+  for (size_t p = 0; p < division.size(); ++p, from += parts->step()) {
+    const size_t bytes = static_cast<size_t>(division.rows_of(p)) * row_bytes;
+    std::memcpy(to, from, bytes);
+    to += bytes;
+  }
+  return whole;
+}
+
+}  // namespace weft

@@ -34,14 +34,14 @@ int64_t TileRows() { return kTileRows; }
 
 // Where the sums of a tile begin and end.
 struct TileEnds {
-  bool add = false;             // to what c holds
   const float* bias = nullptr;  // a panel's columns, or none
   bool clamp = false;           // to [0, most]
   float most = 0;
   const float* ahead = nullptr;  // asked into the second cache meanwhile, a line for each of k
 };
 
-template <int kRows>
+// kAdd: to what c holds.
+template <int kRows, bool kAdd>
 void Tile(int64_t k, const float* HWY_RESTRICT a, int64_t lda, const float* HWY_RESTRICT panel,
           float* HWY_RESTRICT c, int64_t ldc, const TileEnds& ends) {
   const D d;
@@ -53,12 +53,12 @@ void Tile(int64_t k, const float* HWY_RESTRICT a, int64_t lda, const float* HWY_
     for (int v = 0; v < 2; ++v)
       sums[i][v] = ends.bias ? hn::LoadU(d, ends.bias + v * lanes) : hn::Zero(d);
   }
-  if (ends.add) {
+  if constexpr (kAdd) {
+    const float* from = c;
 #pragma GCC unroll 16
-    for (int i = 0; i < kRows; ++i) {
-#pragma GCC unroll 2
-      for (int v = 0; v < 2; ++v)
-        sums[i][v] = hn::Add(sums[i][v], hn::LoadU(d, c + i * ldc + v * lanes));
+    for (int i = 0; i < kRows; ++i, from += ldc) {
+      sums[i][0] = hn::Add(sums[i][0], hn::LoadU(d, from));
+      sums[i][1] = hn::Add(sums[i][1], hn::LoadU(d, from + lanes));
     }
   }
   // Four rows to a pointer: an address is then a pointer and at most three times a distance.
@@ -97,9 +97,9 @@ void Tile(int64_t k, const float* HWY_RESTRICT a, int64_t lda, const float* HWY_
     }
   }
 #pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) {
-    hn::StoreU(sums[i][0], d, c + i * ldc);
-    hn::StoreU(sums[i][1], d, c + i * ldc + lanes);
+  for (int i = 0; i < kRows; ++i, c += ldc) {
+    hn::StoreU(sums[i][0], d, c);
+    hn::StoreU(sums[i][1], d, c + lanes);
   }
 }
 
@@ -120,8 +120,10 @@ void Panels(const Product& t, int64_t begin, int64_t end) {
     for (int64_t p = 0; p < t.k; p += kBlock) {
       for (int64_t first = 0; first < t.m; first += rows) {
         WithConstant<kTileRows>(std::min(rows, t.m - first), [&]<int kRows>() {
-          Tile<kRows>(std::min(kBlock, t.k - p), t.a + first * t.lda + p, t.lda, panel + p * width,
-                      c + first * ldc, ldc, {.add = p > 0 || (t.accumulate && !part)});
+          const bool add = p > 0 || (t.accumulate && !part);
+          const auto tile = add ? Tile<kRows, true> : Tile<kRows, false>;
+          tile(std::min(kBlock, t.k - p), t.a + first * t.lda + p, t.lda, panel + p * width,
+               c + first * ldc, ldc, {});
         });
       }
     }
@@ -171,8 +173,9 @@ void Rows(const Product& t, const SumFinish& finish, int64_t begin, int64_t end)
           // The tiles of a panel fetch the next panel.
           const float* const ahead =
               i + 1 < end ? panel + width * t.k * (tiles + tile) / tiles : nullptr;
-          Tile<kRows>(t.k, t.a + first * t.lda, t.lda, panel, part ? last : c, part ? width : t.ldc,
-                      {t.accumulate, bias, finish.clamp, finish.most, ahead});
+          const auto multiply = t.accumulate ? Tile<kRows, true> : Tile<kRows, false>;
+          multiply(t.k, t.a + first * t.lda, t.lda, panel, part ? last : c, part ? width : t.ldc,
+                   {bias, finish.clamp, finish.most, ahead});
           if (!part) continue;
           for (int64_t r = 0; r < kRows; ++r) std::copy_n(last + r * width, columns, c + r * t.ldc);
         }

@@ -21,6 +21,7 @@ namespace weft {
 
 void RegisterPoolKernels(KernelRegistry& kernels);
 void RegisterFusedConvKernels(KernelRegistry& kernels);
+void RegisterSeparableConvKernels(KernelRegistry& kernels);
 void RegisterLegacyBatchNormKernels(KernelRegistry& kernels);
 void RegisterNormalizationKernels(KernelRegistry& kernels);
 void RegisterDilationKernels(KernelRegistry& kernels);
@@ -534,6 +535,7 @@ void RegisterNnConvKernels(KernelRegistry& kernels) {
       [&]<typename T>() { RegisterConvolutions<T>(kernels); });
   kernels.Add<FusedConv2D>("_FusedConv2D", kCpu, {{"T", kFloat32}});
   RegisterFusedConvKernels(kernels);
+  RegisterSeparableConvKernels(kernels);
   RegisterPoolKernels(kernels);
   RegisterLegacyBatchNormKernels(kernels);
   RegisterNormalizationKernels(kernels);

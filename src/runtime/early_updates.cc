@@ -41,7 +41,8 @@ bool MakesFreshOutputs(std::string_view op) {
       "Size",          "Square",
       "Sub",           "Sum",
       "_FusedChain",   "_FusedConv2D",
-      "_FusedMatMul",  "_SumOfProducts"};
+      "_FusedMatMul",  "_SeparableConv2D",
+      "_SumOfProducts"};
   return ops->contains(op) || op.starts_with("FusedBatchNorm");
 }
 

@@ -11,8 +11,12 @@
 // rest is done as each element is stored. An activation that is fused makes 0 of NaN, as oneDNN's
 // and TensorFlow's own fused convolutions do.
 //
+// A depthwise convolution by 3 x 3 filters and the 1 x 1 convolution that alone reads it become one
+// _SeparableConv2D node: what lies between them stays in the caches.
+//
 // All float convolutions get working memory as an output of their own, so that it has a place in
-// the plan's arena. kernels/cpu/nn_conv.cc runs them.
+// the plan's arena. kernels/cpu/nn_conv.cc and nn_conv_separable.cc run them.
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string>
@@ -99,10 +103,12 @@ class ConvFuser {
     for (size_t i = order.size(); i-- > 0;) {
       PlanNode* n = order[i];
       if (IsFloatOnCpu(*n) && IsConvolution(*n)) {
-        if (CanFuse(*n))
-          Replace(Grow(n));
-        else
+        if (CanFuse(*n)) {
+          const Fusion f = Grow(n);
+          if (!Precede(f)) Replace(f);
+        } else {
           n->output_types.push_back(kUint8);
+        }
       }
     }
   }
@@ -247,8 +253,35 @@ class ConvFuser {
     return {c, 0};
   }
 
+  // All but the input image: filter, then bias.
+  std::vector<PlanEdge> Operands(const Fusion& f) {
+    std::vector<PlanEdge> operands = {f.conv->inputs[1]};
+    if (f.bias.node) operands.push_back(f.bias);
+    if (f.shift) {
+      Array bias(kFloat32, Shape({f.channels}));
+      std::copy(f.shift->begin(), f.shift->end(), bias.mutable_data<float>());
+      operands.push_back(AddConstant(f, "bias", std::move(bias)));
+    }
+    return operands;
+  }
+
+  // The kernel scales the filter as it packs it: no second copy of the constant.
+  static Array ScaleOf(const Fusion& f) {
+    Array scale(kFloat32, Shape({f.channels}));
+    std::copy(f.scale->begin(), f.scale->end(), scale.mutable_data<float>());
+    return scale;
+  }
+
+  static void AddControl(const Fusion& f, PlanNode* n) {
+    std::unordered_set<PlanNode*> control(n->control_inputs.begin(), n->control_inputs.end());
+    for (const PlanNode* member : f.members)
+      control.insert(member->control_inputs.begin(), member->control_inputs.end());
+    n->control_inputs.assign(control.begin(), control.end());
+  }
+
   void Replace(const Fusion& f) {
     const PlanNode& conv = *f.conv;
+    if (IsPointwise(f)) pointwise_.emplace(&conv, f.last);
     AttrMap attrs = {{"T", kFloat32},
                      {"constant_filter", true},
                      {"depthwise", conv.op != "Conv2D"},
@@ -260,34 +293,80 @@ class ConvFuser {
       if (const auto it = conv.attrs.find(name); it != conv.attrs.end())
         attrs.emplace(name, it->second);
     }
-    if (f.scale) {
-      // The kernel scales the filter as it packs it: no second copy of the constant.
-      Array scale(kFloat32, Shape({f.channels}));
-      std::copy(f.scale->begin(), f.scale->end(), scale.mutable_data<float>());
-      attrs.emplace("filter_scale", std::move(scale));
-    }
-    std::vector<PlanEdge> inputs = {conv.inputs[0], conv.inputs[1]};
-    if (f.bias.node) inputs.push_back(f.bias);
-    if (f.shift) {
-      Array bias(kFloat32, Shape({f.channels}));
-      std::copy(f.shift->begin(), f.shift->end(), bias.mutable_data<float>());
-      inputs.push_back(AddConstant(f, "bias", std::move(bias)));
-    }
+    if (f.scale) attrs.emplace("filter_scale", ScaleOf(f));
+    std::vector<PlanEdge> inputs = Operands(f);
+    inputs.insert(inputs.begin(), conv.inputs[0]);
     if (f.addend.node) inputs.push_back(f.addend);
-    std::unordered_set<PlanNode*> control;
-    for (const PlanNode* n : f.members)
-      control.insert(n->control_inputs.begin(), n->control_inputs.end());
+    AddControl(f, f.last);
     f.last->op = "_FusedConv2D";
     f.last->attrs = std::move(attrs);
     f.last->input_types.assign(inputs.size(), kFloat32);
     f.last->inputs = std::move(inputs);
-    f.last->control_inputs.assign(control.begin(), control.end());
     f.last->output_types = {kFloat32, kUint8};
+  }
+
+  // ---- a depthwise convolution and a 1 x 1 convolution ------------------------------------------
+
+  static bool HasOnes(const PlanNode& n, std::string_view attr) {
+    const auto* const list = n.FindAttrOf<std::vector<int64_t>>(attr);
+    return !list || std::all_of(list->begin(), list->end(), [](int64_t v) { return v == 1; });
+  }
+
+  static bool IsPointwise(const Fusion& f) {
+    const Array& filter = *ConstantOf(f.conv->inputs[1]);
+    const std::string* const padding = f.conv->FindAttrOf<std::string>("padding");
+    return f.conv->op == "Conv2D" && filter.dim(0) == 1 && filter.dim(1) == 1 &&
+           HasOnes(*f.conv, "strides") && padding && *padding != "EXPLICIT" && !f.addend.node;
+  }
+
+  // What kernels/cpu/depthwise.h takes.
+  static bool IsSmallDepthwise(const Fusion& f) {
+    const PlanNode& n = *f.conv;
+    const Array& filter = *ConstantOf(n.inputs[1]);
+    const auto* const strides = n.FindAttrOf<std::vector<int64_t>>("strides");
+    return n.op == "DepthwiseConv2dNative" && filter.dim(0) == 3 && filter.dim(1) == 3 &&
+           filter.dim(3) == 1 && strides && strides->size() == 4 && (*strides)[0] == 1 &&
+           (*strides)[3] == 1 && (*strides)[1] == (*strides)[2] && (*strides)[1] >= 1 &&
+           (*strides)[1] <= 2 && HasOnes(n, "dilations") && !f.addend.node;
+  }
+
+  // Makes the 1 x 1 convolution that alone reads the depthwise one of `f` compute that too. The
+  // later one has been replaced already.
+  bool Precede(const Fusion& f) {
+    if (!IsSmallDepthwise(f) || fixed_.contains(f.last)) return false;
+    const std::vector<PlanNode*> users = UsersOf(f.last);
+    if (users.size() != 1) return false;
+    const auto found = pointwise_.find(users[0]);
+    if (found == pointwise_.end()) return false;
+    PlanNode* const n = found->second;
+    if (n->device != f.conv->device || !(n->inputs[0] == PlanEdge{f.last, 0})) return false;
+    if (ConstantOf(n->inputs[1])->dim(2) != f.channels) return false;
+    AttrMap attrs = {
+        {"T", kFloat32}, {"depthwise_bias", f.has_bias()}, {"depthwise_activation", f.activation}};
+    for (const char* name : {"bias", "activation", "filter_scale"}) {
+      if (const auto it = n->attrs.find(name); it != n->attrs.end()) attrs.emplace(*it);
+    }
+    for (const char* name : {"strides", "padding", "explicit_paddings"}) {
+      if (const auto it = f.conv->attrs.find(name); it != f.conv->attrs.end()) attrs.emplace(*it);
+    }
+    if (f.scale) attrs.emplace("depthwise_filter_scale", ScaleOf(f));
+    // x, both filters, both biases.
+    std::vector<PlanEdge> inputs = Operands(f);
+    inputs.insert(inputs.begin(), f.conv->inputs[0]);
+    inputs.insert(inputs.begin() + 2, n->inputs[1]);
+    inputs.insert(inputs.end(), n->inputs.begin() + 2, n->inputs.end());
+    n->op = "_SeparableConv2D";
+    n->attrs = std::move(attrs);
+    n->input_types.assign(inputs.size(), kFloat32);
+    n->inputs = std::move(inputs);
+    AddControl(f, n);
+    return true;
   }
 
   PlanGraph& graph_;
   std::unordered_map<const PlanNode*, std::vector<PlanNode*>> users_;
   std::unordered_set<const PlanNode*> fixed_, taken_;
+  std::unordered_map<const PlanNode*, PlanNode*> pointwise_;  // what became of 1 x 1 convolutions
 };
 
 }  // namespace

@@ -114,6 +114,114 @@ TEST_F(FuseConv, Depthwise) {
   ExpectFused(depthwise(3), {"_FusedConv2D"});
 }
 
+// A depthwise convolution and a 1 x 1 convolution that alone reads it are one node.
+TEST_F(FuseConv, Separable) {
+  const Tensor x = Fed(Random({2, 9, 8, 16}, 1));
+  const auto depthwise = [&](int stride) {
+    return Conv(x, Random({3, 3, 16, 1}, 2), "DepthwiseConv2dNative", stride);
+  };
+  const auto pointwise = [](const Tensor& y) { return Conv(y, Random({1, 1, 16, 24}, 3)); };
+  for (const int stride : {1, 2}) {
+    ExpectFused(pointwise(depthwise(stride)), {"_SeparableConv2D"});
+    const Tensor inner = Op("Relu6", {BatchNorm(depthwise(stride), 16)});
+    ExpectFused(Op("Relu6", {BatchNorm(pointwise(inner), 24)}), {"_SeparableConv2D"});
+    // A bias that is no constant, and one on one side only.
+    const Tensor bias = Fed(Random({16}, 4), PartialShape({16}));
+    ExpectFused(pointwise(Op("Relu", {Op("BiasAdd", {depthwise(stride), bias})})),
+                {"_SeparableConv2D"});
+    const Tensor last = Fed(Random({24}, 5), PartialShape({24}));
+    ExpectFused(Op("BiasAdd", {pointwise(depthwise(stride)), last}), {"_SeparableConv2D"});
+  }
+}
+
+TEST_F(FuseConv, SeparableAmongOthers) {
+  const Tensor x = Fed(Random({2, 9, 8, 16}, 1));
+  const auto depthwise = [&](const Tensor& y) {
+    return Op("Relu6", {Conv(y, Random({3, 3, 16, 1}, 2), "DepthwiseConv2dNative")});
+  };
+  const auto pointwise = [](const Tensor& y) {
+    return Op("Relu6", {Conv(y, Random({1, 1, 16, 16}, 3))});
+  };
+  ExpectFused(pointwise(depthwise(pointwise(depthwise(x)))),
+              {"_SeparableConv2D", "_SeparableConv2D"});
+  // A sum with another image stays with the later convolution.
+  ExpectFused(Op("AddV2", {Conv(depthwise(x), Random({1, 1, 16, 16}, 4)), x}),
+              {"_FusedConv2D", "_FusedConv2D"});
+}
+
+TEST_F(FuseConv, SeparableExplicitPadding) {
+  const Tensor x = Fed(Random({2, 9, 8, 16}, 1));
+  const Tensor y = OpBuilder("DepthwiseConv2dNative", NameOptions())
+                       .In(x)
+                       .In(Random({3, 3, 16, 1}, 2))
+                       .Attr("strides", Ints{1, 1, 1, 1})
+                       .Attr("padding", "EXPLICIT")
+                       .Attr("explicit_paddings", Ints{0, 0, 2, 1, 3, 0, 0, 0})
+                       .Output();
+  ExpectFused(Conv(y, Random({1, 1, 16, 24}, 3)), {"_SeparableConv2D"});
+}
+
+// What it is not for stays two nodes.
+TEST_F(FuseConv, NotSeparable) {
+  const std::vector<std::string> two = {"_FusedConv2D", "_FusedConv2D"};
+  const Tensor x = Fed(Random({2, 9, 8, 16}, 1));
+  const auto depthwise = [&](const Ints& filter, int stride = 1) {
+    return Conv(x, Random(filter, 2), "DepthwiseConv2dNative", stride);
+  };
+  const Array ones = Random({1, 1, 16, 8}, 3);
+  ExpectFused(Conv(depthwise({5, 5, 16, 1}), ones), two);
+  ExpectFused(Conv(depthwise({3, 3, 16, 2}), Random({1, 1, 32, 8}, 3)), two);
+  ExpectFused(Conv(depthwise({3, 3, 16, 1}, 3), ones), two);
+  ExpectFused(Conv(depthwise({3, 3, 16, 1}), ones, "Conv2D", 2), two);
+  ExpectFused(Conv(depthwise({3, 3, 16, 1}), Random({3, 3, 16, 8}, 3)), two);
+  ExpectFused(Conv(depthwise({3, 3, 16, 1}), Random({1, 1, 4, 8}, 3)), two);  // groups
+  const Tensor dilated = OpBuilder("DepthwiseConv2dNative", NameOptions())
+                             .In(x)
+                             .In(Random({3, 3, 16, 1}, 2))
+                             .Attr("strides", Ints{1, 1, 1, 1})
+                             .Attr("dilations", Ints{1, 2, 2, 1})
+                             .Attr("padding", "SAME")
+                             .Output();
+  ExpectFused(Conv(dilated, ones), two);
+  // Filters that may change.
+  const Tensor filter = Fed(ones);
+  ExpectFused(Conv(depthwise({3, 3, 16, 1}), filter), {"_FusedConv2D", "Conv2D"});
+  const Tensor taps = Fed(Random({3, 3, 16, 1}, 2));
+  ExpectFused(Conv(Conv(x, taps, "DepthwiseConv2dNative"), ones),
+              {"DepthwiseConv2dNative", "_FusedConv2D"});
+}
+
+TEST_F(FuseConv, WhatLiesBetweenIsNeeded) {
+  const Tensor x = Fed(Random({2, 9, 8, 16}, 1));
+  const Tensor between = Op("Relu6", {Conv(x, Random({3, 3, 16, 1}, 2), "DepthwiseConv2dNative")});
+  const Tensor y = Conv(between, Random({1, 1, 16, 16}, 3));
+  ExpectFused(Op("Sub", {y, between}), {"_FusedConv2D", "_FusedConv2D", "Sub"});
+  // By a fetch.
+  ConfigProto plain;
+  plain.opt_level = OptLevel::kL0;
+  Session as_it_is(graph_, plain), session(graph_);
+  for (int run = 0; run < 2; ++run) {
+    const std::vector<Array> got = session.Run({y, between}, feeds_),
+                             want = as_it_is.Run({y, between}, feeds_);
+    EXPECT_TRUE(ArraysNear(got[0], want[0], {1e-4, 1e-4}));
+    EXPECT_TRUE(ArraysNear(got[1], want[1], {1e-4, 1e-4}));
+  }
+}
+
+TEST_F(FuseConv, SeparableOfOtherShapesInOneSession) {
+  const Tensor x = Placeholder(kFloat32, PartialShape({-1, -1, -1, 16}));
+  const Tensor inner = Op("Relu", {Conv(x, Random({3, 3, 16, 1}, 2), "DepthwiseConv2dNative")});
+  const Tensor y = Op("Relu", {Conv(inner, Random({1, 1, 16, 8}, 3))});
+  ConfigProto plain;
+  plain.opt_level = OptLevel::kL0;
+  Session as_it_is(graph_, plain), session(graph_);
+  for (const Ints& dims :
+       {Ints{1, 5, 5, 16}, Ints{2, 70, 40, 16}, Ints{0, 5, 5, 16}, Ints{1, 5, 5, 16}}) {
+    const Array in = Random(dims, 4);
+    EXPECT_TRUE(ArraysNear(session.Run(y, {{x, in}}), as_it_is.Run(y, {{x, in}}), {1e-4, 1e-4}));
+  }
+}
+
 // A residual block: the sum goes into the later convolution.
 TEST_F(FuseConv, SumOfTwo) {
   const Tensor x = Fed(Random({2, 8, 8, 16}, 1));

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <typeinfo>
 #include <vector>
 
 #include "kernels/cpu/register.h"
@@ -30,6 +31,9 @@ class Stack final : public Resource {
       return absl::InvalidArgumentError(
           StrCat("Stack[", name, "] overflowed its max_size (", max_size_, ")"));
     }
+    // A loop's stacks get one value an iteration, some twenty stacks each.
+    constexpr size_t kFirstValues = 16;
+    if (values_.capacity() == 0) values_.reserve(kFirstValues);
     values_.push_back(std::move(value));
     return absl::OkStatus();
   }
@@ -105,8 +109,30 @@ class MakeStack final : public Kernel {
   std::string name_;
 };
 
-absl::StatusOr<std::shared_ptr<Stack>> StackOf(KernelContext& ctx, int i = 0) {
-  if (!ctx.input_is_ref(i)) return ctx.resource<Stack>(i);
+// A stack and what keeps it alive.
+struct StackRef {
+  std::shared_ptr<Resource> owner;
+  Stack* stack;
+};
+
+absl::StatusOr<StackRef> StackOf(KernelContext& ctx, int i = 0) {
+  const auto found = [](std::shared_ptr<Stack> s) {
+    Stack* const stack = s.get();
+    return StackRef{std::move(s), stack};
+  };
+  if (!ctx.input_is_ref(i)) {
+    const Array& handle = ctx.input(i);
+    if (handle.dtype() == kResource && handle.num_elements() == 1) {
+      const ResourceHandle& h = *handle.data<ResourceHandle>();
+      std::shared_ptr<Resource> any = h.slot ? h.slot->Get() : nullptr;
+      // No class is derived from it: what a loop asks for some hundred times a run needs no search
+      // through the classes of the resource.
+      if (Resource* const r = any.get(); r && typeid(*r) == typeid(Stack))
+        return StackRef{std::move(any), static_cast<Stack*>(r)};
+    }
+    WEFT_ASSIGN_OR_RETURN(std::shared_ptr<Stack> stack, ctx.resource<Stack>(i));
+    return found(std::move(stack));
+  }
   WEFT_ASSIGN_OR_RETURN(VariableState * v, ctx.variable(i));
   const Array names = v->Read();
   if (!names.valid() || names.dtype() != kString || names.num_elements() != 2)
@@ -114,14 +140,15 @@ absl::StatusOr<std::shared_ptr<Stack>> StackOf(KernelContext& ctx, int i = 0) {
   const std::string* parts = names.data<std::string>();
   auto stack =
       std::dynamic_pointer_cast<Stack>(ctx.step_resources().Slot(parts[0], kType, parts[1])->Get());
-  if (stack) return stack;
+  if (stack) return found(std::move(stack));
   return ctx.Error(absl::StatusCode::kNotFound,
                    StrCat("Stack ", parts[1], " does not exist in this run."));
 }
 
 // Onto the stack of input `handle`.
 absl::Status PushOnto(KernelContext& ctx, int handle, const Array& value) {
-  WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<Stack> stack, StackOf(ctx, handle));
+  WEFT_ASSIGN_OR_RETURN(const StackRef ref, StackOf(ctx, handle));
+  Stack* const stack = ref.stack;
   if (value.dtype() != stack->dtype) {
     return ctx.InvalidArgument(StrCat("Must have type ", DTypeOpName(stack->dtype), " but got ",
                                       DTypeOpName(value.dtype())));
@@ -133,7 +160,8 @@ absl::Status PushOnto(KernelContext& ctx, int handle, const Array& value) {
 
 // Output `output` gets what was on top of the stack of the input of the same number.
 absl::Status PopInto(KernelContext& ctx, int output) {
-  WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<Stack> stack, StackOf(ctx, output));
+  WEFT_ASSIGN_OR_RETURN(const StackRef ref, StackOf(ctx, output));
+  Stack* const stack = ref.stack;
   absl::StatusOr<Array> top = stack->Pop();
   if (!top.ok()) return ctx.Error(top.status().code(), StrCat(top.status().message()));
   if (top->dtype() != ctx.output_dtype(output)) {
@@ -169,8 +197,8 @@ absl::Status PopAll(KernelContext& ctx) {
 }
 
 absl::Status Close(KernelContext& ctx) {
-  WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<Stack> stack, StackOf(ctx));
-  stack->Close();
+  WEFT_ASSIGN_OR_RETURN(const StackRef ref, StackOf(ctx));
+  ref.stack->Close();
   return absl::OkStatus();
 }
 

@@ -170,7 +170,9 @@ void TeamChoice::Took(int64_t ns) {
     if (++successes_ == kForgiven) next_alone_runs_ = 16;
     return;
   }
-  successes_ = 0;
+  // The first iteration of each loop may disappoint: its values have to be fetched from elsewhere.
+  constexpr int kSuccessesLost = 4;
+  successes_ = std::max(0, std::min(successes_, kForgiven) - kSuccessesLost);
   if (++disappointments_ < 4 && ns < 4 * alone_ns_) return;
   disappointments_ = 0;
   alone_runs_ = next_alone_runs_;

@@ -59,7 +59,7 @@ class TeamChoice {
   int alone_runs_ = 2;            // still to be done on one thread
   int next_alone_runs_ = 16;      // after the next disappointment
   int disappointments_ = 0;       // in a row
-  int successes_ = 0;             // likewise
+  int successes_ = 0;             // less some for each disappointment
   int64_t alone_ns_ = INT64_MAX;  // the shortest time on one thread
 };
 

@@ -46,6 +46,18 @@ TEST(TeamChoice, ASlowTeamIsAskedLessAndLess) {
   }
 }
 
+// Late once in ten runs, and stopped once in a thousand: the machine's business, not the team's.
+TEST(TeamChoice, OneThatStopsNowAndThenIsSoonAskedAgain) {
+  TeamChoice choice;
+  int alone_runs = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const bool team = choice.PrefersTeam();
+    alone_runs += !team;
+    choice.Took(!team ? 100 : i % 1000 == 999 ? 1'000'000 : i % 10 == 0 ? 150 : 60);
+  }
+  EXPECT_LT(alone_runs, 20 * 40);
+}
+
 TEST(TeamChoice, OneThatStoppedIsLeftAtOnce) {
   TeamChoice choice;
   static_cast<void>(RunsUntil(&choice, true, 100, 60));

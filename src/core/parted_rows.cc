@@ -15,6 +15,21 @@ int64_t RowDivision::most_rows() const {
   return most;
 }
 
+int64_t RowDivision::fewest_rows() const {
+  int64_t fewest = rows;
+  for (size_t p = 0; p < size(); ++p) fewest = std::min(fewest, rows_of(p));
+  return fewest;
+}
+
+void BringRowsTogether(const RowDivision& division, size_t row_bytes, const char* first,
+                       size_t step, char* to) {
+  for (size_t p = 0; p < division.size(); ++p, first += step) {
+    const size_t bytes = static_cast<size_t>(division.rows_of(p)) * row_bytes;
+    std::memcpy(to, first, bytes);
+    to += bytes;
+  }
+}
+
 BufferPtr PartedRows::Allocate(std::shared_ptr<const RowDivision> division, size_t bytes) {
   const size_t step =
       (bytes + kAllocatorAlignment - 1) / kAllocatorAlignment * kAllocatorAlignment + kBetweenParts;
@@ -35,13 +50,8 @@ absl::StatusOr<Array> WithRowsTogether(const Array& a) {
   Array whole = Array::FromBuffer(a.dtype(), a.shape(), std::move(buffer));
   const RowDivision& division = parts->division();
   const size_t row_bytes = a.num_bytes() / static_cast<size_t>(division.rows);
-  const char* from = static_cast<const char*>(a.raw_data());
-  char* to = static_cast<char*>(whole.raw_data());
-  for (size_t p = 0; p < division.size(); ++p, from += parts->step()) {
-    const size_t bytes = static_cast<size_t>(division.rows_of(p)) * row_bytes;
-    std::memcpy(to, from, bytes);
-    to += bytes;
-  }
+  BringRowsTogether(division, row_bytes, static_cast<const char*>(a.raw_data()), parts->step(),
+                    static_cast<char*>(whole.raw_data()));
   return whole;
 }
 

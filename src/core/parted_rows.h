@@ -26,6 +26,7 @@ struct RowDivision {
     return (part + 1 < parts.size() ? parts[part + 1] : rows) - parts[part];
   }
   int64_t most_rows() const;
+  int64_t fewest_rows() const;
   friend bool operator==(const RowDivision&, const RowDivision&) = default;
 };
 
@@ -58,6 +59,11 @@ inline const PartedRows* PartsOf(const Array& a) {
   const Buffer* const buffer = a.buffer();
   return buffer && buffer->parted() ? static_cast<const PartedRows*>(buffer) : nullptr;
 }
+
+// Copies the rows of each part, the first one's from `first` on and the others' `step` bytes
+// further each, to one place.
+void BringRowsTogether(const RowDivision& division, size_t row_bytes, const char* first,
+                       size_t step, char* to);
 
 // The value with its rows one behind the other: itself, or a copy.
 absl::StatusOr<Array> WithRowsTogether(const Array& a);

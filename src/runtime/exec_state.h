@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "src/core/parted_rows.h"
 #include "src/runtime/plan.h"
 #include "weft/core/buffer.h"
 
@@ -49,9 +50,8 @@ struct StepCall {
 // What RecordRows noted of a step (row_lanes.h).
 struct RecordedRows {
   RowUse use;
-  int64_t rows = 0;
-  std::vector<int64_t> parts;  // where parts of the rows begin
-  size_t whole_bytes = 0;      // of the largest input that is read whole
+  RowDivision division;
+  size_t whole_bytes = 0;  // of the largest input that is read whole
 };
 
 // Memory of the host's allocator, which takes large blocks in huge pages: the tables of a large

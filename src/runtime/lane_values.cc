@@ -2,7 +2,6 @@
 #include "src/runtime/lane_values.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "src/core/strings.h"
@@ -135,13 +134,8 @@ LaneValues::LaneValues(const ExecState& state, const std::vector<RowRange>& rang
   std::vector<Block> blocks = values.Inner(division_->most_rows());
   if (blocks.empty() || blocks.size() > kMostBlocks) return;
   const size_t bytes = PlaceBlocks(&blocks);
-  for (size_t l = 0; l < division_->size(); ++l) {
-    BufferPtr memory =
-        AllocateBuffer(HostAllocator(), kUint8, static_cast<int64_t>(bytes + kBetweenParts));
-    if (!memory) return;
-    memory_.push_back(
-        Array::FromBuffer(kUint8, Shape({static_cast<int64_t>(bytes)}), std::move(memory)));
-  }
+  memory_ = PartedRows::Allocate(division_, bytes);
+  if (!memory_) return;
   std::unordered_map<int, const Block*> block_of;
   for (const Block& b : blocks) block_of.emplace(b.slot, &b);
   for (size_t s = 0; s < state.plan.steps.size(); ++s) {
@@ -155,7 +149,8 @@ LaneValues::LaneValues(const ExecState& state, const std::vector<RowRange>& rang
 }
 
 char* LaneValues::RowsOf(int slot, size_t lane) const {
-  return static_cast<char*>(memory_[lane].buffer()->data()) + inner_.at(slot).offset;
+  const size_t step = static_cast<const PartedRows*>(memory_.get())->step();
+  return static_cast<char*>(memory_->data()) + lane * step + inner_.at(slot).offset;
 }
 
 int64_t LaneValues::PushedOffset(int slot) const {
@@ -197,12 +192,9 @@ absl::Status LaneValues::MakeWhole(ExecState& state, int slot) const {
     }
     whole = Array::FromBuffer(state.output_types[at], state.shapes[at], std::move(buffer));
   }
-  char* to = static_cast<char*>(whole.raw_data());
-  for (size_t l = 0; l < division_->size(); ++l) {
-    const size_t bytes = static_cast<size_t>(division_->rows_of(l)) * value.row_bytes;
-    std::memcpy(to, RowsOf(slot, l), bytes);
-    to += bytes;
-  }
+  BringRowsTogether(*division_, value.row_bytes, RowsOf(slot, 0),
+                    static_cast<const PartedRows*>(memory_.get())->step(),
+                    static_cast<char*>(whole.raw_data()));
   state.values[at].array = std::move(whole);
   return absl::OkStatus();
 }

@@ -59,7 +59,7 @@ class LaneValues {
   };
   std::shared_ptr<const RowDivision> division_;
   std::unordered_map<int, InnerValue> inner_;  // by slot
-  std::vector<Array> memory_;                  // by lane
+  BufferPtr memory_;                           // PartedRows
   std::unordered_map<int, size_t> pushed_;     // by slot: the offset
   size_t pushed_bytes_ = 0;
   TeamChoice choice_;

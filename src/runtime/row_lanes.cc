@@ -27,12 +27,6 @@ constexpr double kLongStepNs = 30'000, kLongSumNs = 100'000;
 constexpr size_t kMostWholeBytes = size_t{512} << 10;
 constexpr size_t kMostMadeBytes = size_t{4} << 20;
 
-int64_t SmallestLane(const std::vector<int64_t>& first, int64_t rows) {
-  int64_t smallest = rows - first.back();
-  for (size_t l = 1; l < first.size(); ++l) smallest = std::min(smallest, first[l] - first[l - 1]);
-  return smallest;
-}
-
 // What lanes have in the place of a buffer: the memory is the state's, and nobody may keep it.
 class LaneBuffer final : public Buffer {
  public:
@@ -76,7 +70,7 @@ class LaneFinder {
   static size_t Index(int slot) { return static_cast<size_t>(slot); }
 
   static double CostOf(const RecordedRows& rows) {
-    return rows.use.row_ns * static_cast<double>(rows.rows);
+    return rows.use.row_ns * static_cast<double>(rows.division.rows);
   }
 
   // The slot whose memory a slot shares.
@@ -122,10 +116,10 @@ class LaneFinder {
     }
     const bool is_first = range_.division.rows == 0;
     if (!is_first &&
-        (range_.division.rows != rows.rows || whole_bytes_ + whole_bytes > kMostWholeBytes ||
+        (range_.division != rows.division || whole_bytes_ + whole_bytes > kMostWholeBytes ||
          made_bytes_ + made_bytes > kMostMadeBytes))
       return false;
-    if (is_first) range_ = {.begin = s, .end = s, .division = {rows.rows, rows.parts}};
+    if (is_first) range_ = {.begin = s, .end = s, .division = rows.division};
     whole_.insert(whole.begin(), whole.end());
     written_.insert(written.begin(), written.end());
     if (rows.use.sums || rows.use.passes_on >= 0) summed_.insert(written.begin(), written.end());
@@ -176,9 +170,9 @@ void RecordRows(ExecState* state, size_t s) {
   const Array& in = ctx.input(static_cast<int>(first_split - use.split.begin()));
   if (in.rank() < 1) return;
   const int64_t rows = in.dim(0);
-  std::vector<int64_t> first = ctx.RowParts(rows);
-  if (first.size() < 2) return;
-  use = step.node->kernel->DivideRows(ctx, SmallestLane(first, rows));
+  RowDivision division{rows, ctx.RowParts(rows)};
+  if (division.size() < 2) return;
+  use = step.node->kernel->DivideRows(ctx, division.fewest_rows());
   if (use.split.size() != step.inputs.size()) return;
   for (size_t o = 0; use.passes_on < 0 && o < step.node->output_types.size(); ++o) {
     const size_t slot = static_cast<size_t>(step.node->first_slot) + o;
@@ -200,7 +194,7 @@ void RecordRows(ExecState* state, size_t s) {
     state->shapes[slot] = value.shape();
     state->sizes[slot] = value.num_bytes();
   }
-  state->rows[s] = {std::move(use), rows, std::move(first), whole_bytes};
+  state->rows[s] = {std::move(use), std::move(division), whole_bytes};
 }
 
 std::vector<RowRange> FindRowLanes(const ExecState& state) {

@@ -10,7 +10,7 @@
 namespace weft {
 
 std::string PlanNodeConstruction::UniqueNodeName() const {
-  return StrCat("_", node_.order, "_", node_.name);
+  return StrCat("_", node_.origin ? node_.origin->id : node_.order, "_", node_.name);
 }
 
 namespace {

@@ -45,15 +45,16 @@ class LoopExtractor {
     return FindParts() && CheckSwitches() && CheckVariables() && FindBody() && CheckEdges();
   }
 
-  absl::Status Extract() {
-    LoopPlan plan;
+  FoundLoop Extract() {
+    FoundLoop found;
+    LoopPlan& plan = found.plan;
     plan.name = frame_->name;
     plan.num_variables = variables_.size();
     plan.num_invariants = invariants_.size();
     plan.num_extras = extras_.size();
     plan.condition = std::make_unique<Plan>();
     plan.body = std::make_unique<Plan>();
-    PlanNode* loop = MakeLoopNode(&plan);
+    found.node = MakeLoopNode(&plan);
     MakeFeeds(plan.condition.get(), /*body=*/false);
     MakeFeeds(plan.body.get(), /*body=*/true);
     FindPivots();
@@ -70,20 +71,7 @@ class LoopExtractor {
     MoveNodes(plan.condition.get(), plan.body.get());
     plan.condition->graph.RemoveUnused();
     plan.body->graph.RemoveUnused();
-    if (session_->config().opt_level != OptLevel::kL0 && !IsChecked(plan)) {
-      CollectProducts(&graph_, loop, &plan);
-      plan.body->graph.RemoveUnused();
-      HoistInvariants(session_, &plan);
-    }
-    for (Plan* p : {plan.condition.get(), plan.body.get(), plan.prologue.get()}) {
-      if (p) WEFT_RETURN_IF_ERROR(FinishPlan(session_, p));
-    }
-    const std::vector<int>& slots = plan.condition->fetch_slots;
-    if (slots[0] >= 0 && !plan.condition->slot_is_constant[static_cast<size_t>(slots[0])] &&
-        std::count(slots.begin(), slots.end(), slots[0]) == 1)
-      plan.condition->tested_slot = slots[0];
-    loop->kernel = std::make_shared<LoopKernel>(std::move(plan));
-    return absl::OkStatus();
+    return found;
   }
 
  private:
@@ -279,12 +267,6 @@ class LoopExtractor {
     return loop;
   }
 
-  static bool IsChecked(const LoopPlan& plan) {
-    const auto& nodes = plan.body->graph.nodes;
-    return std::any_of(nodes.begin(), nodes.end(),
-                       [](const auto& n) { return NumericCheckOf(*n) != 0; });
-  }
-
   PlanNode* AddFeed(Plan* plan, const PlanEdge& value, const std::string& name) {
     PlanNode* feed = plan->graph.Add();
     feed->is_feed = true;
@@ -423,6 +405,30 @@ void UngateSwitches(PlanGraph* graph) {
   graph->RemoveUnused();
 }
 
+bool HasChecks(const PlanGraph& graph) {
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(),
+                     [](const auto& n) { return NumericCheckOf(*n) != 0; });
+}
+
+// Compiles the parts of a loop.
+absl::Status Finish(SessionImpl* session, PlanGraph* graph, FoundLoop* loop) {
+  LoopPlan& plan = loop->plan;
+  if (session->config().opt_level != OptLevel::kL0 && !HasChecks(plan.body->graph)) {
+    CollectProducts(graph, loop->node, &plan);
+    plan.body->graph.RemoveUnused();
+    HoistInvariants(session, &plan);
+  }
+  for (Plan* p : {plan.condition.get(), plan.body.get(), plan.prologue.get()}) {
+    if (p) WEFT_RETURN_IF_ERROR(FinishPlan(session, p));
+  }
+  const std::vector<int>& slots = plan.condition->fetch_slots;
+  if (slots[0] >= 0 && !plan.condition->slot_is_constant[static_cast<size_t>(slots[0])] &&
+      std::count(slots.begin(), slots.end(), slots[0]) == 1)
+    plan.condition->tested_slot = slots[0];
+  loop->node->kernel = std::make_shared<LoopKernel>(std::move(plan));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ExtractLoops(SessionImpl* session, PlanGraph* graph) {
@@ -431,10 +437,11 @@ absl::Status ExtractLoops(SessionImpl* session, PlanGraph* graph) {
   });
   if (!any) return absl::OkStatus();
   UngateSwitches(graph);
+  std::vector<FoundLoop> found;
   std::vector<std::string> refused;
-  while (true) {
+  for (bool changed = true; changed;) {
     WEFT_ASSIGN_OR_RETURN(const Frames frames, Frames::Find(*graph));
-    bool changed = false;
+    changed = false;
     for (const auto& frame : frames.all()) {
       if (frame->depth != 1 ||
           std::find(refused.begin(), refused.end(), frame->name) != refused.end())
@@ -444,12 +451,25 @@ absl::Status ExtractLoops(SessionImpl* session, PlanGraph* graph) {
         refused.push_back(frame->name);
         continue;
       }
-      WEFT_RETURN_IF_ERROR(loop.Extract());
+      found.push_back(loop.Extract());
       changed = true;
       break;  // the frames of the nodes that are gone mean nothing any more
     }
-    if (!changed) return absl::OkStatus();
   }
+  const bool checked = HasChecks(*graph) || std::ranges::any_of(found, [](const FoundLoop& l) {
+                         return HasChecks(l.plan.body->graph);
+                       });
+  if (session->config().unroll_loops && session->config().opt_level != OptLevel::kL0 && !checked &&
+      refused.empty()) {
+    // How often a loop runs may follow from what can be folded. The loops must outlive that.
+    const size_t targets = graph->targets.size();
+    for (const FoundLoop& loop : found) graph->targets.push_back(loop.node);
+    OptimizeGraph(session, graph);
+    graph->targets.resize(targets);
+    UnrollLoops(graph, &found);
+  }
+  for (FoundLoop& loop : found) WEFT_RETURN_IF_ERROR(Finish(session, graph, &loop));
+  return absl::OkStatus();
 }
 
 }  // namespace weft

@@ -71,11 +71,25 @@ inline constexpr char kEndProductsOp[] = "_EndProducts";
 // `loop`, in `graph`, is the node of the loop.
 void CollectProducts(PlanGraph* graph, PlanNode* loop, LoopPlan* plan);
 
+// A loop that is a node of a plan's graph, and will get a kernel.
+struct FoundLoop {
+  PlanNode* node = nullptr;
+  LoopPlan plan;
+};
+
+// Puts copies of their bodies in the place of loops whose number of iterations is known
+// (unroll_loops.cc).
+void UnrollLoops(PlanGraph* graph, std::vector<FoundLoop>* loops);
+
+// What TensorArrays hand from known writes to known reads goes without them (forward_arrays.cc).
+void ForwardArrays(SessionImpl* session, PlanGraph* graph);
+
 // Makes the prologue (hoist_invariants.cc).
 void HoistInvariants(SessionImpl* session, LoopPlan* plan);
 
-// Puts a node for each structured loop into the graph in the loop's place. An error for nodes whose
-// inputs are of different frames, and for an Exit without an Enter.
+// Puts a node for each structured loop into the graph in the loop's place, or copies of its body
+// (ConfigProto::unroll_loops). An error for nodes whose inputs are of different frames, and for an
+// Exit without an Enter.
 absl::Status ExtractLoops(SessionImpl* session, PlanGraph* graph);
 
 }  // namespace weft

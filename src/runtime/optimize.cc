@@ -2,12 +2,15 @@
 // Passes that make a plan smaller without changing what it computes: constant folding, common
 // subexpressions, identities.
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "src/core/strings.h"
 #include "src/runtime/evaluate.h"
 #include "src/runtime/loop.h"
+#include "src/runtime/plan_match.h"
 #include "src/runtime/session_impl.h"
 
 namespace weft {
@@ -49,7 +52,40 @@ void MakeConst(PlanNode* n, Array value) {
   n->input_types.clear();
 }
 
+// What shape inference knows holds in a run if nothing but placeholders is fed: a constant that it
+// went by may have another value then.
+bool KeepsStaticShapes(const PlanGraph& graph) {
+  return std::all_of(graph.feeds.begin(), graph.feeds.end(), [](const PlanNode* f) {
+    return !f || (f->origin && f->origin->type().starts_with("Placeholder"));
+  });
+}
+
+// A whole shape, or one of its sizes, Shape(x)[i], where shape inference knows it.
+Array StaticSizes(const PlanNode& n) {
+  const bool one = n.op == "StridedSlice" && n.inputs[0].node->op == "Shape";
+  if (!one && n.op != "Shape") return {};
+  const PlanNode& shape_node = one ? *n.inputs[0].node : n;
+  if (shape_node.is_feed) return {};
+  const PartialShape* shape = StaticShapeOf(shape_node.inputs[0]);
+  if (!shape || !shape->known_rank() || n.output_types[0] != shape_node.output_types[0]) return {};
+  Array sizes(kInt64, Shape({shape->rank()}));
+  for (int d = 0; d < shape->rank(); ++d) sizes.mutable_data<int64_t>()[d] = shape->dim(d);
+  if (one) {
+    const std::optional<int64_t> d = RowTaken(n, 1, shape->rank());
+    if (!d) return {};
+    sizes = Array(shape->dim(static_cast<int>(*d)));
+  }
+  const auto values = sizes.values<int64_t>();
+  if (std::any_of(values.begin(), values.end(), [](int64_t v) { return v < 0; })) return {};
+  if (n.output_types[0] == kInt64) return sizes;
+  if (std::any_of(values.begin(), values.end(), [](int64_t v) { return v > INT32_MAX; })) return {};
+  Array narrow(kInt32, sizes.shape());
+  std::copy(values.begin(), values.end(), narrow.mutable_data<int32_t>());
+  return narrow;
+}
+
 void FoldConstants(const std::vector<PlanNode*>& order, PlanGraph* graph) {
+  const bool has_shapes = KeepsStaticShapes(*graph);
   std::unordered_map<PlanNode*, std::vector<Array>> values;  // of nodes with several outputs
   auto value_of = [&](const PlanEdge& e) -> const Array* {
     // A constant that waits for another node must not be had without it.
@@ -59,6 +95,12 @@ void FoldConstants(const std::vector<PlanNode*>& order, PlanGraph* graph) {
   };
   for (PlanNode* n : order) {
     if (!IsPure(*n) || n->inputs.empty() || !OnHost(*n) || n->op == "Const") continue;
+    if (has_shapes && n->control_inputs.empty()) {
+      if (Array sizes = StaticSizes(*n); sizes.valid()) {
+        MakeConst(n, std::move(sizes));
+        continue;
+      }
+    }
     std::vector<Array> inputs;
     for (const PlanEdge& e : n->inputs) {
       const Array* a = value_of(e);

@@ -373,6 +373,7 @@ absl::Status FinishPlan(SessionImpl* session, Plan* plan) {
       session->config().opt_level != OptLevel::kL0 && !checked && !plan->has_frames;
   if (optimize) {
     OptimizeGraph(session, &plan->graph);
+    ForwardArrays(session, &plan->graph);
     FuseConvolutions(&plan->graph);
     MergeReads(&plan->graph);
     HoistProducts(&plan->graph);

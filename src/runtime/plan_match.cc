@@ -87,6 +87,23 @@ bool ReadColumnSlice(PlanNode* slice, const PlanEdge& whole, const Extent& exten
   return true;
 }
 
+std::optional<int64_t> RowTaken(const PlanNode& slice, size_t first, int64_t rows) {
+  const Array *begin = ConstantIntegers(slice.inputs[first]),
+              *strides = ConstantIntegers(slice.inputs[first + 2]);
+  const auto mask = [&](const char* name) {
+    const int64_t* value = slice.FindAttrOf<int64_t>(name);
+    return value ? *value : 0;
+  };
+  if (!begin || !strides || begin->num_elements() != 1 || strides->num_elements() != 1 ||
+      mask("shrink_axis_mask") != 1 || mask("begin_mask") != 0 || mask("ellipsis_mask") != 0 ||
+      mask("new_axis_mask") != 0)
+    return std::nullopt;
+  int64_t row = IntegerAt(*begin, 0);
+  if (row < 0) row += rows;
+  if (row < 0 || row >= rows) return std::nullopt;
+  return row;
+}
+
 std::string VariableNameOf(const PlanNode& variable) {
   const auto text = [&](const char* attr) {
     const std::string* value = variable.FindAttrOf<std::string>(attr);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -59,6 +60,10 @@ struct ColumnSlice {
 // `whole`: its static sizes. False if it is something else, or its sizes are no constants.
 bool ReadColumnSlice(PlanNode* slice, const PlanEdge& whole, const Extent& extent,
                      ColumnSlice* result);
+
+// The number of the row that a StridedSlice, or the gradient of one, takes of a value of so many:
+// x[i]. `first`: which input says where to begin. Nothing if it takes something else.
+std::optional<int64_t> RowTaken(const PlanNode& slice, size_t first, int64_t rows);
 
 // Of a handle or a reference variable: nodes of one name stand for one variable.
 std::string VariableNameOf(const PlanNode& variable);

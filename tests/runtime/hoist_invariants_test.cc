@@ -17,6 +17,8 @@ using test::CountOps;
 
 class HoistInvariants : public test::OptimisedRuns {
  protected:
+  HoistInvariants() { config_.unroll_loops = false; }
+
   using Values = std::vector<Tensor>;
 
   // `body` is repeated `n` times, with `x` from 1.

@@ -76,6 +76,7 @@ class Loops : public testing::Test {
 
   Graph graph_;
   GraphScope scope_{graph_};
+  const ConfigProto looped_{.unroll_loops = false};
 };
 
 class LoopsOfTraining : public Loops, public testing::WithParamInterface<int64_t> {};
@@ -103,7 +104,7 @@ TEST_P(LoopsOfTraining, GradientsAreThoseOfTheUnrolledNet) {
                       of_net = DenseGradients(loss(unrolled), weights);
   of_loop.push_back(looped);
   of_net.push_back(unrolled);
-  Session session(graph_);
+  Session session(graph_, looped_);
   session.Run(GlobalVariablesInitializer());
   for (uint32_t run = 0; run < 3; ++run) {
     const Feeds feeds{{x, LoopValues({kBatch, kSteps, kInputs}, run)}};
@@ -124,7 +125,7 @@ TEST_F(Loops, SequencesThatEndEarly) {
           .outputs;
   std::vector<Tensor> results = DenseGradients(ReduceSum(Square(y)), WeightsOf());
   results.push_back(y);
-  Session session(graph_);
+  Session session(graph_, looped_);
   session.Run(GlobalVariablesInitializer());
   const std::vector<Array> got = RunStructured(
       session, results, {{x, LoopValues({3, kSteps, kInputs}, 1)}, {lengths, Array({2, 6, 4})}}, 2);
@@ -144,7 +145,7 @@ TEST_F(Loops, ConditionalsInside) {
                              },
                              {0, x})[1];
   const Array at = {{1.0f, 0.5f}, {-0.5f, 2.0f}};
-  Session session(graph_);
+  Session session(graph_, looped_);
   const std::vector<Array> got =
       RunStructured(session, {y, DenseGradients(ReduceSum(y), {x})[0]}, {{x, at}}, 2);
   // y = (x x x) o x o x o x, element by element from the third iteration on.
@@ -185,7 +186,7 @@ TEST_F(Loops, LoopsInLoops) {
                                return std::vector<Tensor>{v[0] + 1, power(v[1], 2)};
                              },
                              {0, x})[1];
-  Session session(graph_);
+  Session session(graph_, looped_);
   const std::vector<Array> got = session.Run({y, DenseGradients(y, {x})[0]}, {{x, 1.5f}});
   EXPECT_NEAR(got[0].scalar<float>(), std::pow(1.5, 8), 1e-4);
   EXPECT_NEAR(got[1].scalar<float>(), 8 * std::pow(1.5, 7), 1e-3);
@@ -204,7 +205,7 @@ TEST_F(Loops, ProductsThatAddUp) {
   const Tensor dw = DenseGradients(ReduceSum(Square(y)), {w})[0];
   ConfigProto plain;
   plain.opt_level = OptLevel::kL0;
-  Session session(graph_), as_it_is(graph_, plain);
+  Session session(graph_, looped_), as_it_is(graph_, plain);
   // Rows: some for one product; so many that several are needed; a product for each iteration.
   for (const int64_t rows : {2, 100, 300}) {
     for (const int32_t iterations : {0, 1, 30}) {
@@ -234,7 +235,7 @@ TEST_F(Loops, GatesAreOneNode) {
   results.push_back(outputs[2]);
   ConfigProto plain;
   plain.opt_level = OptLevel::kL0;
-  Session session(graph_), as_it_is(graph_, plain);
+  Session session(graph_, looped_), as_it_is(graph_, plain);
   session.Run(GlobalVariablesInitializer());
   for (const Variable& v : TrainableVariables()) v.Load(session.Run(v.ReadValue()), as_it_is);
   const Feeds feeds{{x, LoopValues({kBatch, kSteps, kInputs}, 1)}};
@@ -260,7 +261,7 @@ TEST_F(Loops, GatesRepeatTheState) {
   const Tensor h = Tanh(c) * Sigmoid(gates[3]);
   ConfigProto plain;
   plain.opt_level = OptLevel::kL0;
-  Session session(graph_), as_it_is(graph_, plain);
+  Session session(graph_, looped_), as_it_is(graph_, plain);
   for (const auto& [rows, state_rows] :
        {std::pair{5, 5}, std::pair{5, 1}, std::pair{1, 5}, std::pair{1, 0}}) {
     const Feeds feeds{{z, LoopValues({rows, 12}, 1)}, {c0, LoopValues({state_rows, 3}, 2)}};
@@ -304,7 +305,7 @@ TrainedNet SmallNet(int64_t units) {
 TEST_F(Loops, ManyRunsKeepNoMemory) {
   if (!kMemoryCanBeMeasured) GTEST_SKIP();
   const TrainedNet net = SmallNet(4);
-  Session session(graph_);
+  Session session(graph_, looped_);
   session.Run(GlobalVariablesInitializer());
   const Feeds feeds{{net.x, LoopValues({2, 3, 4}, 1)}};
   const auto run = [&](int times) {
@@ -322,7 +323,7 @@ TEST_F(Loops, LongSequencesNeedMemoryInProportion) {
   if (!kMemoryCanBeMeasured) GTEST_SKIP();
   constexpr int64_t kRows = 16, kCells = 32;
   const TrainedNet net = SmallNet(kCells);
-  Session session(graph_);
+  Session session(graph_, looped_);
   session.Run(GlobalVariablesInitializer());
   const auto run = [&](int64_t steps) {
     session.Run(net.train, {{net.x, LoopValues({kRows, steps, 4}, 1)}});

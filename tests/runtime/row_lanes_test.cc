@@ -116,6 +116,7 @@ std::vector<Array> Train(int64_t batch, bool loop, int threads, TeamChoice::Forc
   const Net net(batch, loop);
   ConfigProto config;
   config.intra_op_parallelism_threads = threads;
+  config.unroll_loops = false;
   Session session(graph, config);
   session.Run(GlobalVariablesInitializer());
   std::vector<Tensor> fetches = net.middle;
@@ -199,6 +200,7 @@ class RowLanesOfRuns : public test::OptimisedRuns {
     plain.opt_level = OptLevel::kL0;
     plain.intra_op_parallelism_threads = 1;
     lanes.intra_op_parallelism_threads = 2;
+    lanes.unroll_loops = false;
     Session as_it_is(graph_, plain), divided(graph_, lanes);
     for (Session* s : {&as_it_is, &divided}) {
       for (const Operation& op : first) s->Run(op);

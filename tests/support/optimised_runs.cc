@@ -25,7 +25,7 @@ RunMetadata OptimisedRuns::Check(const std::vector<Tensor>& ys, const Feeds& fee
                                  const std::vector<Operation>& first) {
   ConfigProto plain;
   plain.opt_level = OptLevel::kL0;
-  Session as_it_is(graph_, plain), optimised(graph_);
+  Session as_it_is(graph_, plain), optimised(graph_, config_);
   for (Session* s : {&as_it_is, &optimised}) {
     for (const Operation& op : first) s->Run(op);
   }

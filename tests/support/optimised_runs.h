@@ -28,6 +28,7 @@ class OptimisedRuns : public testing::Test {
 
   Graph graph_;
   GraphScope scope_{graph_};
+  ConfigProto config_;  // of the optimised runs
 };
 
 }  // namespace weft::test

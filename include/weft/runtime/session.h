@@ -53,6 +53,10 @@ struct ConfigProto {
   bool log_device_placement = false;
   int64_t operation_timeout_in_ms = 0;  // default of RunOptions::timeout_in_ms
   OptLevel opt_level = OptLevel::kL1;
+  // Loops that are known to run at most 128 times when a plan is made (a recurrent net over
+  // sequences of a static length), and have no effects of their own, become copies of their bodies.
+  // It takes more time to plan a run, and less to run.
+  bool unroll_loops = true;
   GPUOptions gpu_options = {};
 };
 

@@ -11,12 +11,11 @@
 // gradient of a weight, becomes one sum.
 //
 // Left as loops are those that have effects besides (a random number generator's, too), nested
-// ones, conditionals inside, and the long ones: a run of a loop keeps in the caches what a run of
-// its copies reads from memory.
+// ones, conditionals inside, long ones, and those with convolutions: each copy would prepare and
+// keep a filter of its own, which a loop has in the caches.
 #include <algorithm>
-#include <map>
 #include <optional>
-#include <string_view>
+#include <string>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -31,7 +30,7 @@ namespace weft {
 namespace {
 
 constexpr size_t kMostIterations = 128;
-constexpr size_t kMostCopies = 20'000;  // nodes, of a loop
+constexpr size_t kMostCopies = 10'000;  // nodes, of all loops of a graph
 // Of a value that decides how often a loop runs.
 constexpr int64_t kMostCounterElements = 16;
 // The copies of all iterations lie between two nodes of the program's graph.
@@ -59,8 +58,9 @@ bool IsRelay(const PlanNode& n) { return n.op == "NoOp" || n.op == "ControlTrigg
 // they write is ordered by the flow from one to the next.
 bool MayBeCopied(const PlanNode& n) {
   if (n.is_feed) return true;
-  if (!n.def || TouchesRefs(n) || CanMakeDead(n) || IsMerge(n) || IsEnter(n) || IsExit(n) ||
-      IsNextIteration(n) || n.op == "LoopCond" || n.op == kLoopOp)
+  if (!n.def || TouchesRefs(n) || n.op.find("Conv") != std::string::npos || CanMakeDead(n) ||
+      IsMerge(n) || IsEnter(n) || IsExit(n) || IsNextIteration(n) || n.op == "LoopCond" ||
+      n.op == kLoopOp)
     return false;
   return !n.is_stateful() || IsPush(n) || IsPop(n) || n.op == "ReadVariableOp" ||
          n.op == "TensorArrayReadV3" || n.op == "TensorArrayWriteV3" ||
@@ -71,7 +71,7 @@ bool MayBeCopied(const PlanNode& n) {
 // A loop that is to be unrolled, if all goes well.
 struct Candidate {
   FoundLoop* loop = nullptr;
-  size_t iterations = 0;
+  size_t iterations = 0, copies = 0;
   std::vector<KnownValue> finals;          // by variable; more behind them
   std::vector<const PlanNode*> pushed_on;  // stacks
   std::vector<const PlanNode*> popped_from;
@@ -218,7 +218,10 @@ class Unroller {
       const auto loop =
           std::ranges::find_if(loops_, [&](const FoundLoop& l) { return l.node == n; });
       if (loop == loops_.end() || may_be_dead.contains(n)) continue;
-      if (std::optional<Candidate> c = Examine(&*loop)) candidates_.push_back(*std::move(c));
+      std::optional<Candidate> c = Examine(&*loop);
+      if (!c) continue;
+      copies_ += c->copies;
+      candidates_.push_back(*std::move(c));
     }
   }
 
@@ -231,10 +234,11 @@ class Unroller {
       return n->is_feed || (MayBeCopied(*n) && !n->is_stateful());
     });
     if (!pure) return std::nullopt;
-    Candidate c{loop, 0, {}, {}, {}};
+    Candidate c;
+    c.loop = loop;
     if (!FindStacks(&c) || !CountIterations(&c)) return std::nullopt;
-    const size_t nodes = body.nodes.size() + condition.nodes.size();
-    if (c.iterations * nodes > kMostCopies) return std::nullopt;
+    c.copies = c.iterations * (body.nodes.size() + condition.nodes.size());
+    if (c.copies > kMostCopies - copies_) return std::nullopt;
     return c;
   }
 
@@ -523,6 +527,7 @@ class Unroller {
   std::unordered_map<const PlanNode*, std::vector<PlanEdge>> pushed_;  // by stack
   std::unordered_map<const PlanNode*, PlanNode*> constants_;           // of the loop's graphs
   int64_t next_order_ = 0;
+  size_t copies_ = 0;  // nodes
 };
 
 }  // namespace

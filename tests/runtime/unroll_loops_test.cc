@@ -112,6 +112,16 @@ TEST_F(UnrollLoops, CountsThatArentKnown) {
   EXPECT_EQ(CountOps(run, "_Loop"), 2);
 }
 
+// Each copy would keep a filter of its own.
+TEST_F(UnrollLoops, ConvolutionsStayInLoops) {
+  const Tensor x = Placeholder(kFloat32, {1, 6, 6, 2});
+  const Tensor filter = Constant(Uniforms({3, 3, 2, 2}, 13));
+  const Tensor y = Repeat(3, {x}, [&](const Values& v) {
+    return Values{nn::Relu(nn::Conv2D(v[1], filter, {1, 1, 1, 1}, "SAME"))};
+  })[0];
+  EXPECT_EQ(CountOps(Check({y}, {{x, Uniforms({1, 6, 6, 2}, 14)}}), "_Loop"), 1);
+}
+
 TEST_F(UnrollLoops, ConfigLeavesThemAsTheyAre) {
   config_.unroll_loops = false;
   const Tensor x = Placeholder(kFloat32, Shape({}));

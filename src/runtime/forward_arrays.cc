@@ -132,7 +132,7 @@ class ArrayFamily {
           return false;
         continue;
       }
-      if (!IsRead(*n) && !IsWrite(*n)) return false;
+      if ((!IsRead(*n) && !IsWrite(*n)) || WaitsForEffects(*n)) return false;
       std::optional<std::vector<int64_t>> indices = IndicesOf(*n, size_, grows_);
       if (!indices || (IsWrite(*n) && !Fits(*n, array))) return false;
       Use use{n, array, *std::move(indices)};

@@ -38,7 +38,8 @@ bool IsProductOfRows(const PlanNode& n, bool transpose_b) {
 }
 
 const Array* ConstantIntegers(const PlanEdge& e) {
-  const Array* a = e.node->op == "Const" ? e.node->FindAttrOf<Array>("value") : nullptr;
+  if (e.node->op != "Const" || !e.node->control_inputs.empty()) return nullptr;
+  const Array* a = e.node->FindAttrOf<Array>("value");
   return a && (a->dtype() == kInt32 || a->dtype() == kInt64) ? a : nullptr;
 }
 
@@ -102,6 +103,22 @@ std::optional<int64_t> RowTaken(const PlanNode& slice, size_t first, int64_t row
   if (row < 0) row += rows;
   if (row < 0 || row >= rows) return std::nullopt;
   return row;
+}
+
+bool WaitsForEffects(const PlanNode& n) {
+  std::unordered_set<const PlanNode*> seen;
+  std::vector<const PlanNode*> stack(n.control_inputs.begin(), n.control_inputs.end());
+  while (!stack.empty()) {
+    const PlanNode* c = stack.back();
+    stack.pop_back();
+    if (!seen.insert(c).second || c->is_feed) continue;
+    const bool harmless = c->op == "ReadVariableOp" || c->op == "VarHandleOp" ||
+                          c->op.starts_with("TensorArray") || c->op.starts_with("Stack");
+    // An error is the only effect of CheckNumerics, and what it is there for.
+    if ((c->is_stateful() && !harmless) || c->op.starts_with("CheckNumerics")) return true;
+    stack.insert(stack.end(), c->control_inputs.begin(), c->control_inputs.end());
+  }
+  return false;
 }
 
 std::string VariableNameOf(const PlanNode& variable) {

@@ -36,7 +36,7 @@ bool IsRefEdge(const PlanEdge& e);
 // A free float MatMul of an untransposed matrix that is no reference.
 bool IsProductOfRows(const PlanNode& n, bool transpose_b);
 
-// The value of a constant of int32 or int64; null if it isn't one.
+// The value of a constant of int32 or int64; null if it isn't one, or waits for something.
 const Array* ConstantIntegers(const PlanEdge& e);
 int64_t IntegerAt(const Array& a, int64_t i);
 
@@ -64,6 +64,10 @@ bool ReadColumnSlice(PlanNode* slice, const PlanEdge& whole, const Extent& exten
 // The number of the row that a StridedSlice, or the gradient of one, takes of a value of so many:
 // x[i]. `first`: which input says where to begin. Nothing if it takes something else.
 std::optional<int64_t> RowTaken(const PlanNode& slice, size_t first, int64_t rows);
+
+// Must something with an effect (an update, an assertion) have happened before it, as its control
+// inputs say? Reading a variable is none, nor is making a handle.
+bool WaitsForEffects(const PlanNode& n);
 
 // Of a handle or a reference variable: nodes of one name stand for one variable.
 std::string VariableNameOf(const PlanNode& variable);

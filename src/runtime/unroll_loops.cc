@@ -58,9 +58,9 @@ bool IsRelay(const PlanNode& n) { return n.op == "NoOp" || n.op == "ControlTrigg
 // they write is ordered by the flow from one to the next.
 bool MayBeCopied(const PlanNode& n) {
   if (n.is_feed) return true;
-  if (!n.def || TouchesRefs(n) || n.op.find("Conv") != std::string::npos || CanMakeDead(n) ||
-      IsMerge(n) || IsEnter(n) || IsExit(n) || IsNextIteration(n) || n.op == "LoopCond" ||
-      n.op == kLoopOp)
+  if (!n.def || TouchesRefs(n) || n.op.find("Conv") != std::string::npos ||
+      n.op.starts_with("CheckNumerics") || CanMakeDead(n) || IsMerge(n) || IsEnter(n) ||
+      IsExit(n) || IsNextIteration(n) || n.op == "LoopCond" || n.op == kLoopOp)
     return false;
   return !n.is_stateful() || IsPush(n) || IsPop(n) || n.op == "ReadVariableOp" ||
          n.op == "TensorArrayReadV3" || n.op == "TensorArrayWriteV3" ||
@@ -229,7 +229,14 @@ class Unroller {
     const LoopPlan& plan = loop->plan;
     const PlanGraph &body = plan.body->graph, &condition = plan.condition->graph;
     const auto copied = [](const auto& n) { return MayBeCopied(*n); };
-    if (!std::ranges::all_of(body.nodes, copied)) return std::nullopt;
+    if (WaitsForEffects(*loop->node) || !std::ranges::all_of(body.nodes, copied))
+      return std::nullopt;
+    // What is run for its own sake.
+    const auto acts = [&](const PlanNode* n) {
+      return !n->is_feed && n->is_stateful() && !IsPush(*n) && !IsPop(*n) &&
+             std::ranges::none_of(body.fetches, [&](const PlanEdge& e) { return e.node == n; });
+    };
+    if (std::ranges::any_of(body.targets, acts)) return std::nullopt;
     const bool pure = std::ranges::all_of(condition.nodes, [](const auto& n) {
       return n->is_feed || (MayBeCopied(*n) && !n->is_stateful());
     });
@@ -396,12 +403,9 @@ class Unroller {
       *copy = *n;
       copy->order = next_order_++;
       for (PlanEdge& e : copy->inputs) e = In(*copies, e);
-      // Within an iteration nothing has effects that others would have to wait for, but the writes
-      // to arrays, and these are ordered by flow. Reads of variables come when the loop's turn is.
+      // Nothing has effects that others would have to wait for, but the writes to arrays, and these
+      // are ordered by flow.
       copy->control_inputs.clear();
-      if (n->is_stateful()) {
-        for (PlanNode* before : c.loop->node->control_inputs) AddControl(before, copy);
-      }
       copies->emplace(n, PlanEdge{copy, 0});
     }
   }
@@ -437,7 +441,7 @@ class Unroller {
   }
 
   static bool IsZero(const PlanEdge& e) {
-    const Array* value = e.node->op == "Const" ? e.node->FindAttrOf<Array>("value") : nullptr;
+    const Array* value = IsPreloaded(*e.node) ? e.node->FindAttrOf<Array>("value") : nullptr;
     return value && value->dtype() == kFloat32 &&
            std::ranges::all_of(value->values<float>(), [](float x) { return x == 0; });
   }

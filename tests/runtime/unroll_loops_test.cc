@@ -3,6 +3,7 @@
 // TensorArrays, and compute what the loops do; all others stay loops.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 #include <string>
 #include <vector>
@@ -208,6 +209,31 @@ TEST_F(UnrollLoops, WhatWaitsForALoopAndWhatItWaitsFor) {
     EXPECT_EQ(*got[0].data<float>(), 27.0f);
     EXPECT_EQ(*got[1].data<float>(), 5.0f);
   }
+}
+
+// Assertions that a loop, what it does, or what reads an array waits for are not lost.
+TEST_F(UnrollLoops, AssertionsAreKept) {
+  const Tensor ok = Placeholder(kBool, Shape({})), x = Placeholder(kFloat32, {2});
+  const Operation check = Assert(ok, {Constant("refused")});
+  const TensorArray xs = TensorArray(kFloat32, 2).Unstack(x);
+  Tensor before, numbers, read;
+  {
+    const ControlDependencies after({check});
+    before = Repeat(2, {x * 1.0f}, [](const Values& v) { return Values{v[1] * 2.0f}; })[0];
+    read = xs.Read(0);
+  }
+  numbers = Repeat(2, {x * 1.0f}, [](const Values& v) {
+    const ControlDependencies after({CheckNumerics(v[1], "not a number").op()});
+    return Values{Minimum(v[1], 1.0f)};
+  })[0];
+  Session session(graph_);
+  const Array two({1.0f, 2.0f}), infinite({1.0f, INFINITY});
+  EXPECT_TRUE(session.Run(before, {{ok, Array(true)}, {x, two}}) == Array({4.0f, 8.0f}));
+  EXPECT_TRUE(session.Run(read, {{ok, Array(true)}, {x, two}}) == Array(1.0f));
+  EXPECT_TRUE(session.Run(numbers, {{x, two}}) == Array({1.0f, 1.0f}));
+  for (const Tensor& t : {before, read})
+    EXPECT_THROW(session.Run(t, {{ok, Array(false)}, {x, two}}), InvalidArgumentError) << t.name();
+  EXPECT_THROW(session.Run(numbers, {{x, infinite}}), InvalidArgumentError);
 }
 
 TEST_F(UnrollLoops, ReferenceVariables) {

@@ -9,6 +9,7 @@
 
 #include "kernels/cpu/convolve.h"
 #include "kernels/cpu/dnnl_convolve.h"
+#include "kernels/cpu/few_channels.h"
 #include "kernels/cpu/image_layout.h"
 #include "kernels/cpu/widen.h"
 #include "kernels/cpu/winograd.h"
@@ -46,7 +47,9 @@ class ConvKernel : public Kernel {
         convolution_(pass, epilogue, c.AttrOr<bool>("constant_filter", false),
                      c.AttrOr<Array>("filter_scale", {})),
         winograd_(pass, epilogue, c.AttrOr<bool>("constant_filter", false),
-                  c.AttrOr<Array>("filter_scale", {})) {
+                  c.AttrOr<Array>("filter_scale", {})),
+        few_channels_(pass, epilogue, c.AttrOr<bool>("constant_filter", false),
+                      c.AttrOr<Array>("filter_scale", {})) {
     c.Fail(ReadAttrs(c));
   }
 
@@ -173,8 +176,9 @@ class ConvKernel : public Kernel {
     return cpu::ConvolveBackFilter(ctx, g, x, dy, dfilter);
   }
 
-  // In Winograd's form or by oneDNN. Unimplemented if neither has a kernel for the geometry.
+  // By a kernel of our own or by oneDNN. Unimplemented if neither has a kernel for the geometry.
   absl::Status RunFast(KernelContext& ctx, const ConvGeometry& g, const cpu::ConvTensors& tensors) {
+    if (few_channels_.Pays(g)) return few_channels_.Run(ctx, g, tensors);
     if (winograd_.Pays(g)) return winograd_.Run(ctx, kWorkspaceOutput, g, tensors);
     return convolution_.Run(ctx, kWorkspaceOutput, g, tensors);
   }
@@ -265,6 +269,7 @@ class ConvKernel : public Kernel {
   std::array<WindowSpec, 3> windows_;
   cpu::DnnlConvolution convolution_;
   cpu::WinogradConvolution winograd_;
+  cpu::FewChannelsConvolution few_channels_;
 };
 
 template <typename T>

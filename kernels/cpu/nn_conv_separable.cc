@@ -11,8 +11,8 @@
 
 #include "kernels/cpu/array_util.h"
 #include "kernels/cpu/depthwise.h"
-#include "kernels/cpu/dnnl_convolve.h"
 #include "kernels/cpu/pixel_product.h"
+#include "kernels/cpu/strassen.h"
 #include "src/core/image_format.h"
 #include "src/core/strings.h"
 #include "src/core/window.h"
@@ -23,8 +23,6 @@ namespace {
 
 using cpu::ConvGeometry;
 using cpu::SumFinish;
-
-constexpr int kSeparableWorkspaceOutput = 1;
 
 // What ends one of the two convolutions, but for its bias.
 struct Ending {
@@ -85,8 +83,9 @@ class SeparableConv2D final : public Kernel {
     WEFT_ASSIGN_OR_RETURN(Array * y, ctx.AllocateOutput(0, shape));
     if (y->num_elements() == 0) return absl::OkStatus();
     WEFT_ASSIGN_OR_RETURN(const float* scaled_taps, ScaledTaps(ctx, taps));
-    WEFT_ASSIGN_OR_RETURN(p.panels,
-                          filter_.Get(ctx, filter.data<float>(), p.k, p.n, pointwise_scale_));
+    p.strassen = cpu::StrassenPays(p.pixels, p.n, p.k);
+    WEFT_ASSIGN_OR_RETURN(
+        p.panels, filter_.Get(ctx, filter.data<float>(), p.k, p.n, pointwise_scale_, p.strassen));
     p.finish = pointwise_.With(bias);
     p.y = y->mutable_data<float>();
     const cpu::Depthwise depthwise = {.g = g,
@@ -94,12 +93,9 @@ class SeparableConv2D final : public Kernel {
                                       .filter = scaled_taps,
                                       .finish = depthwise_.With(depthwise_bias),
                                       .zeros = scaled_taps + taps.num_elements()};
-    WEFT_ASSIGN_OR_RETURN(Array workspace, cpu::ConvWorkspace(ctx, kSeparableWorkspaceOutput,
-                                                              Shape({PixelProductBytes(ctx, p)})));
-    cpu::MultiplyPixels(ctx, p, reinterpret_cast<float*>(workspace.mutable_data<uint8_t>()),
-                        [&](int64_t begin, int64_t end, float* rows, int64_t ld) {
-                          cpu::DepthwiseRows(depthwise, begin, end, rows, ld);
-                        });
+    cpu::MultiplyPixels(ctx, p, [&](int64_t begin, int64_t end, float* rows, int64_t ld) {
+      cpu::DepthwiseRows(depthwise, begin, end, rows, ld);
+    });
     return absl::OkStatus();
   }
 

@@ -8,6 +8,7 @@
 #include <hwy/highway.h>
 #include "kernels/cpu/simd_target.h"
 #include "kernels/cpu/positive-inl.h"
+#include "kernels/cpu/product_tile-inl.h"
 // clang-format on
 
 #include <algorithm>
@@ -23,11 +24,9 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 
-constexpr int64_t kLine = 16;  // floats of a cache line
-
-// A panel is two vectors of columns, row by row; columns beyond the last one are zeros. A tile of
-// so many rows of c and the columns of a panel stays in registers over a block of k.
-constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 ? 14 : 6;
+// A panel is two vectors of columns, row by row; columns beyond the last one are zeros. A tile is
+// so many rows of c and the columns of a panel.
+using weft::HWY_NAMESPACE::kTileRows;
 
 int64_t PanelWidth() { return static_cast<int64_t>(2 * hn::Lanes(D())); }
 int64_t TileRows() { return kTileRows; }
@@ -37,7 +36,9 @@ struct TileEnds {
   const float* bias = nullptr;  // a panel's columns, or none
   bool clamp = false;           // to [0, most]
   float most = 0;
-  const float* ahead = nullptr;  // asked into the second cache meanwhile, a line for each of k
+  // See AddProducts.
+  const float* ahead = nullptr;
+  int64_t ahead_step = 0;
 };
 
 // kAdd: to what c holds.
@@ -61,31 +62,7 @@ void Tile(int64_t k, const float* HWY_RESTRICT a, int64_t lda, const float* HWY_
       sums[i][1] = hn::Add(sums[i][1], hn::LoadU(d, from + lanes));
     }
   }
-  // Four rows to a pointer: an address is then a pointer and at most three times a distance.
-  const float *HWY_RESTRICT a0 = a, *HWY_RESTRICT a4 = a0 + 4 * lda,
-                            *HWY_RESTRICT a8 = a4 + 4 * lda, *HWY_RESTRICT a12 = a8 + 4 * lda;
-  const auto step = [&]() HWY_ATTR {
-    const V left = hn::LoadU(d, panel), right = hn::LoadU(d, panel + lanes);
-#pragma GCC unroll 16
-    for (int i = 0; i < kRows; ++i) {
-      const float* const row = i < 4 ? a0 : i < 8 ? a4 : i < 12 ? a8 : a12;
-      const V factor = hn::Set(d, row[i % 4 * lda]);
-      sums[i][0] = hn::MulAdd(factor, left, sums[i][0]);
-      sums[i][1] = hn::MulAdd(factor, right, sums[i][1]);
-    }
-    ++a0, ++a4, ++a8, ++a12;
-    panel += 2 * lanes;
-  };
-  if (ends.ahead) {
-    const float* ahead = ends.ahead;
-    for (int64_t p = k; p > 0; --p) {
-      __builtin_prefetch(ahead, 0, 2);
-      ahead += kLine;
-      step();
-    }
-  } else {
-    for (int64_t p = k; p > 0; --p) step();
-  }
+  weft::HWY_NAMESPACE::AddProducts<kRows>(d, k, a, lda, panel, ends.ahead, ends.ahead_step, sums);
   if (ends.clamp) {
     const V most = hn::Set(d, ends.most);
 #pragma GCC unroll 16
@@ -175,7 +152,8 @@ void Rows(const Product& t, const SumFinish& finish, int64_t begin, int64_t end)
               i + 1 < end ? panel + width * t.k * (tiles + tile) / tiles : nullptr;
           const auto multiply = t.accumulate ? Tile<kRows, true> : Tile<kRows, false>;
           multiply(t.k, t.a + first * t.lda, t.lda, panel, part ? last : c, part ? width : t.ldc,
-                   {bias, finish.clamp, finish.most, ahead});
+                   {bias, finish.clamp, finish.most, ahead,
+                    std::min<int64_t>(16, (width + tiles - 1) / tiles)});
           if (!part) continue;
           for (int64_t r = 0; r < kRows; ++r) std::copy_n(last + r * width, columns, c + r * t.ldc);
         }

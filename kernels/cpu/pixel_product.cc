@@ -6,7 +6,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
+#include "kernels/cpu/strassen.h"
 #include "weft/core/status_macros.h"
 
 namespace weft::cpu {
@@ -21,7 +23,7 @@ int64_t RowDistance(int64_t k) { return (k + 15) / 16 * 16 + 16; }
 class PixelParts {
  public:
   PixelParts(int threads, const PixelProduct& p)
-      : panels(PackedPanels(p.n)), tile_(PackedTileRows()) {
+      : panels(p.strassen ? StrassenPanels(p.n) : PackedPanels(p.n)), tile_(PackedTileRows()) {
     constexpr int64_t kFewTiles = 4;  // one more than another thread has would be felt
     const int64_t tiles = (p.pixels + tile_ - 1) / tile_;
     by_pixels = threads;
@@ -29,9 +31,14 @@ class PixelParts {
       --by_pixels;
     by_panels = std::min(threads / by_pixels, panels);
     group = GroupRows(p);
+    if (p.strassen) group += group % 2;  // of pairs
     groups = (p.pixels + group - 1) / group;
   }
   int64_t count() const { return by_pixels * by_panels; }
+  // Of a group's rows and their sums.
+  int64_t floats(const PixelProduct& p) const {
+    return group * RowDistance(p.k) + (p.strassen ? StrassenSumFloats(group, p.k) : 0);
+  }
 
   const int64_t panels;
   int64_t by_pixels, by_panels;
@@ -45,7 +52,7 @@ class PixelParts {
     constexpr int64_t kSmallMatrix = 128 * 1024, kNear = 32 * 1024, kFar = 64 * 1024;
     constexpr int64_t kGroups = 4;  // of a thread, at least
     const int64_t share = (p.pixels + by_pixels - 1) / by_pixels, distance = RowDistance(p.k);
-    if (p.k * p.n > kSmallMatrix) {
+    if (p.k * p.n >= kSmallMatrix) {
       const int64_t most = std::min(kFar / distance, share + tile_ - 1);
       return std::max<int64_t>(1, most / tile_) * tile_;
     }
@@ -71,13 +78,27 @@ struct alignas(64) GroupShare {
   std::atomic<int64_t> taken{0}, from_back{0};
 };
 
+// This thread's memory for rows, on a cache line: the same for all products. In a plan's arena it
+// would be elsewhere at each step, and writing to what lies in another core's cache took as long as
+// making the rows.
+float* ThreadRoom(int64_t floats) {
+  constexpr size_t kLine = 16;  // floats
+  static thread_local std::vector<float> room;
+  const size_t wanted = static_cast<size_t>(floats) + kLine;
+  if (room.size() < wanted) room = std::vector<float>(wanted);
+  const size_t past = reinterpret_cast<uintptr_t>(room.data()) / sizeof(float) % kLine;
+  return room.data() + (past == 0 ? 0 : kLine - past);
+}
+
 }  // namespace
 
 absl::StatusOr<const float*> PackedConstant::Get(KernelContext& ctx, const float* matrix, int64_t k,
-                                                 int64_t n, const Array& scale) {
+                                                 int64_t n, const Array& scale, bool strassen) {
   std::lock_guard lock(mu_);
-  if (!panels_.valid()) {
-    WEFT_ASSIGN_OR_RETURN(Array panels, ctx.AllocateTemp(kFloat32, Shape({PackedFloats(n, k)})));
+  Array& kept = panels_[strassen ? 1 : 0];
+  if (!kept.valid()) {
+    const int64_t floats = strassen ? StrassenFloats(n, k) : PackedFloats(n, k);
+    WEFT_ASSIGN_OR_RETURN(Array panels, ctx.AllocateTemp(kFloat32, Shape({floats})));
     Array scaled;
     if (scale.valid()) {
       WEFT_ASSIGN_OR_RETURN(scaled, ctx.AllocateTemp(kFloat32, Shape({k, n})));
@@ -88,18 +109,17 @@ absl::StatusOr<const float*> PackedConstant::Get(KernelContext& ctx, const float
       }
       matrix = to;
     }
-    PackMatrix(/*transpose=*/false, n, k, matrix, n, panels.mutable_data<float>());
-    panels_ = std::move(panels);
+    float* const to = panels.mutable_data<float>();
+    if (strassen)
+      StrassenPack(n, k, matrix, n, to);
+    else
+      PackMatrix(/*transpose=*/false, n, k, matrix, n, to);
+    kept = std::move(panels);
   }
-  return panels_.data<float>();
+  return kept.data<float>();
 }
 
-int64_t PixelProductBytes(const KernelContext& ctx, const PixelProduct& p) {
-  const PixelParts parts(ctx.num_threads(), p);
-  return static_cast<int64_t>(sizeof(float)) * parts.count() * parts.group * RowDistance(p.k);
-}
-
-void MultiplyPixels(KernelContext& ctx, const PixelProduct& p, float* memory, MakeRows make) {
+void MultiplyPixels(KernelContext& ctx, const PixelProduct& p, MakeRows make) {
   const PixelParts parts(ctx.num_threads(), p);
   const int64_t distance = RowDistance(p.k);
   const auto shares = std::make_unique<GroupShare[]>(static_cast<size_t>(parts.count()));
@@ -110,14 +130,19 @@ void MultiplyPixels(KernelContext& ctx, const PixelProduct& p, float* memory, Ma
     share.count = parts.groups * (i + 1) / parts.by_pixels - share.first;
   }
   const auto work = [&](int64_t part, int64_t owner) {
-    float* const rows = memory + part * parts.group * distance;
+    float *const rows = ThreadRoom(parts.floats(p)), *const sums = rows + parts.group * distance;
     const int64_t j = part % parts.by_panels, begin = parts.panels * j / parts.by_panels,
                   end = parts.panels * (j + 1) / parts.by_panels;
     while (const auto group = shares[static_cast<size_t>(owner)].Take(part == owner)) {
       const int64_t first = *group * parts.group, m = std::min(parts.group, p.pixels - first);
       make(first, first + m, rows, distance);
-      PackedRows({m, p.n, p.k, rows, distance, p.panels, p.y + first * p.n, p.n}, p.finish, begin,
-                 end);
+      const PackedProduct t = {m, p.n, p.k, rows, distance, p.panels, p.y + first * p.n, p.n};
+      if (p.strassen) {
+        StrassenSums(m, p.k, rows, distance, sums);
+        StrassenRows(t, sums, p.finish, begin, end);
+      } else {
+        PackedRows(t, p.finish, begin, end);
+      }
     }
   };
   const double ns = static_cast<double>(p.pixels) * static_cast<double>(p.k) *

@@ -15,33 +15,32 @@
 
 namespace weft::cpu {
 
-// A constant matrix in panels, made when it is first asked for. Thread-safe.
+// A constant matrix in panels, made when they are first asked for. Thread-safe.
 class PackedConstant {
  public:
-  // [k, n], times a factor for each column; `scale` may be invalid.
+  // [k, n], times a factor for each column; `scale` may be invalid. For Strassen's form or for
+  // plain sums.
   absl::StatusOr<const float*> Get(KernelContext& ctx, const float* matrix, int64_t k, int64_t n,
-                                   const Array& scale);
+                                   const Array& scale, bool strassen);
 
  private:
   std::mutex mu_;
-  Array panels_;
+  Array panels_[2];
 };
 
 // y [pixels, n] = rows [pixels, k] times a packed matrix.
 struct PixelProduct {
   int64_t pixels = 0, k = 0, n = 0;
   const float* panels = nullptr;
+  bool strassen = false;  // the panels are those of strassen.h
   SumFinish finish = {};
   float* y = nullptr;
   // Rows are best made so many at a time, or a multiple.
   int64_t batch = 1;
 };
 
-// The working memory of MultiplyPixels, in bytes.
-int64_t PixelProductBytes(const KernelContext& ctx, const PixelProduct& p);
-
 // make(begin, end, to, distance) writes rows [begin, end) to memory, `distance` elements apart.
 using MakeRows = absl::FunctionRef<void(int64_t, int64_t, float*, int64_t)>;
-void MultiplyPixels(KernelContext& ctx, const PixelProduct& p, float* memory, MakeRows make);
+void MultiplyPixels(KernelContext& ctx, const PixelProduct& p, MakeRows make);
 
 }  // namespace weft::cpu

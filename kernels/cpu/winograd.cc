@@ -388,14 +388,18 @@ void TransformWholeFilter(KernelContext& ctx, const ConvGeometry& g, bool back, 
 
 }  // namespace
 
-bool WinogradFits(const ConvGeometry& g, int64_t size) {
+bool FastFormsAllowed() {
   static const bool allowed = [] {
     const char* const set = std::getenv("TF_ENABLE_WINOGRAD_NONFUSED");
     return !set || std::string_view(set) != "0";
   }();
+  return allowed;
+}
+
+bool WinogradFits(const ConvGeometry& g, int64_t size) {
   const SlideDim& planes = g.space[0];
   const bool flat = planes.in == 1 && planes.out == 1 && planes.size == 1;
-  if (!allowed || !flat || g.groups() != 1) return false;
+  if (!FastFormsAllowed() || !flat || g.groups() != 1) return false;
   for (const SlideDim& d : {g.space[1], g.space[2]}) {
     if (d.size != size || d.stride != 1 || d.dilation != 1 || d.before >= size) return false;
   }

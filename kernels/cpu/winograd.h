@@ -25,8 +25,13 @@
 
 namespace weft::cpu {
 
+// Whether forms with fewer multiplications but more rounding than plain sums are allowed, this one
+// and strassen.h's: they are not if TF_ENABLE_WINOGRAD_NONFUSED is 0 in the environment, as in
+// TensorFlow.
+bool FastFormsAllowed();
+
 // Whether it is a flat convolution with stride 1 by size x size filters, and Winograd's form is
-// allowed: it is not if TF_ENABLE_WINOGRAD_NONFUSED is 0 in the environment, as in TensorFlow.
+// allowed.
 bool WinogradFits(const ConvGeometry& g, int64_t size);
 
 // The convolutions of one node. Thread-safe.

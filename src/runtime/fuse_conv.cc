@@ -14,8 +14,8 @@
 // A depthwise convolution by 3 x 3 filters and the 1 x 1 convolution that alone reads it become one
 // _SeparableConv2D node: what lies between them stays in the caches.
 //
-// All float convolutions get working memory as an output of their own, so that it has a place in
-// the plan's arena. kernels/cpu/nn_conv.cc and nn_conv_separable.cc run them.
+// Float convolutions but these get working memory as an output of their own, so that it has a place
+// in the plan's arena. kernels/cpu/nn_conv.cc and nn_conv_separable.cc run them.
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -359,6 +359,7 @@ class ConvFuser {
     n->attrs = std::move(attrs);
     n->input_types.assign(inputs.size(), kFloat32);
     n->inputs = std::move(inputs);
+    n->output_types = {kFloat32};
     AddControl(f, n);
     return true;
   }

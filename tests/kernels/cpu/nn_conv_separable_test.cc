@@ -94,6 +94,9 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Pair{"many_pixels", {1, 56, 56, 64}, 96}, Pair{"two_strides", {1, 57, 56, 32}, 64, 2},
         Pair{"large_matrix", {1, 14, 14, 384}, 400}, Pair{"few_pixels", {1, 7, 7, 512}, 320},
+        Pair{"strassen", {1, 28, 28, 128}, 256}, Pair{"strassen_large", {1, 14, 14, 512}, 512},
+        Pair{"strassen_few_pixels", {1, 14, 14, 512}, 1024, 2},
+        Pair{"strassen_odd_pixels", {3, 9, 11, 160}, 256, 1, "VALID", "Relu", ""},
         Pair{"odd_channels", {2, 19, 23, 37}, 51}, Pair{"one_channel", {1, 30, 31, 1}, 3},
         Pair{"without_padding", {3, 17, 16, 24}, 40, 1, "VALID", "Relu", ""},
         Pair{"valid_strides", {2, 33, 31, 20}, 33, 2, "VALID", "", "Relu"},

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions of images and volumes, plain and depthwise, and their gradients: checks and layouts
-// around kernels/cpu/convolve.h, dnnl_convolve.h and winograd.h. Tensors with channels first are
-// transposed.
+// around kernels/cpu/convolve.h, dnnl_convolve.h, winograd.h and narrow_convolve.h. Tensors with
+// channels first are transposed.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -10,6 +10,7 @@
 #include "kernels/cpu/convolve.h"
 #include "kernels/cpu/dnnl_convolve.h"
 #include "kernels/cpu/image_layout.h"
+#include "kernels/cpu/narrow_convolve.h"
 #include "kernels/cpu/widen.h"
 #include "kernels/cpu/winograd.h"
 #include "src/core/image_format.h"
@@ -41,7 +42,8 @@ constexpr int kWorkspaceOutput = 1;
 class ConvKernel : public Kernel {
  public:
   ConvKernel(KernelConstruction& c, ConvPass pass, ConvEpilogue epilogue = {})
-      : depthwise_(c.op().starts_with("Depthwise") || c.AttrOr<bool>("depthwise", false)),
+      : pass_(pass),
+        depthwise_(c.op().starts_with("Depthwise") || c.AttrOr<bool>("depthwise", false)),
         layout_(c.AttrOr<std::string>("data_format", "NDHWC")),
         convolution_(pass, epilogue, c.AttrOr<bool>("constant_filter", false),
                      c.AttrOr<Array>("filter_scale", {})),
@@ -173,8 +175,11 @@ class ConvKernel : public Kernel {
     return cpu::ConvolveBackFilter(ctx, g, x, dy, dfilter);
   }
 
-  // In Winograd's form or by oneDNN. Unimplemented if neither has a kernel for the geometry.
+  // By the first of our own ways that pays, or by oneDNN. Unimplemented if none has a kernel for
+  // the geometry.
   absl::Status RunFast(KernelContext& ctx, const ConvGeometry& g, const cpu::ConvTensors& tensors) {
+    if (pass_ == ConvPass::kBackInput && cpu::NarrowBackInputPays(g))
+      return cpu::NarrowBackInput(ctx, kWorkspaceOutput, g, tensors);
     if (winograd_.Pays(g)) return winograd_.Run(ctx, kWorkspaceOutput, g, tensors);
     return convolution_.Run(ctx, kWorkspaceOutput, g, tensors);
   }
@@ -260,6 +265,7 @@ class ConvKernel : public Kernel {
     return absl::OkStatus();
   }
 
+  const ConvPass pass_;
   const bool depthwise_;
   const ImageLayout layout_;
   std::array<WindowSpec, 3> windows_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions of images and volumes, plain and depthwise, and their gradients: checks and layouts
-// around kernels/cpu/convolve.h, dnnl_convolve.h, winograd.h and narrow_convolve.h. Tensors with
-// channels first are transposed.
+// around kernels/cpu/convolve.h, dnnl_convolve.h, winograd.h, narrow_convolve.h and
+// narrow_filter.h. Tensors with channels first are transposed.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -11,6 +11,7 @@
 #include "kernels/cpu/dnnl_convolve.h"
 #include "kernels/cpu/image_layout.h"
 #include "kernels/cpu/narrow_convolve.h"
+#include "kernels/cpu/narrow_filter.h"
 #include "kernels/cpu/widen.h"
 #include "kernels/cpu/winograd.h"
 #include "src/core/image_format.h"
@@ -180,6 +181,8 @@ class ConvKernel : public Kernel {
   absl::Status RunFast(KernelContext& ctx, const ConvGeometry& g, const cpu::ConvTensors& tensors) {
     if (pass_ == ConvPass::kBackInput && cpu::NarrowBackInputPays(g))
       return cpu::NarrowBackInput(ctx, kWorkspaceOutput, g, tensors);
+    if (pass_ == ConvPass::kBackFilter && cpu::NarrowBackFilterPays(g))
+      return cpu::NarrowBackFilter(ctx, kWorkspaceOutput, g, tensors);
     if (winograd_.Pays(g)) return winograd_.Run(ctx, kWorkspaceOutput, g, tensors);
     return convolution_.Run(ctx, kWorkspaceOutput, g, tensors);
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gradients for the input of convolutions with few channels, against plain sums in double.
+// Gradients for the input and the filter of convolutions with few channels, against plain sums in
+// double.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -40,6 +41,7 @@ struct NarrowLayer {
                   after = around.empty() ? 0 : around[2 * d + 1];
     return {before, std::max<int64_t>(0, (in + before + after - reach + stride) / stride)};
   }
+  Ints FilterShape() const { return {filter[0], filter[1], image[3], filter[2]}; }
   std::string Text() const {
     std::string text = padding;
     for (const Ints* list : {&image, &filter, &strides, &around, &dilations}) {
@@ -59,15 +61,23 @@ Array RandomFloats(const Ints& dims, uint32_t seed) {
   return a;
 }
 
-Array Gradient(const NarrowLayer& l, const Array& filter, const Array& dy, int threads) {
+// Of the image (Conv2DBackpropInput) or the filter (Conv2DBackpropFilter), from the other and dy.
+Array Gradient(const NarrowLayer& l, bool of_image, const Array& other, const Array& dy,
+               int threads) {
   Graph graph;
   GraphScope scope(graph);
-  const Tensor f = Placeholder(kFloat32, PartialShape(filter.shape())),
+  const Ints wanted = of_image ? l.image : l.FilterShape();
+  const Array sizes =
+      Array::FromVector(std::vector<int32_t>(wanted.begin(), wanted.end()), Shape({4}));
+  const Tensor a = Placeholder(kFloat32, PartialShape(other.shape())),
                d = Placeholder(kFloat32, PartialShape(dy.shape()));
-  OpBuilder builder("Conv2DBackpropInput", NameOptions());
-  builder.In(Array::FromVector(std::vector<int32_t>(l.image.begin(), l.image.end()), Shape({4})))
-      .In(f)
-      .In(d)
+  OpBuilder builder(of_image ? "Conv2DBackpropInput" : "Conv2DBackpropFilter", NameOptions());
+  if (of_image) {
+    builder.In(sizes).In(a);
+  } else {
+    builder.In(a).In(sizes);
+  }
+  builder.In(d)
       .Attr("strides", Ints{1, l.strides[0], l.strides[1], 1})
       .Attr("dilations", Ints{1, l.dilations[0], l.dilations[1], 1})
       .Attr("padding", l.padding);
@@ -75,59 +85,76 @@ Array Gradient(const NarrowLayer& l, const Array& filter, const Array& dy, int t
     builder.Attr("explicit_paddings",
                  Ints{0, 0, l.around[0], l.around[1], l.around[2], l.around[3], 0, 0});
   }
-  const Tensor dx = builder.Output();
+  const Tensor gradient = builder.Output();
   ConfigProto config;
   config.intra_op_parallelism_threads = threads;
   Session session(graph, config);
-  const Feeds feeds = {{f, filter}, {d, dy}};
-  session.Run(dx, feeds);  // recorded, then planned
-  return session.Run(dx, feeds);
+  const Feeds feeds = {{a, other}, {d, dy}};
+  session.Run(gradient, feeds);  // recorded, then planned
+  return session.Run(gradient, feeds);
 }
 
-void CheckNarrow(const NarrowLayer& l) {
-  SCOPED_TRACE(l.Text());
+// Sums of products in double, and of their magnitudes.
+struct PlainSums {
+  explicit PlainSums(int64_t n) : sums(static_cast<size_t>(n)), magnitudes(sums) {}
+  void Add(int64_t i, float a, float b) {
+    const double product = static_cast<double>(a) * static_cast<double>(b);
+    sums[static_cast<size_t>(i)] += product;
+    magnitudes[static_cast<size_t>(i)] += std::abs(product);
+  }
+  void ExpectNear(const Array& got) const {
+    for (size_t i = 0; i < sums.size(); ++i) {
+      ASSERT_NEAR(static_cast<double>(got.data<float>()[i]), sums[i], 1e-6 * magnitudes[i]) << i;
+    }
+  }
+  std::vector<double> sums, magnitudes;
+};
+
+// Calls visit(element of the image, element of the filter, element of dy) for each product.
+template <typename Visit>
+void ForProducts(const NarrowLayer& l, Visit visit) {
   const NarrowLayer::Slide rows = l.Along(0), columns = l.Along(1);
   const int64_t in_rows = l.image[1], in_columns = l.image[2], channels = l.image[3],
-                out = l.filter[2];
-  const Array filter = RandomFloats({l.filter[0], l.filter[1], channels, out}, 1),
-              dy = RandomFloats({l.image[0], rows.out, columns.out, out}, 2);
-  const Array got = Gradient(l, filter, dy, 1);
-  ASSERT_EQ(got.shape(), Shape(std::span<const int64_t>(l.image)));
+                out = l.filter[2], taps = l.filter[0] * l.filter[1];
+  for (int64_t pixel = 0; pixel < l.image[0] * rows.out * columns.out; ++pixel) {
+    const int64_t b = pixel / (rows.out * columns.out), y = pixel / columns.out % rows.out,
+                  x = pixel % columns.out;
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      const int64_t i = y * l.strides[0] - rows.before + tap / l.filter[1] * l.dilations[0];
+      const int64_t j = x * l.strides[1] - columns.before + tap % l.filter[1] * l.dilations[1];
+      if (i < 0 || i >= in_rows || j < 0 || j >= in_columns) continue;
+      for (int64_t c = 0; c < channels; ++c) {
+        const int64_t at = ((b * in_rows + i) * in_columns + j) * channels + c;
+        for (int64_t o = 0; o < out; ++o)
+          visit(at, (tap * channels + c) * out + o, pixel * out + o);
+      }
+    }
+  }
+}
+
+void CheckNarrow(const NarrowLayer& l, bool of_image = true) {
+  SCOPED_TRACE(l.Text());
+  const Array dy = RandomFloats({l.image[0], l.Along(0).out, l.Along(1).out, l.filter[2]}, 2);
+  const Array other = RandomFloats(of_image ? l.FilterShape() : l.image, 1);
+  const Ints wanted = of_image ? l.image : l.FilterShape();
+  const Array got = Gradient(l, of_image, other, dy, 1);
+  ASSERT_EQ(got.shape(), Shape(std::span<const int64_t>(wanted)));
   // Without vectors it is done by products of libraries, whose bits depend on them.
   const char* const simd = std::getenv("WEFT_MAX_SIMD");
   const bool own = !simd || std::string(simd) != "baseline";
   for (const int threads : {2, 3}) {
     if (own) {
-      EXPECT_TRUE(ArraysEqual(Gradient(l, filter, dy, threads), got));
+      EXPECT_TRUE(ArraysEqual(Gradient(l, of_image, other, dy, threads), got));
     }
   }
-  // Sums, and sums of magnitudes.
-  std::vector<double> want(static_cast<size_t>(got.num_elements())), most(want.size());
-  const float *from = dy.data<float>(), *const weights = filter.data<float>();
-  for (int64_t b = 0; b < l.image[0]; ++b) {
-    for (int64_t y = 0; y < rows.out; ++y) {
-      for (int64_t x = 0; x < columns.out; ++x, from += out) {
-        for (int64_t tap = 0; tap < l.filter[0] * l.filter[1]; ++tap) {
-          const int64_t i = y * l.strides[0] - rows.before + tap / l.filter[1] * l.dilations[0];
-          const int64_t j = x * l.strides[1] - columns.before + tap % l.filter[1] * l.dilations[1];
-          if (i < 0 || i >= in_rows || j < 0 || j >= in_columns) continue;
-          for (int64_t c = 0; c < channels; ++c) {
-            const auto to =
-                static_cast<size_t>(((b * in_rows + i) * in_columns + j) * channels + c);
-            for (int64_t o = 0; o < out; ++o) {
-              const double product = static_cast<double>(from[o]) *
-                                     static_cast<double>(weights[(tap * channels + c) * out + o]);
-              want[to] += product;
-              most[to] += std::abs(product);
-            }
-          }
-        }
-      }
-    }
-  }
-  for (size_t i = 0; i < want.size(); ++i)
-    ASSERT_NEAR(static_cast<double>(got.data<float>()[i]), want[i], 1e-6 * most[i]) << i;
+  PlainSums want(got.num_elements());
+  const float *const from = other.data<float>(), *const gradient = dy.data<float>();
+  ForProducts(l, [&](int64_t x, int64_t weight, int64_t y) {
+    want.Add(of_image ? x : weight, from[of_image ? weight : x], gradient[y]);
+  });
+  want.ExpectNear(got);
 }
+void CheckNarrowFilter(const NarrowLayer& l) { CheckNarrow(l, /*of_image=*/false); }
 
 TEST(NarrowConvolve, FirstLayers) {
   CheckNarrow({{2, 56, 56, 3}, {7, 7, 64}, {2, 2}});
@@ -178,6 +205,24 @@ TEST(NarrowConvolve, OddOnes) {
   // Nothing to do, and only zeros.
   CheckNarrow({{0, 18, 18, 3}, {3, 3, 4}});
   CheckNarrow({{2, 2, 18, 3}, {3, 3, 4}, {1, 1}, "VALID"});
+}
+
+TEST(NarrowConvolve, GradientsOfFilters) {
+  CheckNarrowFilter({{2, 9, 224, 3}, {7, 7, 64}, {2, 2}});
+  for (const int64_t channels : {1, 2, 3, 4, 5, 8}) {
+    for (const int64_t size : {1, 2, 3, 7}) {
+      CheckNarrowFilter({{2, 3, 101 + channels, channels}, {3, size, 32}});
+      CheckNarrowFilter({{1, 20, 303, channels}, {size, 5, 32}, {2, 3}, "VALID"});
+    }
+  }
+  // Filters larger than the image, one row, strides longer than the filter, gaps between rows.
+  CheckNarrowFilter({{2, 3, 104, 3}, {9, 131, 32}, {1, 1}, "EXPLICIT", {4, 4, 70, 65}});
+  CheckNarrowFilter({{1, 1, 120, 3}, {3, 3, 32}});
+  CheckNarrowFilter({{2, 17, 404, 2}, {2, 2, 64}, {5, 4}});
+  CheckNarrowFilter({{2, 17, 130, 3}, {3, 2, 96}, {1, 1}, "SAME", {}, {4, 1}});
+  CheckNarrowFilter({{1, 12, 111, 3}, {4, 4, 32}, {1, 1}, "EXPLICIT", {5, 0, 0, 7}});
+  CheckNarrowFilter({{0, 18, 118, 3}, {3, 3, 32}});
+  CheckNarrowFilter({{2, 2, 118, 3}, {3, 3, 32}, {1, 1}, "VALID"});
 }
 
 }  // namespace

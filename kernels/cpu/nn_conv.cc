@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions of images and volumes, plain and depthwise, and their gradients: checks and layouts
-// around kernels/cpu/convolve.h, dnnl_convolve.h and winograd.h. Tensors with channels first are
-// transposed.
+// around kernels/cpu/convolve.h, dnnl_convolve.h, winograd.h, few_channels.h, narrow_convolve.h and
+// narrow_filter.h. Tensors with channels first are transposed.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -11,6 +11,8 @@
 #include "kernels/cpu/dnnl_convolve.h"
 #include "kernels/cpu/few_channels.h"
 #include "kernels/cpu/image_layout.h"
+#include "kernels/cpu/narrow_convolve.h"
+#include "kernels/cpu/narrow_filter.h"
 #include "kernels/cpu/widen.h"
 #include "kernels/cpu/winograd.h"
 #include "src/core/image_format.h"
@@ -42,7 +44,8 @@ constexpr int kWorkspaceOutput = 1;
 class ConvKernel : public Kernel {
  public:
   ConvKernel(KernelConstruction& c, ConvPass pass, ConvEpilogue epilogue = {})
-      : depthwise_(c.op().starts_with("Depthwise") || c.AttrOr<bool>("depthwise", false)),
+      : pass_(pass),
+        depthwise_(c.op().starts_with("Depthwise") || c.AttrOr<bool>("depthwise", false)),
         layout_(c.AttrOr<std::string>("data_format", "NDHWC")),
         convolution_(pass, epilogue, c.AttrOr<bool>("constant_filter", false),
                      c.AttrOr<Array>("filter_scale", {})),
@@ -176,9 +179,14 @@ class ConvKernel : public Kernel {
     return cpu::ConvolveBackFilter(ctx, g, x, dy, dfilter);
   }
 
-  // By a kernel of our own or by oneDNN. Unimplemented if neither has a kernel for the geometry.
+  // By the first of our own ways that pays, or by oneDNN. Unimplemented if none has a kernel for
+  // the geometry.
   absl::Status RunFast(KernelContext& ctx, const ConvGeometry& g, const cpu::ConvTensors& tensors) {
     if (few_channels_.Pays(g)) return few_channels_.Run(ctx, g, tensors);
+    if (pass_ == ConvPass::kBackInput && cpu::NarrowBackInputPays(g))
+      return cpu::NarrowBackInput(ctx, kWorkspaceOutput, g, tensors);
+    if (pass_ == ConvPass::kBackFilter && cpu::NarrowBackFilterPays(g))
+      return cpu::NarrowBackFilter(ctx, kWorkspaceOutput, g, tensors);
     if (winograd_.Pays(g)) return winograd_.Run(ctx, kWorkspaceOutput, g, tensors);
     return convolution_.Run(ctx, kWorkspaceOutput, g, tensors);
   }
@@ -264,6 +272,7 @@ class ConvKernel : public Kernel {
     return absl::OkStatus();
   }
 
+  const ConvPass pass_;
   const bool depthwise_;
   const ImageLayout layout_;
   std::array<WindowSpec, 3> windows_;

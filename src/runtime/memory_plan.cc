@@ -41,7 +41,7 @@ class MemoryPlanner {
                           first_[Index(slot)], last_[Index(slot)]});
       }
     }
-    if (blocks.empty() || blocks.size() > kMostBlocks) return;
+    if (blocks.empty()) return;
     const size_t bytes = PlaceBlocks(&blocks);
     // The blocks of the first run are not needed again.
     if (bytes >= kTrimBytes) TrimHostMemory();

@@ -130,7 +130,7 @@ class MemoryPlanner {
                                           static_cast<size_t>(offset_[Index(root)]));
     }
     if (slot == root)
-      output.fresh_data = output.prepared.raw_data();
+      state_.values[Index(slot)].fresh_data = output.prepared.raw_data();
     else
       output.forward_from = IsView(slot) ? -2 : InputOf(slot);
   }

@@ -194,7 +194,7 @@ absl::StatusOr<Array*> Output(KernelContext& ctx, const ElementwiseOp& op, const
   return ctx.ForwardOrAllocate({0, 1, 2}, 0, shape);
 }
 
-absl::Status RunGeneral(KernelContext& ctx, const ElementwiseOp& op) {
+[[gnu::noinline]] absl::Status RunGeneral(KernelContext& ctx, const ElementwiseOp& op) {
   const Shape* shapes[kMaxBroadcastOperands];
   Operands in{};
   for (int k = 0; k < op.num_operands; ++k) {

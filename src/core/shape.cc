@@ -8,14 +8,12 @@
 namespace weft {
 
 void internal::Dims::Assign(std::span<const int64_t> d) {
+  Store store{};
+  if (d.size() > static_cast<size_t>(kInline)) store.heap = new int64_t[d.size()];
+  std::copy(d.begin(), d.end(), d.size() > static_cast<size_t>(kInline) ? store.heap : store.sizes);
+  FreeHeap();
   size_ = static_cast<int>(d.size());
-  if (size_ <= kInline) {
-    heap_.reset();
-    std::copy(d.begin(), d.end(), inline_.begin());
-  } else {
-    heap_ = std::make_unique<int64_t[]>(d.size());
-    std::copy(d.begin(), d.end(), heap_.get());
-  }
+  store_ = store;
 }
 
 namespace {

@@ -57,7 +57,7 @@ absl::Status Evaluate(const PlanNode& original, const std::vector<Array>& inputs
   ExecState state(plan);
   state.run.resources = no_resources;
   for (size_t i = 0; i < inputs.size(); ++i) state.values[i].array = inputs[i];
-  WEFT_RETURN_IF_ERROR(node->kernel->Compute(state.contexts[0]));
+  WEFT_RETURN_IF_ERROR(node->kernel->Compute(state.calls[0].ctx));
   for (size_t o = 0; o < node->output_types.size(); ++o) {
     const Value& v = state.values[static_cast<size_t>(n) + o];
     outputs->push_back(v.dead ? Array() : v.array);

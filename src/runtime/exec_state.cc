@@ -26,7 +26,7 @@ ExecState::ExecState(const Plan& p) : plan(p) {
   input_pointers.resize(inputs);
   input_values.resize(inputs);
   deref_values.resize(inputs);
-  contexts.resize(plan.steps.size());
+  bindings.resize(plan.steps.size());
   calls.resize(plan.steps.size() + kFetchAhead);
   for (const auto& n : plan.graph.nodes) {
     for (size_t o = 0; o < n->output_types.size(); ++o)
@@ -35,24 +35,32 @@ ExecState::ExecState(const Plan& p) : plan(p) {
   size_t next = 0;
   for (size_t s = 0; s < plan.steps.size(); ++s) {
     const Step& step = plan.steps[s];
-    KernelContext& ctx = contexts[s];
+    StepCall& call = calls[s];
+    call.flags = step.flags;
+    call.is_fn = step.node->fn != nullptr;
+    if (call.is_fn)
+      call.fn = step.node->fn;
+    else
+      call.kernel = step.node->kernel.get();
+    KernelContext& ctx = call.ctx;
+    KernelContext::Binding& binding = bindings[s];
+    ctx.binding_ = &binding;
     ctx.num_inputs_ = static_cast<int>(step.inputs.size());
     ctx.num_outputs_ = static_cast<int>(step.node->output_types.size());
     ctx.inputs_ = input_pointers.data() + next;
-    ctx.input_values_ = input_values.data() + next;
+    binding.input_values = input_values.data() + next;
     for (size_t i = 0; i < step.inputs.size(); ++i, ++next) {
-      Value& value = values[static_cast<size_t>(step.inputs[i])];
+      const ValueSlot& value = values[static_cast<size_t>(step.inputs[i])];
       input_values[next] = &value;
       input_pointers[next] = step.deref[i] ? &deref_values[next].array : &value.array;
     }
     const size_t first = static_cast<size_t>(step.node->first_slot);
     ctx.output_values_ = values.data() + first;
-    ctx.plans_ = output_plans.data() + first;
-    ctx.output_dtypes_ = output_types.data() + first;
-    ctx.last_use_ = step.last_use.data();
-    ctx.node_ = step.node;
-    ctx.run_ = &run;
-    calls[s] = {step.node->fn, step.node->kernel.get(), 0, 0, 0, step.flags};
+    binding.plans = output_plans.data() + first;
+    binding.output_dtypes = output_types.data() + first;
+    binding.last_use = step.last_use.data();
+    binding.node = step.node;
+    binding.run = &run;
   }
   CollectReleases();
   for (const auto& [slot, value] : plan.constants) values[static_cast<size_t>(slot)].array = value;

@@ -37,15 +37,20 @@ struct RunState {
   ExecState* state = nullptr;
 };
 
-// What the executor needs of a step each time: side by side, as large plans don't stay in the
+// What the executor needs of a step each time: one cache line, as large plans don't stay in the
 // caches and are read from memory in order.
-struct StepCall {
-  KernelFn fn = nullptr;  // or
-  Kernel* kernel = nullptr;
+struct alignas(kAllocatorAlignment) StepCall {
+  KernelContext ctx;
+  union {
+    Kernel* kernel = nullptr;
+    KernelFn fn;
+  };
   uint32_t release_begin = 0, release_end = 0;  // of ExecState::released
   uint16_t lanes = 0;  // of ExecState::lanes, if the step begins some (kStepBeginsLanes)
   uint8_t flags = 0;
+  bool is_fn = false;
 };
+static_assert(sizeof(StepCall) == kAllocatorAlignment);
 
 // What RecordRows noted of a step (row_lanes.h).
 struct RecordedRows {
@@ -80,8 +85,7 @@ struct ExecState {
 
   const Plan& plan;
   RunState run;
-  HostVector<Value> values;             // by slot
-  HostVector<KernelContext> contexts;   // by step
+  HostVector<ValueSlot> values;         // by slot
   HostVector<StepCall> calls;           // by step, and some empty ones behind them
   std::vector<int> released;            // slots to empty after steps (those not in the arena)
   HostVector<OutputPlan> output_plans;  // by slot
@@ -91,7 +95,8 @@ struct ExecState {
 
   // Storage that contexts point into.
   HostVector<const Array*> input_pointers;
-  HostVector<Value*> input_values;
+  HostVector<KernelContext::Binding> bindings;  // by step
+  HostVector<const ValueSlot*> input_values;
   HostVector<Value> deref_values;
   std::vector<DataType> output_types;
   std::vector<uint8_t> fresh;                     // by slot

@@ -248,9 +248,10 @@ class FramesRun {
       for (Value& v : values) v.dead = true;
     } else {
       WEFT_RETURN_IF_ERROR(Compute(item, step, node, s));
-      for (size_t o = 0; o < outputs; ++o)
-        values[o] =
-            std::exchange(state_.values[static_cast<size_t>(step.node->first_slot) + o], {});
+      for (size_t o = 0; o < outputs; ++o) {
+        Value& made = state_.values[static_cast<size_t>(step.node->first_slot) + o];
+        values[o] = std::exchange(made, {});
+      }
     }
     Propagate(item, node, step, values);
     Finished(item.run, item.iteration);
@@ -270,7 +271,7 @@ class FramesRun {
       if (it.here[entry])
         state_.values[static_cast<size_t>(step.inputs[i])] = std::move(it.entries[entry]);
     }
-    KernelContext& ctx = state_.contexts[s];
+    KernelContext& ctx = state_.calls[s].ctx;
     for (size_t o = 0; o < step.node->output_types.size(); ++o)
       state_.values[static_cast<size_t>(step.node->first_slot) + o] = Value();
     if (step.flags & kStepReadsRef)

@@ -64,7 +64,7 @@ class WaitingRun {
 
   absl::Status Start(size_t s) {
     const Step& step = plan_.steps[s];
-    KernelContext& ctx = state_.contexts[s];
+    KernelContext& ctx = state_.calls[s].ctx;
     if (step.flags & kStepMayBeDead) {
       const bool dead = IsDead(step, state_);
       for (int o = 0; o < std::max<int>(1, ctx.num_outputs()); ++o)
@@ -92,7 +92,7 @@ class WaitingRun {
   }
 
   void StartWaiting(size_t s) {
-    plan_.steps[s].node->waiting->ComputeAsync(state_.contexts[s], [this, s](absl::Status result) {
+    plan_.steps[s].node->waiting->ComputeAsync(state_.calls[s].ctx, [this, s](absl::Status result) {
       std::lock_guard lock(mu_);
       completed_.emplace_back(s, std::move(result));
       wake_.notify_one();

@@ -28,16 +28,18 @@ absl::Status AsyncKernel::Compute(KernelContext& ctx) {
 }
 
 // A traced run has no lanes.
-bool KernelContext::takes_parts(int o) const { return plans_[o].takes_parts && !run_->trace; }
+bool KernelContext::takes_parts(int o) const {
+  return binding_->plans[o].takes_parts && !binding_->run->trace;
+}
 
 absl::StatusOr<Array*> KernelContext::AllocateOutputSlow(int o, const Shape& shape) {
-  Value& value = output_values_[o];
-  const OutputPlan& plan = plans_[o];
-  if (plan.fresh_data && plan.prepared.shape() == shape) {
+  ValueSlot& value = output_values_[o];
+  const OutputPlan& plan = binding_->plans[o];
+  if (value.fresh_data && plan.prepared.shape() == shape) {
     value.array = plan.prepared;
     return &value.array;
   }
-  const DataType dtype = RemoveRef(output_dtypes_[o]);
+  const DataType dtype = RemoveRef(binding_->output_dtypes[o]);
   BufferPtr buffer = AllocateBuffer(device().allocator(), dtype, shape.num_elements());
   if (!buffer) {
     return Error(absl::StatusCode::kResourceExhausted,
@@ -45,13 +47,14 @@ absl::StatusOr<Array*> KernelContext::AllocateOutputSlow(int o, const Shape& sha
                         " and dtype ", DTypeOpName(dtype), " on ", device().name()));
   }
   value.array = Array::FromBuffer(dtype, shape, std::move(buffer));
-  if (run_->recording) (*run_->fresh)[static_cast<size_t>(node_->first_slot + o)] = 1;
+  if (binding_->run->recording)
+    (*binding_->run->fresh)[static_cast<size_t>(binding_->node->first_slot + o)] = 1;
   return &value.array;
 }
 
 absl::StatusOr<Array*> KernelContext::ForwardOrAllocate(std::initializer_list<int> inputs, int o,
                                                         const Shape& shape) {
-  const OutputPlan& plan = plans_[o];
+  const OutputPlan& plan = binding_->plans[o];
   if (plan.prepared.valid()) {
     bool allowed = plan.forward_from == -1;
     for (int i : inputs) allowed |= i == plan.forward_from;
@@ -61,11 +64,11 @@ absl::StatusOr<Array*> KernelContext::ForwardOrAllocate(std::initializer_list<in
       current = plan.prepared;
     return &current;
   }
-  const DataType dtype = RemoveRef(output_dtypes_[o]);
+  const DataType dtype = RemoveRef(binding_->output_dtypes[o]);
   if (IsPlain(dtype)) {
     for (int i : inputs) {
       const Array& in = *inputs_[i];
-      if (!last_use_[i] || in.num_elements() != shape.num_elements() ||
+      if (!binding_->last_use[i] || in.num_elements() != shape.num_elements() ||
           DTypeSize(in.dtype()) != DTypeSize(dtype) || !in.OwnsBufferAlone())
         continue;
       // Memory that is the user's, or another device's, or the arena's (another plan of it) stays
@@ -73,10 +76,10 @@ absl::StatusOr<Array*> KernelContext::ForwardOrAllocate(std::initializer_list<in
       if (in.buffer()->allocator() != device().allocator() || in.buffer()->transient()) continue;
       Array taken = in.Reshaped(shape);
       output_values_[o].array = dtype == in.dtype() ? std::move(taken) : taken.BitcastTo(dtype);
-      if (run_->recording) {
-        const size_t slot = static_cast<size_t>(node_->first_slot + o);
-        run_->state->taken_over[slot] = 1;
-        run_->state->taken_input[slot] = static_cast<int8_t>(std::min(i, 127));
+      if (binding_->run->recording) {
+        const size_t slot = static_cast<size_t>(binding_->node->first_slot + o);
+        binding_->run->state->taken_over[slot] = 1;
+        binding_->run->state->taken_input[slot] = static_cast<int8_t>(std::min(i, 127));
       }
       return &output_values_[o].array;
     }
@@ -85,12 +88,13 @@ absl::StatusOr<Array*> KernelContext::ForwardOrAllocate(std::initializer_list<in
 }
 
 void KernelContext::set_output(int o, Array value) {
-  if (value.buffer() && value.buffer()->transient() && plans_[o].forward_from == -1) {
+  if (value.buffer() && value.buffer()->transient() && binding_->plans[o].forward_from == -1) {
     // The plan did not see this sharing when it laid out the arena, so the value's memory may be
     // used again too early.
     value = value.Clone();
   }
-  if (run_->recording) (*run_->fresh)[static_cast<size_t>(node_->first_slot + o)] = 0;
+  if (binding_->run->recording)
+    (*binding_->run->fresh)[static_cast<size_t>(binding_->node->first_slot + o)] = 0;
   output_values_[o].array = std::move(value);
 }
 
@@ -108,24 +112,25 @@ Array KernelContext::Persist(const Array& value) const {
   if (!value.buffer()) return value;
   // Memory that the caller of Run owns may change under it after the run.
   if (value.buffer()->transient() || value.buffer()->allocator() == nullptr) return value.Clone();
-  if (run_->recording) {
+  if (binding_->run->recording) {
     for (int i = 0; i < num_inputs_; ++i) {
       if (inputs_[i]->SharesBufferWith(value))
-        run_->state->persisted[static_cast<size_t>(input_values_[i] - run_->state->values.data())] =
-            1;
+        binding_->run->state->persisted[static_cast<size_t>(
+            binding_->input_values[i] - binding_->run->state->values.data())] = 1;
     }
   }
   return value;
 }
 
 absl::StatusOr<VariableState*> KernelContext::variable(int i) {
-  if (VariableState* v = input_values_[i]->ref) return v;
+  if (VariableState* v = binding_->input_values[i]->ref) return v;
   WEFT_ASSIGN_OR_RETURN(std::shared_ptr<Resource> any, AnyResource(i));
   auto* v = dynamic_cast<VariableState*>(any.get());
   if (!v) return WrongResource(i);
   // The resource may be destroyed by another run while this kernel works on it.
-  held_.resize(static_cast<size_t>(num_inputs_));
-  held_[static_cast<size_t>(i)] = std::move(any);
+  auto& held = binding_->held;
+  if (!held) held = std::make_unique<std::shared_ptr<Resource>[]>(static_cast<size_t>(num_inputs_));
+  held[static_cast<size_t>(i)] = std::move(any);
   return v;
 }
 
@@ -165,19 +170,19 @@ std::vector<int64_t> KernelContext::RowParts(int64_t rows) const {
   return first;
 }
 
-const std::string& KernelContext::node_name() const { return node_->name; }
-const std::string& KernelContext::op_type() const { return node_->op; }
-Device& KernelContext::device() const { return *node_->device; }
-Stream* KernelContext::stream() const { return node_->device->stream(); }
-ResourceManager& KernelContext::resources() const { return *run_->resources; }
+const std::string& KernelContext::node_name() const { return binding_->node->name; }
+const std::string& KernelContext::op_type() const { return binding_->node->op; }
+Device& KernelContext::device() const { return *binding_->node->device; }
+Stream* KernelContext::stream() const { return binding_->node->device->stream(); }
+ResourceManager& KernelContext::resources() const { return *binding_->run->resources; }
 ResourceManager& KernelContext::step_resources() const {
-  RunState* run = run_;
+  RunState* run = binding_->run;
   while (run->outer) run = run->outer;
   if (!run->step_resources) run->step_resources = std::make_unique<ResourceManager>("step");
   return *run->step_resources;
 }
-CancellationManager* KernelContext::cancellation() const { return run_->cancellation; }
-int64_t KernelContext::step_id() const { return run_->step_id; }
+CancellationManager* KernelContext::cancellation() const { return binding_->run->cancellation; }
+int64_t KernelContext::step_id() const { return binding_->run->step_id; }
 
 absl::Status KernelContext::Error(absl::StatusCode code, std::string_view message) const {
   return WithNode(absl::Status(code, StrCat(op_type(), " '", node_name(), "': ", message)),

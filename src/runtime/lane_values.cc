@@ -132,7 +132,7 @@ LaneValues::LaneValues(const ExecState& state, const std::vector<RowRange>& rang
     pushed_bytes_ += b.bytes;
   }
   std::vector<Block> blocks = values.Inner(division_->most_rows());
-  if (blocks.empty() || blocks.size() > kMostBlocks) return;
+  if (blocks.empty()) return;
   const size_t bytes = PlaceBlocks(&blocks);
   memory_ = PartedRows::Allocate(division_, bytes);
   if (!memory_) return;

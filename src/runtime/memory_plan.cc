@@ -41,7 +41,7 @@ class MemoryPlanner {
                           first_[Index(slot)], last_[Index(slot)]});
       }
     }
-    if (blocks.empty() || blocks.size() > kMostBlocks) return;
+    if (blocks.empty()) return;
     const size_t bytes = PlaceBlocks(&blocks);
     // The blocks of the first run are not needed again.
     if (bytes >= kTrimBytes) TrimHostMemory();
@@ -130,7 +130,7 @@ class MemoryPlanner {
                                           static_cast<size_t>(offset_[Index(root)]));
     }
     if (slot == root)
-      output.fresh_data = output.prepared.raw_data();
+      state_.values[Index(slot)].fresh_data = output.prepared.raw_data();
     else
       output.forward_from = IsView(slot) ? -2 : InputOf(slot);
   }

@@ -118,7 +118,7 @@ std::string DescribeInputs(const ExecState& state, size_t step, bool* all_finite
   std::string text;
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     StrAppend(&text, "\n  input ", i, " '", InputName(node, i), "': ");
-    const Array& value = state.contexts[step].input(static_cast<int>(i));
+    const Array& value = state.calls[step].ctx.input(static_cast<int>(i));
     if (!value.valid()) {
       text += "a reference or no value";
       continue;

@@ -14,11 +14,12 @@ struct Block {
   size_t offset = 0;        // what PlaceBlocks finds
 };
 
-// Beyond this many blocks the quadratic search costs more than it saves.
-inline constexpr size_t kMostBlocks = 20000;
+// Up to so many blocks each is placed at the lowest offset that is free during its life, the
+// largest first. That takes time by the square of their number and the least memory.
+inline constexpr size_t kMostBlocksBySize = 20000;
 
-// Places blocks, largest first, each at the lowest offset that is free during its life. Changes
-// their order. Returns the size of the memory.
+// More blocks are placed in the order in which they are made, each in the smallest piece that is
+// free then. Changes their order. Returns the size of the memory.
 size_t PlaceBlocks(std::vector<Block>* blocks);
 
 }  // namespace weft

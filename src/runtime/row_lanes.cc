@@ -158,7 +158,7 @@ class LaneFinder {
 
 void RecordRows(ExecState* state, size_t s) {
   const Step& step = state->plan.steps[s];
-  const KernelContext& ctx = state->contexts[s];
+  const KernelContext& ctx = state->calls[s].ctx;
   if (step.flags != kStepPlain || !step.node->kernel->works_by_rows() || ctx.num_threads() < 2 ||
       step.node->output_types.empty())
     return;
@@ -283,6 +283,7 @@ bool RowLanes::BindLane(ExecState* state, int64_t rows, Lane* lane) {
     if (target.passes_on >= 0) continue;
     const size_t slot = static_cast<size_t>(target.slot);
     OutputPlan& output = lane->plans[t];
+    ValueSlot& value = lane->outputs[t];
     output.prepared = WithoutElements(state->output_types[slot],
                                       target.sums ? target.shape : WithRows(target.shape, rows));
     output.forward_from = target.sums ? int8_t{-1} : state->output_plans[slot].forward_from;
@@ -292,22 +293,32 @@ bool RowLanes::BindLane(ExecState* state, int64_t rows, Lane* lane) {
       if (!own) return false;
       lane->sums[t] = Array::FromBuffer(state->output_types[slot], target.shape, std::move(own));
       output.prepared.PointTo(lane->sums[t].raw_data());
-      output.fresh_data = output.prepared.raw_data();
+      value.fresh_data = output.prepared.raw_data();
     }
     if (target.inner) {
       output.prepared.PointTo(values_.RowsOf(target.slot, static_cast<size_t>(index)));
-      output.fresh_data = output.prepared.raw_data();
+      value.fresh_data = output.prepared.raw_data();
     }
-    lane->outputs[t].array = output.prepared;
+    value.array = output.prepared;
   }
   size_t inputs = 0;
   for (size_t s = range_.begin; s < range_.end; ++s) inputs += plan.steps[s].inputs.size();
   lane->inputs.reserve(inputs);  // contexts point into it
-  lane->contexts.resize(range_.end - range_.begin);
+  lane->calls.resize(range_.end - range_.begin);
+  lane->bindings.resize(lane->calls.size());
   for (size_t s = range_.begin; s < range_.end; ++s) {
     const Step& step = plan.steps[s];
-    KernelContext& ctx = lane->contexts[s - range_.begin];
-    ctx = state->contexts[s];
+    StepCall& call = lane->calls[s - range_.begin];
+    call = state->calls[s];
+    KernelContext& ctx = call.ctx;
+    KernelContext::Binding& binding = lane->bindings[s - range_.begin];
+    const KernelContext::Binding& whole = *ctx.binding_;
+    binding = {.output_dtypes = whole.output_dtypes,
+               .input_values = whole.input_values,
+               .node = whole.node,
+               .run = whole.run,
+               .held = nullptr};
+    ctx.binding_ = &binding;
     ctx.lane_ = index;
     ctx.inputs_ = lane->inputs.data() + lane->inputs.size();
     for (size_t i = 0; i < step.inputs.size(); ++i) {
@@ -321,8 +332,8 @@ bool RowLanes::BindLane(ExecState* state, int64_t rows, Lane* lane) {
     }
     const size_t first = target_of_.at(step.node->first_slot);
     ctx.output_values_ = lane->outputs.data() + first;
-    ctx.plans_ = lane->plans.data() + first;
-    ctx.last_use_ = no_last_use_.data();
+    binding.plans = lane->plans.data() + first;
+    binding.last_use = no_last_use_.data();
   }
   return true;
 }
@@ -348,7 +359,7 @@ void RowLanes::PointToRows(Lane& lane) const {
     char* const rows = lane.rows[row_sources_ + t];
     lane.outputs[t].array.PointTo(rows);
     lane.plans[t].prepared.PointTo(rows);
-    lane.plans[t].fresh_data = rows;
+    lane.outputs[t].fresh_data = rows;
   }
 }
 
@@ -412,16 +423,17 @@ void RowLanes::RunLane(const ExecState& state, Lane& lane) const {
   lane.failed_step = SIZE_MAX;
   PointToRows(lane);
   for (size_t s = range_.begin; s < range_.end; ++s) {
-    KernelContext& ctx = lane.contexts[s - range_.begin];
-    absl::Status status = CallKernel(state.calls[s], state.plan.steps[s], ctx);
+    StepCall& call = lane.calls[s - range_.begin];
+    const KernelContext& ctx = call.ctx;
+    absl::Status status = CallKernel(call, state.plan.steps[s]);
     for (int o = 0; status.ok() && o < ctx.num_outputs_; ++o) {
-      if (ctx.output_values_[o].array.raw_data() == ctx.plans_[o].fresh_data) continue;
+      if (ctx.output_values_[o].array.raw_data() == ctx.output_values_[o].fresh_data) continue;
       const PlanNode& node = *state.plan.steps[s].node;
       status =
-          WithNode(absl::InternalError(StrCat(node.op, " '", node.name, "': output ", o,
-                                              " of some rows has the shape ",
-                                              ctx.output_values_[o].array.shape().ToString(),
-                                              ", not ", ctx.plans_[o].prepared.shape().ToString())),
+          WithNode(absl::InternalError(StrCat(
+                       node.op, " '", node.name, "': output ", o, " of some rows has the shape ",
+                       ctx.output_values_[o].array.shape().ToString(), ", not ",
+                       ctx.binding_->plans[o].prepared.shape().ToString())),
                    node.name, node.op);
     }
     if (status.ok()) continue;
@@ -468,7 +480,7 @@ absl::Status RowLanes::RunAlone(ExecState& state) {
     }
   }
   for (size_t s = range_.begin; s < range_.end; ++s) {
-    WEFT_RETURN_IF_ERROR(CallKernel(state.calls[s], state.plan.steps[s], state.contexts[s]));
+    WEFT_RETURN_IF_ERROR(CallKernel(state.calls[s], state.plan.steps[s]));
   }
   return absl::OkStatus();
 }

@@ -56,13 +56,14 @@ class RowLanes {
   // What one thread writes to lies in lines of its own.
   struct alignas(128) Lane {
     int64_t first_row = 0;
-    HostVector<KernelContext> contexts;  // by step
-    HostVector<const Array*> inputs;     // of all steps
-    HostVector<Array> sources;           // rows of them
-    HostVector<Value> outputs;           // of all steps
-    HostVector<OutputPlan> plans;        // likewise
-    HostVector<char*> rows;              // where its rows of bases_ are
-    std::vector<Array> sums;             // by target: its own, but for the first lane
+    HostVector<StepCall> calls;                   // by step
+    HostVector<KernelContext::Binding> bindings;  // by step
+    HostVector<const Array*> inputs;              // of all steps
+    HostVector<Array> sources;                    // rows of them
+    HostVector<ValueSlot> outputs;                // of all steps
+    HostVector<OutputPlan> plans;                 // likewise
+    HostVector<char*> rows;                       // where its rows of bases_ are
+    std::vector<Array> sums;                      // by target: its own, but for the first lane
     size_t failed_step = SIZE_MAX;
     absl::Status status;
   };

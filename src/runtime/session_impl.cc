@@ -394,20 +394,26 @@ absl::Status SessionImpl::Execute(const Plan& plan, ExecState& state) {
   RunState& run = state.run;
   run.recording = !state.recorded;
   RunMetadata* const trace = run.trace;
+  const CancellationManager& cancellation = *run.cancellation;
+  const bool watched = run.recording || trace;
   // Counted where it is asked for: by steps that read references.
   size_t next_input = 0, counted = 0;
   const auto first_input_of = [&](size_t step) {
     for (; counted < step; ++counted) next_input += plan.steps[counted].inputs.size();
     return next_input;
   };
-  const StepCall* const calls = state.calls.data();
+  StepCall* const calls = state.calls.data();
   for (size_t s = 0; s < plan.steps.size(); ++s) {
-    const StepCall& call = calls[s];
-    KernelContext& ctx = state.contexts[s];
-    __builtin_prefetch(calls[s + ExecState::kFetchAhead].kernel);
-    if (run.cancellation->cancelled())
+    StepCall& call = calls[s];
+    const StepCall& ahead = calls[s + ExecState::kFetchAhead];
+    __builtin_prefetch(ahead.ctx.output_values_);
+    if (!ahead.is_fn) __builtin_prefetch(ahead.kernel);
+    if (cancellation.cancelled())
       return absl::CancelledError(closed() ? "Session has been closed." : "the run was cancelled");
-    if (call.flags != kStepPlain) {
+    if (call.flags == kStepPlain && !watched) {
+      absl::Status status = CallKernel(call, plan.steps[s]);
+      if (!status.ok()) return status;
+    } else {
       const Step& step = plan.steps[s];
       if (call.flags & kStepBeginsLanes && !trace) {
         RowLanes& lanes = *state.lanes[call.lanes];
@@ -417,21 +423,19 @@ absl::Status SessionImpl::Execute(const Plan& plan, ExecState& state) {
       }
       if (call.flags & kStepMayBeDead) {
         const bool dead = IsDead(step, state);
-        for (int o = 0; o < std::max<int>(1, ctx.num_outputs_); ++o)
-          ctx.output_values_[o].dead = dead;
+        for (int o = 0; o < std::max<int>(1, call.ctx.num_outputs_); ++o)
+          call.ctx.output_values_[o].dead = dead;
         if (dead) continue;
       }
       if (call.flags & kStepReadsRef)
         WEFT_RETURN_IF_ERROR(ReadReferences(step, first_input_of(s), state));
-    }
-    const int64_t start = trace ? NowMicros() : 0;
-    absl::Status status = CallKernel(call, plan.steps[s], ctx);
-    if (!status.ok()) return status;
-    if (trace) trace->step_stats.push_back(StatsOf(plan.steps[s], state, start));
-    if (run.recording) RecordStep(&state, s);
-    if (call.flags != kStepPlain) {
+      const int64_t start = trace ? NowMicros() : 0;
+      absl::Status status = CallKernel(call, step);
+      if (!status.ok()) return status;
+      if (trace) trace->step_stats.push_back(StatsOf(step, state, start));
+      if (run.recording) RecordStep(&state, s);
       if (call.flags & kStepChecked) WEFT_RETURN_IF_ERROR(CheckNumericOutputs(state, s));
-      if (call.flags & kStepReadsRef) DropReferences(plan.steps[s], first_input_of(s), state);
+      if (call.flags & kStepReadsRef) DropReferences(step, first_input_of(s), state);
     }
     for (uint32_t i = call.release_begin; i < call.release_end; ++i)
       state.values[static_cast<size_t>(state.released[i])].array = Array();

@@ -49,8 +49,10 @@ class SessionImpl {
   // and trace. The values are in the feed slots, and afterwards in the fetch slots.
   static absl::Status RunPart(RunState& outer, ExecState& state);
   // The run that a kernel is called in.
-  static RunState& RunOf(const KernelContext& ctx) { return *ctx.run_; }
-  static Value* InputValue(const KernelContext& ctx, int i) { return ctx.input_values_[i]; }
+  static RunState& RunOf(const KernelContext& ctx) { return *ctx.binding_->run; }
+  static const Value* InputValue(const KernelContext& ctx, int i) {
+    return ctx.binding_->input_values[i];
+  }
   static Value& OutputValue(const KernelContext& ctx, int o) { return ctx.output_values_[o]; }
 
   void Close();

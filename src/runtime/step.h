@@ -19,11 +19,10 @@ inline int64_t NowMicros() {
 }
 
 // What a step does, with its errors. Nothing but the call is read from memory if there are none.
-[[gnu::always_inline]] inline absl::Status CallKernel(const StepCall& call, const Step& step,
-                                                      KernelContext& ctx) {
+[[gnu::always_inline]] inline absl::Status CallKernel(StepCall& call, const Step& step) {
   absl::Status status;
   try {
-    status = call.fn ? call.fn(ctx) : call.kernel->Compute(ctx);
+    status = call.is_fn ? call.fn(call.ctx) : call.kernel->Compute(call.ctx);
   } catch (const Error& e) {
     status = ToStatus(e);
   } catch (const std::bad_alloc&) {

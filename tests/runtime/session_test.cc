@@ -6,12 +6,14 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <random>
 #include <string>
 #include <thread>
 #include <tuple>
 #include <vector>
 
 #include "src/runtime/cancellation.h"
+#include "src/runtime/place_blocks.h"
 #include "tests/support/errors.h"
 #include "weft/graph/op_builder.h"
 #include "weft/graph/op_def.h"
@@ -174,6 +176,40 @@ TEST_F(SessionTest, ShapesMayChangeFromRunToRun) {
       EXPECT_EQ(session.Run(y, {{x, in}}).scalar<float>(), static_cast<float>(4 * n * n));
     }
   }
+}
+
+// More values than are placed by size (place_blocks.h): the first run allocates each, later ones
+// find them in their places.
+TEST_F(SessionTest, RunsOfALargeGraphAgree) {
+  std::mt19937 random(5);
+  const Tensor x = Placeholder(kInt32, {1}), y = Placeholder(kInt32, {40}),
+               z = Placeholder(kInt32, {3000});
+  std::vector<Tensor> last[] = {{x, x}, {y, y}, {z, z}};
+  for (size_t n = 0; n < kMostBlocksBySize + 1000; ++n) {
+    std::vector<Tensor>& same = last[random() % 3];
+    const Tensor a = same[random() % same.size()];
+    const std::vector<Tensor>& other = random() % 4 == 0 ? last[0] : same;
+    const Tensor b = other[random() % other.size()];
+    const Tensor made = random() % 2 == 0 ? Add(a, b) : Subtract(a, b);
+    if (same.size() < 20)
+      same.push_back(made);
+    else
+      same[random() % same.size()] = made;
+  }
+  std::vector<Tensor> sums;
+  for (const std::vector<Tensor>& some : last) sums.push_back(AddN({some.begin(), some.end()}));
+  ConfigProto config;
+  config.opt_level = OptLevel::kL0;
+  const auto run = [&](Session& session, int32_t one) {
+    return session.Run(sums, {{x, Array({one})},
+                              {y, Array::Full({40}, Array(one + 1))},
+                              {z, Array::Full({3000}, Array(one + 2))}});
+  };
+  Session session(graph_, config), other(graph_, config);
+  const std::vector<Array> first = run(session, 3), first_of_others = run(other, 4);
+  EXPECT_EQ(run(session, 3), first);
+  EXPECT_EQ(run(session, 4), first_of_others);
+  EXPECT_EQ(run(session, 3), first);
 }
 
 TEST_F(SessionTest, TargetsRunTheirDependencies) {

@@ -202,10 +202,12 @@ class Array {
 #endif
   }
 
+  // In this order what kernels read of a small value lies together (ValueSlot in
+  // weft/runtime/kernel.h).
+  void* data_ = nullptr;
   DataType dtype_ = kInvalidType;
   Shape shape_;
   BufferPtr buffer_;
-  void* data_ = nullptr;
 };
 
 }  // namespace weft

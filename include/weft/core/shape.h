@@ -6,12 +6,11 @@
 // a product that fits in int64: use Shape::Make for sizes that come from outside.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <initializer_list>
-#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace weft {
@@ -25,32 +24,45 @@ class Dims {
  public:
   Dims() = default;
   explicit Dims(std::span<const int64_t> d) { Assign(d); }
-  Dims(const Dims& o) { Assign(o.view()); }
-  Dims(Dims&& o) noexcept : size_(o.size_), inline_(o.inline_), heap_(std::move(o.heap_)) {
-    o.size_ = 0;
-  }
+  Dims(const Dims& o) { *this = o; }
+  Dims(Dims&& o) noexcept : size_(std::exchange(o.size_, 0)), store_(o.store_) {}
   Dims& operator=(const Dims& o) {
-    if (this != &o) Assign(o.view());
+    if (is_inline() && o.is_inline()) {
+      size_ = o.size_;
+      store_ = o.store_;
+    } else if (this != &o) {
+      Assign(o.view());
+    }
     return *this;
   }
   Dims& operator=(Dims&& o) noexcept {
-    size_ = o.size_;
-    inline_ = o.inline_;
-    heap_ = std::move(o.heap_);
-    o.size_ = 0;
+    if (this != &o) {
+      FreeHeap();
+      size_ = std::exchange(o.size_, 0);
+      store_ = o.store_;
+    }
     return *this;
   }
+  ~Dims() { FreeHeap(); }
   int size() const { return size_; }
-  const int64_t* data() const { return heap_ ? heap_.get() : inline_.data(); }
-  int64_t* data() { return heap_ ? heap_.get() : inline_.data(); }
+  const int64_t* data() const { return is_inline() ? store_.sizes : store_.heap; }
+  int64_t* data() { return is_inline() ? store_.sizes : store_.heap; }
   std::span<const int64_t> view() const { return {data(), static_cast<size_t>(size_)}; }
   void Assign(std::span<const int64_t> d);
 
  private:
   static constexpr int kInline = 6;
+  bool is_inline() const { return size_ <= kInline; }
+  void FreeHeap() {
+    if (!is_inline()) delete[] store_.heap;
+  }
+  // In one place: the executor has an Array for each output of a graph.
+  union Store {
+    int64_t sizes[kInline];
+    int64_t* heap;
+  };
   int size_ = 0;
-  std::array<int64_t, kInline> inline_{};
-  std::unique_ptr<int64_t[]> heap_;
+  Store store_{};
 };
 }  // namespace internal
 
@@ -94,8 +106,8 @@ class Shape {
 
  private:
   void Recount();
+  int64_t num_elements_ = 1;  // together with the rank and the first sizes, as they are read
   internal::Dims dims_;
-  int64_t num_elements_ = 1;
 };
 
 inline constexpr int64_t kUnknownDim = -1;

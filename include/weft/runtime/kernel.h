@@ -150,11 +150,27 @@ struct Value {
   bool dead = false;             // the branch was not taken
 };
 
+struct ValuePlace {
+  // The memory of the plan's arena that AllocateOutput may hand out for the value; null: none.
+  const void* fresh_data = nullptr;
+};
+// Where the executor keeps the value of an output. A run of a large graph takes as long as this
+// takes to come from memory: a value of up to three dimensions is read and made anew within one
+// cache line.
+struct alignas(kAllocatorAlignment) ValueSlot : ValuePlace, Value {
+  ValueSlot() = default;
+  ValueSlot(ValueSlot&&) = default;
+  // Values come and go, their place stays.
+  using Value::operator=;
+  ValueSlot& operator=(const ValueSlot&) = delete;
+};
+static_assert(sizeof(ValueSlot) <= 2 * kAllocatorAlignment);
+
 // What a planned output may use without allocating.
 struct OutputPlan {
-  Array prepared;  // an Array over the arena; invalid if there is none
-  const void* fresh_data =
-      nullptr;  // prepared's memory if AllocateOutput may hand it out (it shares with no input)
+  // An Array over the arena; invalid if there is none. If it shares its memory with no input, that
+  // is the slot's fresh_data too.
+  Array prepared;
   int8_t forward_from = -1;  // the input whose buffer the plan lets this output share; -1: none,
                              // -2: it shares some input's
   // Who reads it takes its rows from several places (src/core/parted_rows.h).
@@ -170,11 +186,11 @@ class KernelContext {
   // The value of input i (references are read).
   const Array& input(int i) const { return *inputs_[i]; }
   // Inputs that may be missing or dead: Merge.
-  bool input_dead(int i) const { return input_values_[i]->dead; }
+  bool input_dead(int i) const { return binding_->input_values[i]->dead; }
   // Whether output o may be a value in parts (src/core/parted_rows.h): of kernels that pass on what
   // they have been given.
   bool takes_parts(int o) const;
-  DataType output_dtype(int o) const { return output_dtypes_[o]; }
+  DataType output_dtype(int o) const { return binding_->output_dtypes[o]; }
 
   // The variable behind a reference input or a resource handle input, e.g.
   //   WEFT_ASSIGN_OR_RETURN(VariableState* v, ctx.variable(0));
@@ -182,9 +198,9 @@ class KernelContext {
   // NotFound / FailedPrecondition if the handle's variable doesn't exist.
   absl::StatusOr<VariableState*> variable(int i);
   // Output o refers to what input i refers to.
-  void ForwardRef(int i, int o) { output_values_[o].ref = input_values_[i]->ref; }
+  void ForwardRef(int i, int o) { output_values_[o].ref = binding_->input_values[i]->ref; }
   void set_output_ref(int o, VariableState* v) { output_values_[o].ref = v; }
-  bool input_is_ref(int i) const { return input_values_[i]->ref != nullptr; }
+  bool input_is_ref(int i) const { return binding_->input_values[i]->ref != nullptr; }
 
   // The resource behind handle input i. NotFound if it is gone, InvalidArgument if it is of another
   // class.
@@ -199,11 +215,10 @@ class KernelContext {
   // A fresh output. Its contents are undefined (strings etc.: empty). ResourceExhausted if memory
   // can't be had.
   absl::StatusOr<Array*> AllocateOutput(int o, const Shape& shape) {
-    const OutputPlan& plan = plans_[o];
-    Array& current = output_values_[o].array;
+    ValueSlot& slot = output_values_[o];
     // In a planned run the output is still bound to its place in the arena from the run before.
-    if (plan.fresh_data && current.raw_data() == plan.fresh_data && current.shape() == shape)
-      return &current;
+    if (slot.fresh_data && slot.array.raw_data() == slot.fresh_data && slot.array.shape() == shape)
+      return &slot.array;
     return AllocateOutputSlow(o, shape);
   }
   // Output o takes over the buffer of one of the inputs if nobody else needs it and dtype size and
@@ -226,7 +241,7 @@ class KernelContext {
   int num_threads() const;  // 1 in a lane
   // Is the kernel called for some of the rows, and for which part of them? 0 if it is not.
   bool in_lane() const { return lane_ >= 0; }
-  int lane() const { return lane_ >= 0 ? static_cast<int>(lane_) : 0; }
+  int lane() const { return lane_ >= 0 ? lane_ : 0; }
   // Where the parts begin that so many rows would be divided into; {0} in a lane.
   std::vector<int64_t> RowParts(int64_t rows) const;
 
@@ -255,18 +270,25 @@ class KernelContext {
   absl::StatusOr<std::shared_ptr<Resource>> AnyResource(int i);
   absl::Status WrongResource(int i) const;
 
-  int num_inputs_ = 0;
-  int num_outputs_ = 0;
-  const Array** inputs_ = nullptr;
-  Value** input_values_ = nullptr;
-  Value* output_values_ = nullptr;
-  OutputPlan* plans_ = nullptr;
-  const DataType* output_dtypes_ = nullptr;
-  const uint8_t* last_use_ = nullptr;  // per input: this node is the last reader of the value
-  int64_t lane_ = -1;
-  std::vector<std::shared_ptr<Resource>> held_;  // by input: what variable(i) found by a handle
-  const struct PlanNode* node_ = nullptr;
-  struct RunState* run_ = nullptr;  // what all nodes of a run share
+  // What a small kernel doesn't ask for lies elsewhere, so that the rest is one cache line together
+  // with the call.
+  struct alignas(kAllocatorAlignment) Binding {
+    OutputPlan* plans = nullptr;
+    const uint8_t* last_use = nullptr;  // per input: this node is the last reader of the value
+    const DataType* output_dtypes = nullptr;
+    const ValueSlot* const* input_values = nullptr;
+    const struct PlanNode* node = nullptr;
+    struct RunState* run = nullptr;  // what all nodes of a run share
+    // By input, once there is one: what variable(i) found by a handle.
+    std::unique_ptr<std::shared_ptr<Resource>[]> held;
+  };
+
+  const Array* const* inputs_ = nullptr;
+  ValueSlot* output_values_ = nullptr;
+  Binding* binding_ = nullptr;
+  int32_t num_inputs_ = 0;
+  int32_t num_outputs_ = 0;
+  int32_t lane_ = -1;
 };
 
 using KernelFn = absl::Status (*)(KernelContext&);

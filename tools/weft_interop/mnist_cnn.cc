@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "tools/weft_interop/mnist_check.h"
@@ -95,6 +96,9 @@ void CheckMnistCnn(const Json& reference, const std::filesystem::path& data) {
   const Json& losses = run.at("first_losses");
   const Callable step = session.MakeCallable({cnn.loss}, {cnn.images, cnn.labels}, {cnn.train});
   int64_t done = 0;
+  // The net's first steps make much of rounding (pixels that tie in pooling): a loss that leaves
+  // the reference is an error, but what the run arrives at is to be seen all the same.
+  std::string other_loss;
   for (const Json& at : run.at("at_step")) {
     const auto steps = at.at("step").get<int64_t>();
     for (; done < steps; ++done) {
@@ -102,11 +106,16 @@ void CheckMnistCnn(const Json& reference, const std::filesystem::path& data) {
       const float loss = step({Images(batch), Array::FromVector(batch.labels)})[0].scalar<float>();
       if (done >= static_cast<int64_t>(losses.size())) continue;
       const double want = losses[static_cast<size_t>(done)].get<double>();
-      CheckNear(StrCat("the loss of step ", done), loss, want, 1e-3 * want);
+      try {
+        CheckNear(StrCat("the loss of step ", done), loss, want, 1e-3 * want);
+      } catch (const golden::Mismatch& e) {
+        if (other_loss.empty()) other_loss = e.what();
+      }
     }
     CheckNear(StrCat("test_accuracy_ema after ", steps, " steps"), MeanAccuracy(session, cnn, test),
               at.at("test_accuracy_ema").get<double>(), BoundAfter(steps));
   }
+  if (!other_loss.empty()) throw golden::Mismatch(StrCat(other_loss, "; all accuracies agree"));
 }
 
 }  // namespace weft::interop

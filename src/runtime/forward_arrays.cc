@@ -60,12 +60,13 @@ std::optional<std::vector<int64_t>> IndicesOf(const PlanNode& n, int64_t size, b
   return values;
 }
 
-// A node along which flow goes from all of its inputs, or that input.
+// The flow that a write, or an array of gradients, continues; null for other nodes.
 const PlanEdge* FlowInto(const PlanNode& n) {
   if (IsWrite(n)) return &n.inputs[3];
   if (IsGradient(n)) return &n.inputs[1];
   return nullptr;
 }
+// Passes flow on, or the flow of several.
 bool JoinsFlows(const PlanNode& n) {
   return n.op == "Identity" || n.op == "AddN" || n.op == "Add" || n.op == "AddV2";
 }
@@ -284,12 +285,7 @@ bool FoldSizes(PlanGraph* graph) {
       continue;
     const Array* size = ConstantIntegers(array.inputs[0]);
     if (!size || size->dtype() != kInt32 || size->rank() != 0 || IntegerAt(*size, 0) < 0) continue;
-    n->op = "Const";
-    n->def = OpRegistry::Global().Find("Const");
-    n->origin = nullptr;
-    n->attrs = {{"dtype", kInt32}, {"value", *size}};
-    n->inputs.clear();
-    n->input_types.clear();
+    MakeConstant(n.get(), *size);
     n->control_inputs.clear();
     any = true;
   }
@@ -367,13 +363,10 @@ class SparseRows {
       if (dy->dim(d) != IntegerAt(*shape, d + 1)) return;
     }
     PlanNode* zeros = graph_.Add();
-    zeros->op = "Const";
-    zeros->def = OpRegistry::Global().Find("Const");
+    MakeConstant(zeros, Array::Zeros(kFloat32, dy->ToShape()));
     zeros->name = StrCat(source.name, "/_zeros");
     zeros->order = source.order;
     zeros->device = source.device;
-    zeros->attrs = {{"dtype", kFloat32}, {"value", Array::Zeros(kFloat32, dy->ToShape())}};
-    zeros->output_types = {kFloat32};
     zeros_.insert(zeros);
     for (int64_t r = 0; r < rows; ++r) {
       graph_.Redirect({const_cast<PlanNode*>(&unpack), static_cast<int>(r)},

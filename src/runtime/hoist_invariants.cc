@@ -19,11 +19,6 @@
 namespace weft {
 namespace {
 
-bool HasRef(const PlanNode& n) {
-  return std::any_of(n.input_types.begin(), n.input_types.end(), IsRef) ||
-         std::any_of(n.output_types.begin(), n.output_types.end(), IsRef);
-}
-
 // Takes handles, and writes no variable by them.
 bool WritesNoVariable(std::string_view op) {
   return op == "ReadVariableOp" || op == "VariableShape" || op == "VarIsInitializedOp" ||
@@ -78,7 +73,7 @@ class InvariantHoister {
   }
 
   bool IsInvariant(const PlanNode& n) const {
-    if (n.is_feed || !n.def || n.inputs.empty() || HasRef(n) || IsControlFlow(n) ||
+    if (n.is_feed || !n.def || n.inputs.empty() || HasRefs(n) || IsControlFlow(n) ||
         n.op == kCollectProductOp ||
         !std::all_of(n.control_inputs.begin(), n.control_inputs.end(), IsPivot))
       return false;

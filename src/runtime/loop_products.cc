@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "src/runtime/loop.h"
+#include "src/runtime/plan_match.h"
 
 namespace weft {
 namespace {
@@ -36,14 +37,6 @@ const PartialShape* StaticShape(const PlanEdge& e) {
   if (!e.node->origin || e.node->is_feed) return nullptr;
   const PartialShape& shape = e.node->origin->output_shapes[static_cast<size_t>(e.index)];
   return shape.IsFullyKnown() ? &shape : nullptr;
-}
-
-bool IsConstantZero(const PlanEdge& e) {
-  if (e.node->op != "Const") return false;
-  const Array* value = e.node->FindAttrOf<Array>("value");
-  if (!value || value->dtype() != kFloat32) return false;
-  const auto values = value->values<float>();
-  return std::all_of(values.begin(), values.end(), [](float x) { return x == 0; });
 }
 
 class ProductCollector {

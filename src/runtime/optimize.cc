@@ -20,15 +20,6 @@ namespace {
 constexpr int64_t kMaxFoldedBytes = 10 << 20;
 
 bool OnHost(const PlanNode& n) { return n.device && !n.device->has_own_memory(); }
-bool HasRef(const PlanNode& n) {
-  return std::any_of(n.input_types.begin(), n.input_types.end(), IsRef) ||
-         std::any_of(n.output_types.begin(), n.output_types.end(), IsRef);
-}
-bool ReadsRef(const PlanNode& n) {
-  return std::any_of(n.inputs.begin(), n.inputs.end(), [](const PlanEdge& e) {
-    return IsRef(e.node->output_types[static_cast<size_t>(e.index)]);
-  });
-}
 bool IsControlFlow(const std::string& op) {
   static const auto* const ops = new std::unordered_set<std::string>{
       "Switch",   "Merge",          "RefSwitch",        "RefMerge",
@@ -38,18 +29,8 @@ bool IsControlFlow(const std::string& op) {
   return ops->contains(op);
 }
 bool IsPure(const PlanNode& n) {
-  return !n.is_feed && n.def && !n.is_stateful() && !HasRef(n) && !ReadsRef(n) &&
+  return !n.is_feed && n.def && !n.is_stateful() && !HasRefs(n) && !ReadsRefs(n) &&
          !IsControlFlow(n.op);
-}
-
-void MakeConst(PlanNode* n, Array value) {
-  n->op = "Const";
-  n->def = OpRegistry::Global().Find("Const");
-  n->origin = nullptr;
-  n->output_types = {value.dtype()};
-  n->attrs = {{"dtype", value.dtype()}, {"value", std::move(value)}};
-  n->inputs.clear();
-  n->input_types.clear();
 }
 
 // What shape inference knows holds in a run if nothing but placeholders is fed: a constant that it
@@ -65,7 +46,7 @@ Array StaticSizes(const PlanNode& n) {
   const bool one = n.op == "StridedSlice" && n.inputs[0].node->op == "Shape";
   if (!one && n.op != "Shape") return {};
   const PlanNode& shape_node = one ? *n.inputs[0].node : n;
-  if (shape_node.is_feed) return {};
+  if (shape_node.is_feed || (one && !shape_node.control_inputs.empty())) return {};
   const PartialShape* shape = StaticShapeOf(shape_node.inputs[0]);
   if (!shape || !shape->known_rank() || n.output_types[0] != shape_node.output_types[0]) return {};
   Array sizes(kInt64, Shape({shape->rank()}));
@@ -84,8 +65,26 @@ Array StaticSizes(const PlanNode& n) {
   return narrow;
 }
 
+// Nodes for which `begins` holds, and all behind them. `order`: producers first.
+template <typename Begins>
+std::unordered_set<const PlanNode*> NodesBehind(const std::vector<PlanNode*>& order,
+                                                Begins begins) {
+  std::unordered_set<const PlanNode*> behind;
+  if (std::none_of(order.begin(), order.end(), [&](const PlanNode* n) { return begins(*n); }))
+    return behind;
+  for (const PlanNode* n : order) {
+    const auto is_behind = [&](const PlanNode* in) { return behind.contains(in); };
+    if (begins(*n) || std::any_of(n->control_inputs.begin(), n->control_inputs.end(), is_behind) ||
+        std::any_of(n->inputs.begin(), n->inputs.end(),
+                    [&](const PlanEdge& e) { return is_behind(e.node); }))
+      behind.insert(n);
+  }
+  return behind;
+}
+
 void FoldConstants(const std::vector<PlanNode*>& order, PlanGraph* graph) {
   const bool has_shapes = KeepsStaticShapes(*graph);
+  const auto maybe_dead = NodesBehind(order, CanMakeDead), effects = NodesBehind(order, HasEffect);
   std::unordered_map<PlanNode*, std::vector<Array>> values;  // of nodes with several outputs
   auto value_of = [&](const PlanEdge& e) -> const Array* {
     // A constant that waits for another node must not be had without it.
@@ -95,9 +94,11 @@ void FoldConstants(const std::vector<PlanNode*>& order, PlanGraph* graph) {
   };
   for (PlanNode* n : order) {
     if (!IsPure(*n) || n->inputs.empty() || !OnHost(*n) || n->op == "Const") continue;
-    if (has_shapes && n->control_inputs.empty()) {
+    if (has_shapes && n->control_inputs.empty() && !maybe_dead.contains(n)) {
       if (Array sizes = StaticSizes(*n); sizes.valid()) {
-        MakeConst(n, std::move(sizes));
+        // Whatever has to happen for the value happens without the shape, too.
+        if (effects.contains(n)) graph->targets.push_back(n->inputs[0].node);
+        MakeConstant(n, std::move(sizes));
         continue;
       }
     }
@@ -116,7 +117,7 @@ void FoldConstants(const std::vector<PlanNode*>& order, PlanGraph* graph) {
     });
     if (!usable) continue;
     if (outputs.size() == 1) {
-      MakeConst(n, std::move(outputs[0]));
+      MakeConstant(n, std::move(outputs[0]));
       continue;
     }
     for (size_t o = 0; o < outputs.size(); ++o) {
@@ -124,7 +125,7 @@ void FoldConstants(const std::vector<PlanNode*>& order, PlanGraph* graph) {
       c->order = n->order;
       c->name = StrCat(n->name, "/_folded_", o);
       c->device = n->device;
-      MakeConst(c, std::move(outputs[o]));
+      MakeConstant(c, std::move(outputs[o]));
       graph->Redirect({n, static_cast<int>(o)}, {c, 0});
     }
   }

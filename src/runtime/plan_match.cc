@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/runtime/plan_match.h"
 
+#include <algorithm>
+
+#include "src/runtime/loop.h"
 #include "weft/graph/op_def.h"
 
 namespace weft {
@@ -28,6 +31,31 @@ bool IsFreeFloatNode(const PlanNode& n) {
 
 bool IsRefEdge(const PlanEdge& e) {
   return IsRef(e.node->output_types[static_cast<size_t>(e.index)]);
+}
+
+bool HasRefs(const PlanNode& n) {
+  return std::any_of(n.input_types.begin(), n.input_types.end(), IsRef) ||
+         std::any_of(n.output_types.begin(), n.output_types.end(), IsRef);
+}
+
+bool ReadsRefs(const PlanNode& n) {
+  return std::any_of(n.inputs.begin(), n.inputs.end(), IsRefEdge);
+}
+
+void MakeConstant(PlanNode* n, Array value) {
+  n->op = "Const";
+  n->def = OpRegistry::Global().Find("Const");
+  n->origin = nullptr;
+  n->output_types = {value.dtype()};
+  n->attrs = {{"dtype", value.dtype()}, {"value", std::move(value)}};
+  n->inputs.clear();
+  n->input_types.clear();
+}
+
+bool IsConstantZero(const PlanEdge& e) {
+  const Array* value = IsPreloaded(*e.node) ? e.node->FindAttrOf<Array>("value") : nullptr;
+  return value && value->dtype() == kFloat32 &&
+         std::ranges::all_of(value->values<float>(), [](float x) { return x == 0; });
 }
 
 bool IsProductOfRows(const PlanNode& n, bool transpose_b) {
@@ -105,17 +133,23 @@ std::optional<int64_t> RowTaken(const PlanNode& slice, size_t first, int64_t row
   return row;
 }
 
+bool HasEffect(const PlanNode& n) {
+  if (n.is_feed) return false;
+  const bool harmless = n.op == "ReadVariableOp" || n.op == "VarHandleOp" || n.op == "VariableV2" ||
+                        n.op == "Variable" || n.op.starts_with("TensorArray") ||
+                        n.op.starts_with("Stack");
+  // An error is the only effect of CheckNumerics, and what it is there for.
+  return (n.is_stateful() && !harmless) || n.op.starts_with("CheckNumerics") || n.op == kLoopOp;
+}
+
 bool WaitsForEffects(const PlanNode& n) {
   std::unordered_set<const PlanNode*> seen;
   std::vector<const PlanNode*> stack(n.control_inputs.begin(), n.control_inputs.end());
   while (!stack.empty()) {
     const PlanNode* c = stack.back();
     stack.pop_back();
-    if (!seen.insert(c).second || c->is_feed) continue;
-    const bool harmless = c->op == "ReadVariableOp" || c->op == "VarHandleOp" ||
-                          c->op.starts_with("TensorArray") || c->op.starts_with("Stack");
-    // An error is the only effect of CheckNumerics, and what it is there for.
-    if ((c->is_stateful() && !harmless) || c->op.starts_with("CheckNumerics")) return true;
+    if (!seen.insert(c).second) continue;
+    if (HasEffect(*c)) return true;
     stack.insert(stack.end(), c->control_inputs.begin(), c->control_inputs.end());
   }
   return false;

@@ -32,6 +32,15 @@ class PlanUsers {
 bool IsFreeFloatNode(const PlanNode& n);
 // A reference that is read where it is an input.
 bool IsRefEdge(const PlanEdge& e);
+// Does it take or give a reference?
+bool HasRefs(const PlanNode& n);
+// Is one of its inputs a reference?
+bool ReadsRefs(const PlanNode& n);
+
+// Makes a node a constant: it keeps its name, place and control inputs.
+void MakeConstant(PlanNode* n, Array value);
+// A float constant of zeros that waits for nothing.
+bool IsConstantZero(const PlanEdge& e);
 
 // A free float MatMul of an untransposed matrix that is no reference.
 bool IsProductOfRows(const PlanNode& n, bool transpose_b);
@@ -65,8 +74,10 @@ bool ReadColumnSlice(PlanNode* slice, const PlanEdge& whole, const Extent& exten
 // x[i]. `first`: which input says where to begin. Nothing if it takes something else.
 std::optional<int64_t> RowTaken(const PlanNode& slice, size_t first, int64_t rows);
 
-// Must something with an effect (an update, an assertion) have happened before it, as its control
-// inputs say? Reading a variable is none, nor is making a handle.
+// Does it do something (an update, an assertion) besides giving its outputs? Reading a variable is
+// none of that, nor is making a handle.
+bool HasEffect(const PlanNode& n);
+// Must something with an effect have happened before it, as its control inputs say?
 bool WaitsForEffects(const PlanNode& n);
 
 // Of a handle or a reference variable: nodes of one name stand for one variable.

@@ -31,7 +31,9 @@ class RowOrder {
 
   std::vector<PlanNode*> Run() {
     for (PlanNode* n : order_) {
-      const bool movable = !n->is_stateful() && !HasReferences(*n);
+      // What a reference variable holds is read at the node's turn; and what writes it need not be
+      // stateful.
+      const bool movable = !n->is_stateful() && !ReadsRefs(*n);
       if (movable && (WorksByRows(*n) || NeedsWaiting(*n))) {
         waiting_.push_back(n);
         is_waiting_.insert(n);
@@ -47,14 +49,6 @@ class RowOrder {
  private:
   static bool WorksByRows(const PlanNode& n) {
     return n.kernel && n.kernel->works_by_rows() && !n.may_be_dead;
-  }
-
-  // What a reference variable holds is read at the node's turn; and what writes it need not be
-  // stateful.
-  static bool HasReferences(const PlanNode& n) {
-    return std::any_of(n.inputs.begin(), n.inputs.end(), [](const PlanEdge& e) {
-      return IsRef(e.node->output_types[static_cast<size_t>(e.index)]);
-    });
   }
 
   bool NeedsWaiting(const PlanNode& n) const {

@@ -42,12 +42,6 @@ bool IsSmall(const Array& a) {
   return a.valid() && IsPlain(a.dtype()) && a.num_elements() <= kMostCounterElements;
 }
 
-bool TouchesRefs(const PlanNode& n) {
-  return std::any_of(n.input_types.begin(), n.input_types.end(), IsRef) ||
-         std::any_of(n.output_types.begin(), n.output_types.end(), IsRef) ||
-         std::any_of(n.inputs.begin(), n.inputs.end(), IsRefEdge);
-}
-
 bool IsPush(const PlanNode& n) { return n.op == "StackPushV2"; }
 bool IsPop(const PlanNode& n) { return n.op == "StackPopV2"; }
 
@@ -58,7 +52,7 @@ bool IsRelay(const PlanNode& n) { return n.op == "NoOp" || n.op == "ControlTrigg
 // they write is ordered by the flow from one to the next.
 bool MayBeCopied(const PlanNode& n) {
   if (n.is_feed) return true;
-  if (!n.def || TouchesRefs(n) || n.op.find("Conv") != std::string::npos ||
+  if (!n.def || HasRefs(n) || ReadsRefs(n) || n.op.find("Conv") != std::string::npos ||
       n.op.starts_with("CheckNumerics") || CanMakeDead(n) || IsMerge(n) || IsEnter(n) ||
       IsExit(n) || IsNextIteration(n) || n.op == "LoopCond" || n.op == kLoopOp)
     return false;
@@ -94,21 +88,28 @@ class SmallValues {
         known_[v] = known_[v] && follows.contains(plan.body->graph.fetches[v].node);
     }
     CollectNeeded();
+    // Only these are evaluated, once for each iteration.
+    const auto others = [](const NodeSet& wanted) {
+      return [&](const PlanNode* n) { return n->is_feed || !wanted.contains(n); };
+    };
+    NodeSet follows = Follow(plan.body->graph, body_);
+    std::erase_if(follows, [&](const PlanNode* n) { return !needed_.contains(n); });
+    std::erase_if(body_, others(follows));
+    const NodeSet decides = Follow(plan.condition->graph, condition_);
+    decides_ = decides.contains(plan.condition->graph.fetches[0].node);
+    std::erase_if(condition_, others(decides));
   }
 
-  bool decides() const {
-    return sorted_ && Follow(plan_.condition->graph, condition_)
-                          .contains(plan_.condition->graph.fetches[0].node);
-  }
+  bool decides() const { return decides_; }
   bool knows(size_t feed) const { return known_[feed]; }
 
   KnownValue Condition(const std::vector<KnownValue>& feeds) const {
     const PlanGraph& graph = plan_.condition->graph;
-    return ValueOf(graph.fetches[0], Evaluate(graph, condition_, feeds, nullptr));
+    return ValueOf(graph.fetches[0], Evaluate(graph, condition_, feeds));
   }
   void Next(std::vector<KnownValue>* feeds) const {
     const PlanGraph& graph = plan_.body->graph;
-    const Values values = Evaluate(graph, body_, *feeds, &needed_);
+    const Values values = Evaluate(graph, body_, *feeds);
     for (size_t v = 0; v < plan_.num_variables; ++v) {
       if (known_[v]) (*feeds)[v] = ValueOf(graph.fetches[v], values);
     }
@@ -116,13 +117,13 @@ class SmallValues {
 
  private:
   using Values = std::unordered_map<const PlanNode*, std::vector<Array>>;
+  using NodeSet = std::unordered_set<const PlanNode*>;
 
   size_t Count() const { return static_cast<size_t>(std::count(known_.begin(), known_.end(), 1)); }
 
   // Nodes that are computed from known variables and constants.
-  std::unordered_set<const PlanNode*> Follow(const PlanGraph& graph,
-                                             const std::vector<PlanNode*>& order) const {
-    std::unordered_set<const PlanNode*> follows;
+  NodeSet Follow(const PlanGraph& graph, const std::vector<PlanNode*>& order) const {
+    NodeSet follows;
     for (size_t v = 0; v < known_.size(); ++v) {
       if (known_[v] && graph.feeds[v]) follows.insert(graph.feeds[v]);
     }
@@ -148,16 +149,13 @@ class SmallValues {
     }
   }
 
-  Values Evaluate(const PlanGraph& graph, const std::vector<PlanNode*>& order,
-                  const std::vector<KnownValue>& feeds,
-                  const std::unordered_set<const PlanNode*>* needed) const {
+  static Values Evaluate(const PlanGraph& graph, const std::vector<PlanNode*>& order,
+                         const std::vector<KnownValue>& feeds) {
     Values values;
     for (size_t i = 0; i < feeds.size(); ++i) {
       if (feeds[i] && graph.feeds[i]) values[graph.feeds[i]] = {*feeds[i]};
     }
-    const auto follows = Follow(graph, order);
     for (const PlanNode* n : order) {
-      if (n->is_feed || !follows.contains(n) || (needed && !needed->contains(n))) continue;
       if (n->op == "Const") {
         const Array* value = n->FindAttrOf<Array>("value");
         if (value && IsSmall(*value)) values[n] = {*value};
@@ -183,9 +181,10 @@ class SmallValues {
 
   const LoopPlan& plan_;
   std::vector<uint8_t> known_;  // by feed
-  bool sorted_ = false;
+  bool sorted_ = false, decides_ = false;
+  // What has to be evaluated, in that order.
   std::vector<PlanNode*> body_, condition_;
-  std::unordered_set<const PlanNode*> needed_;  // of the body, for the known variables
+  NodeSet needed_;  // of the body, for the known variables
 };
 
 class Unroller {
@@ -440,14 +439,8 @@ class Unroller {
     return added;
   }
 
-  static bool IsZero(const PlanEdge& e) {
-    const Array* value = IsPreloaded(*e.node) ? e.node->FindAttrOf<Array>("value") : nullptr;
-    return value && value->dtype() == kFloat32 &&
-           std::ranges::all_of(value->values<float>(), [](float x) { return x == 0; });
-  }
-
   PlanEdge SumOf(const PlanNode& add, const PlanEdge& initial, std::vector<PlanEdge> added) {
-    if (!IsZero(initial) || added.empty()) added.insert(added.begin(), initial);
+    if (!IsConstantZero(initial) || added.empty()) added.insert(added.begin(), initial);
     if (added.size() == 1) return added[0];
     PlanNode* sum = graph_.Add();
     sum->op = "AddN";

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/support/optimised_runs.h"
+#include "weft/graph/op_builder.h"
 #include "weft/nn/rnn.h"
 #include "weft/weft.h"
 
@@ -234,6 +235,34 @@ TEST_F(UnrollLoops, AssertionsAreKept) {
   for (const Tensor& t : {before, read})
     EXPECT_THROW(session.Run(t, {{ok, Array(false)}, {x, two}}), InvalidArgumentError) << t.name();
   EXPECT_THROW(session.Run(numbers, {{x, infinite}}), InvalidArgumentError);
+}
+
+// A shape that is known must not be alive in a branch that isn't taken, nor do without the
+// assertion that its value is behind.
+TEST_F(UnrollLoops, KnownShapesKeepBranchesAndAssertions) {
+  const Tensor take = Placeholder(kBool, Shape({})), x = Placeholder(kFloat32, {2, 3});
+  const auto shape_of = [](const Tensor& t) {
+    return OpBuilder("Shape", NameOptions()).In(t).Attr("out_type", kInt32).Build().output(0);
+  };
+  const Tensor y = Cond(
+      take, [&] { return Input(Cast(shape_of(x * 1.0f), kFloat32)); },
+      [&] {
+        return Input(Constant(Array({7.0f, 7.0f})));
+      });
+  Tensor checked;
+  {
+    const ControlDependencies after({Assert(take, {Constant("refused")})});
+    checked = shape_of(Identity(x));
+  }
+  Session session(graph_);
+  const Array given = Uniforms({2, 3}, 15);
+  for (int run = 0; run < 2; ++run) {
+    EXPECT_TRUE(session.Run(y, {{take, Array(true)}, {x, given}}) == Array({2.0f, 3.0f}));
+    EXPECT_TRUE(session.Run(y, {{take, Array(false)}, {x, given}}) == Array({7.0f, 7.0f}));
+    EXPECT_TRUE(session.Run(checked, {{take, Array(true)}, {x, given}}) ==
+                Array({int32_t{2}, int32_t{3}}));
+    EXPECT_THROW(session.Run(checked, {{take, Array(false)}, {x, given}}), InvalidArgumentError);
+  }
 }
 
 TEST_F(UnrollLoops, ReferenceVariables) {
